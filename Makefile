@@ -1,0 +1,49 @@
+# Everything runs in .venv, installed once from constraints.txt; needs only make and Python >= 3.11.
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp is written last, so an interrupted installation is done again.
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.ready-bench
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+SOURCES := $(wildcard src tests benchmarks)
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/chainrule run --all --preset quick --data embedded --output runs/demo
+
+# One thread of linear algebra per test process: the processes already fill the cores.
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
+test: export MKL_NUM_THREADS = 1
+test: lint
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+
+lint: $(READY)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+bench: $(BENCH_READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist runs/demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("chainrule needs Python 3.11 or newer, but this is %d.%d; name another one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing chainrule and its tools into $(VENV) (once; a few minutes at most)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) hatchling editables
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	@echo "Installing the libraries that the benchmarks compare with (large, once)"
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[bench]'
+	@touch $@

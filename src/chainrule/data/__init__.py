@@ -1,0 +1,20 @@
+"""Data: downloads with checksums and mirrors, IDX files, and embedded sets that work offline."""
+
+from chainrule.data.errors import DataError
+from chainrule.data.idx import read_idx
+from chainrule.data.registry import DATA_SETS
+from chainrule.data.sets import digit_pair, load_digits, load_fashion_mnist, load_mnist
+from chainrule.data.storage import FileState, fetch, status
+
+__all__ = [
+    "DATA_SETS",
+    "DataError",
+    "FileState",
+    "digit_pair",
+    "fetch",
+    "load_digits",
+    "load_fashion_mnist",
+    "load_mnist",
+    "read_idx",
+    "status",
+]
