@@ -14,7 +14,7 @@ SOURCES := $(wildcard src tests benchmarks)
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	$(BIN)/chainrule run --all --preset quick --data embedded --output runs/demo
+	$(BIN)/chainrule run --all --preset quick --data embedded --output runs/demo --fresh
 
 # One thread of linear algebra per test process: the processes already fill the cores.
 test: export OMP_NUM_THREADS = 1

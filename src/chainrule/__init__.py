@@ -1,3 +1,98 @@
-"""chainrule: backpropagation you can read, check and run."""
+"""chainrule: backpropagation you can read, check and run.
+
+>>> import numpy as np, chainrule as cr
+>>> cr.grad(lambda x: np.sum(np.tanh(x)))(np.zeros(2))
+array([1., 1.])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from chainrule.engine import rules as _rules  # noqa: F401
+from chainrule.engine.check_grads import check_grads
+from chainrule.engine.custom import checkpoint, custom_vjp, stop_gradient
+from chainrule.engine.errors import (
+    ChainruleError,
+    GuardMiss,
+    InvalidInput,
+    LeakedTrace,
+    NotDifferentiable,
+    StaleView,
+    TracingError,
+    UnsupportedArgument,
+    UnsupportedFunction,
+    UnusedInputWarning,
+)
+from chainrule.engine.gradient import grad, value_and_grad
+from chainrule.engine.graph import Graph, Node
+from chainrule.engine.rules.network import conv1d, conv2d
+from chainrule.engine.rules.pooling import avg_pool2d, embedding, max_pool2d
+from chainrule.engine.rules.softmax import log_softmax, logsumexp, softmax
+from chainrule.engine.tensor import Tensor, tensor
+from chainrule.engine.transforms import (
+    elementwise_grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    trace,
+    vjp,
+)
+from chainrule.engine.trees import register_container, tree_map
+
+if TYPE_CHECKING:
+    from chainrule import data as data
 
 __version__ = "0.1.0"
+
+# Imported when first used, so that ``import chainrule`` stays quick.
+_ROOMS = ("data",)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"chainrule.{name}")
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+__all__ = [
+    "ChainruleError",
+    "Graph",
+    "GuardMiss",
+    "InvalidInput",
+    "LeakedTrace",
+    "Node",
+    "NotDifferentiable",
+    "StaleView",
+    "Tensor",
+    "TracingError",
+    "UnsupportedArgument",
+    "UnsupportedFunction",
+    "UnusedInputWarning",
+    "avg_pool2d",
+    "check_grads",
+    "checkpoint",
+    "conv1d",
+    "conv2d",
+    "custom_vjp",
+    "elementwise_grad",
+    "embedding",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "log_softmax",
+    "logsumexp",
+    "max_pool2d",
+    "register_container",
+    "softmax",
+    "stop_gradient",
+    "tensor",
+    "trace",
+    "tree_map",
+    "value_and_grad",
+    "vjp",
+]

@@ -1,0 +1,421 @@
+"""The command line: it parses, calls and prints; what it calls is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from chainrule.experiments.experiment import Experiment
+    from chainrule.reporting.index import RunSummary
+
+OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+RUNS = Path("runs")
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
+DataDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of real data files; else CHAINRULE_DATA, else the user's cache."
+    ),
+]
+
+
+class UsageError(Exception):
+    """A command line that cannot be meant; the message says what to type instead."""
+
+
+@app.callback(invoke_without_command=True)
+def chainrule(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Backpropagation you can read, check and run.
+
+    \b
+    chainrule list                        what there is
+    chainrule run digits-3-vs-9           run one experiment
+    chainrule run --all                   run them all
+    chainrule report                      pages and index of past runs
+
+    Exit status: 0 ok, 1 a claim failed, 2 wrong usage or internal error, 3 inconclusive.
+    """
+    if version:
+        from chainrule import __version__
+
+        print(f"chainrule {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_experiments(as_json: Json = False) -> None:
+    """List the experiments.
+
+    \b
+    chainrule list
+    chainrule list --json
+    """
+    from chainrule.experiments import registry
+
+    experiments = [registry.get(name) for name in registry.names()]
+    if as_json:
+        fields = ("name", "title", "document", "question", "needs")
+        _print_json(
+            [{field: getattr(experiment, field) for field in fields} for experiment in experiments]
+        )
+        return
+    from chainrule.reporting.console import print_table
+
+    print_table(
+        ["experiment", "source", "shows", "needs"],
+        [
+            [each.name, f"{each.document} {each.question}", each.title, ", ".join(each.needs)]
+            for each in experiments
+        ],
+        fixed=2,
+    )
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The experiment.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
+    preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
+    data: Annotated[str, typer.Option(help="embedded (offline) or real.")] = "embedded",
+    data_directory: DataDirectory = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Run directory; with --all, the folder of run directories."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter; lists with commas."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in the folder.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run an experiment, or continue one that was interrupted.
+
+    Results go to runs/EXPERIMENT-PRESET-DATA, or to --output. The same command continues an
+    unfinished run, and shows a finished one without computing it again.
+
+    \b
+    chainrule run digits-3-vs-9
+    chainrule run digits-3-vs-9 --data real --preset full
+    chainrule run digits-3-vs-9 --set widths=4,8 --output runs/narrow
+    chainrule run --all
+    """
+    from chainrule.experiments import registry
+    from chainrule.reporting.terminal import Terminal
+
+    # No window may open, whatever display there is.
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    terminal = Terminal()
+    if every is (name is not None):
+        raise UsageError(
+            "Name one experiment, or give --all for every one. `chainrule list` shows them."
+        )
+    if data_directory is not None and data != "real":
+        terminal.note("The data are embedded; --data-dir is used only with --data real.")
+    options: dict[str, Any] = {
+        "preset": preset,
+        "data": data,
+        "data_directory": data_directory,
+        "seed": seed,
+        "fresh": fresh,
+        "terminal": terminal,
+    }
+    if name is not None:
+        experiment = registry.get(name)
+        values = _settings(experiment, settings or [])
+        return _run_one(experiment, output, as_json, {**options, "settings": values})
+    if settings:
+        raise UsageError("--set belongs to one experiment; name it instead of --all.")
+    return _run_all(output or RUNS, as_json, context.obj["debug"], options)
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run directories, or folders of them; runs/ if not given."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The index page; index.html beside the runs."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Build the pages of past runs again, and an index page over them.
+
+    \b
+    chainrule report
+    chainrule report runs/digits-3-vs-9-quick-embedded runs/narrow -o digits.html
+    """
+    from chainrule.reporting.index import INDEX, find_runs, rebuild_page, write_index
+
+    paths = [path for folder in runs or [RUNS] for path in find_runs(folder)]
+    paths = list(dict.fromkeys(paths))
+    if not paths:
+        folders = ", ".join(str(folder) for folder in runs or [RUNS])
+        raise UsageError(f"There are no runs in {folders}. `chainrule run --all` makes some.")
+    summaries, damaged = _read_runs(paths, rebuild_page)
+    if output is None:
+        output = Path(os.path.commonpath([path.absolute().parent for path in paths])) / INDEX
+        output = Path(os.path.relpath(output))
+    write_index(summaries, output)
+    states = [_state(summary) for summary in summaries]
+    states += [{"path": str(path), "state": "damaged"} for path in damaged]
+    if as_json:
+        _print_json({"index": str(output), "runs": states})
+    else:
+        for state in states:
+            print(f"{state['path']}: {state['state']}")
+        print(output)
+    return WRONG if damaged else OK
+
+
+@app.command("data")
+def data_sets(
+    name: Annotated[
+        str | None, typer.Argument(help="mnist, fashion-mnist or all; the state if not given.")
+    ] = None,
+    data_directory: DataDirectory = None,
+    as_json: Json = False,
+) -> int:
+    """Show what real data there is, or download and verify it.
+
+    \b
+    chainrule data                        what is there
+    chainrule data mnist                  download and verify
+    chainrule data all --data-dir ./data
+    """
+    from chainrule.data import DATA_SETS, fetch, status
+
+    wanted = list(DATA_SETS) if name in (None, "all") else [str(name)]
+    if name is not None:
+        for each in wanted:
+            fetch(each, data_directory)
+    states = [state for state in status(data_directory) if state.data_set in wanted]
+    if as_json:
+        _print_json(
+            [
+                {
+                    "data_set": state.data_set,
+                    "file": state.name,
+                    "state": state.state,
+                    "path": str(state.path),
+                    "size": state.size,
+                    "problem": state.problem,
+                }
+                for state in states
+            ]
+        )
+    else:
+        from chainrule.reporting.console import print_table
+        from chainrule.reporting.numbers import shown
+
+        print_table(
+            ["data set", "file", "bytes", "path", "state"],
+            [
+                [
+                    state.data_set,
+                    state.name,
+                    "" if state.size is None else shown(state.size),
+                    str(state.path),
+                    state.problem or state.state,
+                ]
+                for state in states
+            ],
+            fixed=3,
+        )
+    return FAILED if any(state.state == "damaged" for state in states) else OK
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after the command's name, those of the process if not given.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Wherever it stands, so that it can be added at the end of a command that went wrong.
+    debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = app(
+            [word for word in words if word != "--debug"],
+            prog_name="chainrule",
+            obj={"debug": debug},
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
+        # The reader has what it wanted; nothing is left for the interpreter to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if debug:
+            raise
+        print(f"chainrule: {_sentence(error)}", file=sys.stderr)
+        return WRONG
+    if status == INTERRUPTED:
+        print("Interrupted; run the same command to resume.", file=sys.stderr)
+    return status or OK
+
+
+def _run_one(
+    experiment: Experiment, output: Path | None, as_json: bool, options: dict[str, Any]
+) -> int:
+    """Run one experiment and print its result."""
+    from chainrule.experiments.runner import run_experiment
+    from chainrule.reporting.claims import exit_status
+    from chainrule.reporting.console import claim_rows, print_table
+
+    result = run_experiment(experiment, output=output, **options).result
+    if as_json:
+        _print_json(result)
+    elif result["claims"]:
+        print_table(
+            ["claim", "measured", "expected", "outcome"],
+            [row[1:] for row in claim_rows(experiment.name, result)],
+            fixed=0,
+        )
+    if not as_json:
+        print(result["report"])
+    return exit_status(claim["holds"] for claim in result["claims"])
+
+
+def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) -> int:
+    """Run every experiment, print the table of claims, and last the path of the index page."""
+    from chainrule.experiments.batch import run_every_experiment
+    from chainrule.reporting.claims import exit_status
+    from chainrule.reporting.console import claim_rows, print_table
+    from chainrule.reporting.index import INDEX, find_runs, write_index
+
+    results: list[dict[str, Any]] = []
+    rows: list[list[str]] = []
+    broken = False
+    for attempt in run_every_experiment(folder, **options):
+        if attempt.outcome is not None:
+            results.append(attempt.outcome.result)
+            rows += claim_rows(attempt.name, attempt.outcome.result)
+        elif attempt.error is not None:
+            if debug:
+                raise attempt.error
+            options["terminal"].note(f"{attempt.name}: {_sentence(attempt.error)}")
+            rows.append([attempt.name, _sentence(attempt.error), "", "", "error"])
+            broken = True
+        else:
+            cure = f"needs pip install 'chainrule[{','.join(attempt.missing)}]'"
+            rows.append([attempt.name, cure, "", "", "not run"])
+    index = folder / INDEX
+    if folder.is_dir():
+        write_index(_read_runs(find_runs(folder))[0], index)
+    if as_json:
+        _print_json(results)
+    else:
+        print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
+        print(index)
+    outcomes = [claim["holds"] for result in results for claim in result["claims"]]
+    return WRONG if broken else exit_status(outcomes)
+
+
+def _settings(experiment: Experiment, texts: Sequence[str]) -> dict[str, Any]:
+    """Return the values that --set gives, by the types of the experiment's parameters."""
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--set takes NAME=VALUE and got {text!r}. `chainrule run {experiment.name} "
+                "--set NAME=VALUE` sets one parameter; repeat it for more."
+            )
+        values[name.strip()] = experiment.parameter(name.strip()).parse(value)
+    return values
+
+
+def _read_runs(
+    paths: Sequence[Path], visit: Callable[[RunSummary], Any] | None = None
+) -> tuple[list[RunSummary], list[Path]]:
+    """Return what run directories hold, visited, and those that are damaged, each with a note."""
+    from chainrule.reporting.files import RunDirectoryError
+    from chainrule.reporting.index import read_run
+
+    summaries, damaged = [], []
+    for path in paths:
+        try:
+            summary = read_run(path)
+            if visit is not None and summary.result is not None:
+                visit(summary)
+        except RunDirectoryError as error:
+            print(f"chainrule: {error}", file=sys.stderr)
+            damaged.append(path)
+        else:
+            summaries.append(summary)
+    return summaries, damaged
+
+
+def _state(run: RunSummary) -> dict[str, Any]:
+    """Return a run of the index as JSON."""
+    return {
+        "path": str(run.path),
+        "state": "unfinished" if run.result is None else "finished",
+        "experiment": run.config["experiment"],
+        "preset": run.config["preset"],
+        "data": run.config["data"],
+        "report": run.result["report"] if run.result else None,
+    }
+
+
+def _print_json(value: Any) -> None:
+    """Print JSON that any stdout can hold."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error as the user reads it: its own sentence, or that it was not foreseen."""
+    from chainrule.data import DataError
+    from chainrule.experiments.experiment import ExperimentError
+    from chainrule.reporting.files import RunDirectoryError
+
+    if isinstance(error, (UsageError, ExperimentError, RunDirectoryError, DataError)):
+        return str(error)
+    if hasattr(error, "format_message"):
+        message = error.format_message().rstrip(".")
+        return f"{message}. `--help` after the command shows its options."
+    message = str(error).rstrip(".")
+    return (
+        f"Internal error: {type(error).__name__}: {message}. The same command with --debug shows "
+        "where."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

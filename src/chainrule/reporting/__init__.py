@@ -1,0 +1,1 @@
+"""Claims, run directories, figures and the pages that show them."""

@@ -1,0 +1,125 @@
+"""Files that are either whole or absent, and values as strict JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_SUFFIX = ".partial"
+
+
+class RunDirectoryError(Exception):
+    """A run directory cannot be used; the message says why and what to do."""
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader never sees a part of it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    content : bytes
+        All of it.
+
+    Raises
+    ------
+    RunDirectoryError
+        If the file system refuses (full, read-only, not a folder); `path` keeps what it held.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8, whole or not at all (see `write_bytes`)."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, whole or not at all (see `write_bytes`)."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def unwritable(path: Path, error: OSError) -> RunDirectoryError:
+    """Return the sentence for an `OSError` met while writing `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunDirectoryError(
+            f"Cannot write {path}: the disk is full. Free some space and run the same command; "
+            "the finished steps are kept."
+        )
+    reason = (error.strerror or str(error)).lower()
+    return RunDirectoryError(
+        f"Cannot write {path}: {reason}. Choose a folder you can write to with --output."
+    )
+
+
+def plain(value: Any, where: str) -> Any:
+    """Return `value` as what JSON reads back: lists for tuples and arrays, Python numbers.
+
+    Parameters
+    ----------
+    value : number, str, bool, None, NumPy scalar or array, list, tuple or mapping of these
+    where : str
+        What the value belongs to, for the error message.
+
+    Raises
+    ------
+    TypeError
+        If JSON cannot hold the value.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {_key(key, where): plain(item, where) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, where) for item in value]
+    if type(value).__module__.split(".")[0] == "numpy" and hasattr(value, "tolist"):
+        return plain(value.tolist(), where)
+    raise TypeError(
+        f"{where} holds a {type(value).__name__}; it must be made of numbers, strings, lists, "
+        "dictionaries and NumPy arrays, so that it can be stored as JSON."
+    )
+
+
+def finite(value: Any) -> Any:
+    """Return a `plain` value with NaN and infinities as strings, which strict JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value
+
+
+def _key(key: Any, where: str) -> str:
+    """Return a mapping's key, which JSON wants to be a string."""
+    if not isinstance(key, str):
+        raise TypeError(
+            f"{where} has the dictionary key {key!r} of type {type(key).__name__}; "
+            "keys must be strings, so that they are the same when read back."
+        )
+    return key

@@ -1,0 +1,291 @@
+"""The folder of one run: its configuration, finished steps, results; resumed, never half-read."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chainrule.reporting.files import (
+    TEMPORARY_SUFFIX,
+    RunDirectoryError,
+    finite,
+    unwritable,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from chainrule.reporting.lock import LOCK_NAME
+
+FORMAT = 1
+CONFIG, RESULT, PAGE, CLAIMS = "config.json", "result.json", "page.json", "claims.json"
+METRICS, REPORT, STEPS = "metrics.csv", "report.html", "steps"
+
+RESULT_FIELDS = {
+    "experiment", "preset", "data", "claims", "values", "figures", "report", "seconds",
+}  # fmt: skip
+
+#: What a run must share with the run it continues, as named in messages.
+COMPARED = {
+    "format": "format version",
+    "experiment": "experiment",
+    "preset": "preset",
+    "data": "data",
+    "seed": "seed",
+    "parameters": "parameters",
+    "package": "version of chainrule",
+    "numpy": "version of NumPy",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """The stored result of one step: its value, the metric rows it made, and its duration."""
+
+    value: Any
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class RunDirectory:
+    """A run's folder. Everything in it is written whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; `prepare` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    # Opening -----------------------------------------------------------------------------------
+
+    def make(self) -> None:
+        """Make the folder, refusing one that holds other things than a run.
+
+        Raises
+        ------
+        RunDirectoryError
+            If it cannot be made, is a file, or is a folder of something else.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            strangers = [] if (self.path / CONFIG).exists() else self._strangers()
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        if strangers:
+            raise RunDirectoryError(
+                f"{self.path} is not a run directory and holds other files, such as "
+                f"{strangers[0]}. Choose a new or empty folder with --output."
+            )
+
+    def prepare(self, config: Mapping[str, Any], *, fresh: bool = False) -> bool:
+        """Make the folder ready for the run `config` describes; its lock must be held.
+
+        Parameters
+        ----------
+        config : mapping
+            The fields of `COMPARED` except "format".
+        fresh : bool
+            Remove what an earlier run left.
+
+        Returns
+        -------
+        bool
+            Whether the folder holds an earlier start of the same run.
+
+        Raises
+        ------
+        RunDirectoryError
+            If it holds another run, or cannot be written.
+        """
+        if fresh:
+            self._clear()
+        self._remove_partial_files()
+        wanted = {"format": FORMAT, **config}
+        if (self.path / CONFIG).exists():
+            self._compare(self.config(), wanted)
+            return True
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            (self.path / STEPS).mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.path / STEPS, error) from error
+        write_json(self.path / CONFIG, finite({**wanted, "created": created}))
+        return False
+
+    def config(self) -> dict[str, Any]:
+        """Return `config.json`.
+
+        Raises
+        ------
+        RunDirectoryError
+            If there is none, or it cannot be read.
+        """
+        path = self.path / CONFIG
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunDirectoryError(
+                f"{self.path} is not a run directory: it has no {CONFIG}. Give a folder that "
+                "`chainrule run` wrote."
+            ) from None
+        except (OSError, ValueError):
+            config = None
+        if not isinstance(config, dict) or "format" not in config:
+            raise RunDirectoryError(
+                f"{path} is damaged and cannot be read. Start the run over with --fresh, or "
+                "remove the folder."
+            )
+        return config
+
+    # Steps -------------------------------------------------------------------------------------
+
+    def step(self, key: str) -> Step | None:
+        """Return the stored result of the step `key`, or None if absent or damaged."""
+        path = self._step_path(key)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            content = stored["content"]
+            if stored["key"] != key or stored["sha256"] != _digest(content):
+                return None
+            return Step(content["value"], content["metrics"], content["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def has_step_file(self, key: str) -> bool:
+        """Return whether a file for the step `key` exists, readable or not."""
+        return self._step_path(key).exists()
+
+    def store_step(self, key: str, step: Step) -> None:
+        """Store a finished step; all of its values must be `plain`."""
+        content = {"value": step.value, "metrics": step.metrics, "seconds": step.seconds}
+        write_json(
+            self._step_path(key), {"key": key, "sha256": _digest(content), "content": content}
+        )
+
+    def finished_steps(self) -> int:
+        """Return how many steps are stored."""
+        return len(list((self.path / STEPS).glob("*.json")))
+
+    # Results -----------------------------------------------------------------------------------
+
+    def result(self) -> dict[str, Any] | None:
+        """Return `result.json` with its paths as they are now, or None while unfinished."""
+        try:
+            result = json.loads((self.path / RESULT).read_text(encoding="utf-8"))
+            if not set(result) >= RESULT_FIELDS:
+                return None
+            figures = [str(self.path / Path(name).name) for name in result["figures"]]
+            return {**result, "figures": figures, "report": str(self.path / REPORT)}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def page(self) -> dict[str, Any] | None:
+        """Return `page.json`, the content of the report page, or None if it cannot be read."""
+        try:
+            page = json.loads((self.path / PAGE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return page if isinstance(page, dict) else None
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write `metrics.csv`; its columns are those of all rows, in order of appearance."""
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+        if columns:
+            writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / METRICS, buffer.getvalue())
+
+    def write_figure(self, name: str, svg: str) -> Path:
+        """Write the figure `name` as SVG and return its path."""
+        path = self.path / f"{name}.svg"
+        write_text(path, svg)
+        return path
+
+    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> Path:
+        """Write named arrays as `name`.safetensors and return its path."""
+        import numpy as np
+        from safetensors.numpy import save
+
+        path = self.path / f"{name}.safetensors"
+        # safetensors stores memory as it lies: a transposed view would come back scrambled.
+        content = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        write_bytes(path, save(content))
+        return path
+
+    # Private -----------------------------------------------------------------------------------
+
+    def _compare(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        """Raise if the run in the folder is not the wanted one, naming what differs."""
+        wanted = json.loads(json.dumps(finite(dict(wanted))))
+        for name, words in COMPARED.items():
+            here, now = found.get(name), wanted.get(name)
+            if here == now:
+                continue
+            if isinstance(here, dict) and isinstance(now, dict):
+                name = next(key for key in {**here, **now} if here.get(key) != now.get(key))
+                words, here, now = f"parameter {name}", here.get(name), now.get(name)
+            raise RunDirectoryError(
+                f"{self.path} holds a run with another {words} ({_shown(here)} there, "
+                f"{_shown(now)} now). Choose another folder with --output, or start over "
+                "with --fresh."
+            )
+
+    def _ours(self) -> list[Path]:
+        """Return the files a run writes, those that make it a run last."""
+        patterns = (
+            RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", "*.safetensors",
+            f"{STEPS}/*.json", CONFIG,
+        )  # fmt: skip
+        return [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
+
+    def _clear(self) -> None:
+        """Remove an earlier run; without its result first, so that a kill leaves it unfinished."""
+        for path in self._ours():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from error
+
+    def _strangers(self) -> list[str]:
+        """Return names in the folder that no run writes before its configuration."""
+        return sorted(
+            path.name
+            for path in self.path.iterdir()
+            if path.name not in (LOCK_NAME, STEPS) and not path.name.endswith(TEMPORARY_SUFFIX)
+        )
+
+    def _remove_partial_files(self) -> None:
+        """Remove what a killed process was writing."""
+        for folder in (self.path, self.path / STEPS):
+            for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+                path.unlink(missing_ok=True)
+
+    def _step_path(self, key: str) -> Path:
+        """Return the file of a step: its key where that is a safe file name, else with a hash."""
+        readable = re.sub(r"[^a-z0-9.=_-]+", "-", key.lower()).strip("-.")[:60]
+        if readable != key:
+            readable = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+        return self.path / STEPS / f"{readable}.json"
+
+
+def _digest(content: Any) -> str:
+    """Return the SHA-256 of a JSON value, so that a damaged step is noticed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message, shortened."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
