@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine",)
+NAMES = ("engine", "search")
 
 
 def main() -> int:

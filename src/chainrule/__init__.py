@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from chainrule.engine import gradient as _gradient
 from chainrule.engine import rules as _rules  # noqa: F401
 from chainrule.engine.check_grads import check_grads
 from chainrule.engine.custom import checkpoint, custom_vjp, stop_gradient
@@ -22,6 +23,7 @@ from chainrule.engine.errors import (
     StaleView,
     TracingError,
     UnsupportedArgument,
+    UnsupportedAttribute,
     UnsupportedFunction,
     UnusedInputWarning,
 )
@@ -44,18 +46,42 @@ from chainrule.engine.trees import register_container, tree_map
 
 if TYPE_CHECKING:
     from chainrule import data as data
+    from chainrule import nn as nn
+    from chainrule import optim as optim
+    from chainrule import search as search
+    from chainrule import theory as theory
+    from chainrule.programs.compiled import compile as compile
+    from chainrule.programs.explain import explain as explain
+    from chainrule.programs.source import source as source
 
 __version__ = "0.1.0"
 
 # Imported when first used, so that ``import chainrule`` stays quick.
-_ROOMS = ("data",)
+_ROOMS = ("data", "nn", "optim", "programs", "theory")
+_LATER = {
+    "compile": "chainrule.programs.compiled",
+    "explain": "chainrule.programs.explain",
+    "source": "chainrule.programs.source",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"chainrule.{name}")
+    if name in _LATER:
+        found = getattr(importlib.import_module(_LATER[name]), name)
+        globals()[name] = found
+        return found
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
+
+def _compiled_value_and_grad(*arguments: Any) -> Any:
+    from chainrule.programs.compiled import compiled_value_and_grad
+
+    return compiled_value_and_grad(*arguments)
+
+
+_gradient.compiler = _compiled_value_and_grad
 
 __all__ = [
     "ChainruleError",
@@ -69,16 +95,19 @@ __all__ = [
     "Tensor",
     "TracingError",
     "UnsupportedArgument",
+    "UnsupportedAttribute",
     "UnsupportedFunction",
     "UnusedInputWarning",
     "avg_pool2d",
     "check_grads",
     "checkpoint",
+    "compile",
     "conv1d",
     "conv2d",
     "custom_vjp",
     "elementwise_grad",
     "embedding",
+    "explain",
     "grad",
     "hessian",
     "hvp",
@@ -89,6 +118,7 @@ __all__ = [
     "max_pool2d",
     "register_container",
     "softmax",
+    "source",
     "stop_gradient",
     "tensor",
     "trace",

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.commands.explain import explain
+from chainrule.commands.graph import graph
+from chainrule.commands.search import search
+from chainrule.commands.source import source
+
 if TYPE_CHECKING:
     from chainrule.experiments.experiment import Experiment
     from chainrule.reporting.index import RunSummary
@@ -249,6 +254,12 @@ def data_sets(
     return FAILED if any(state.state == "damaged" for state in states) else OK
 
 
+app.command()(explain)
+app.command()(graph)
+app.command()(search)
+app.command()(source)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -402,10 +413,12 @@ def _print_json(value: Any) -> None:
 def _sentence(error: Exception) -> str:
     """Return an error as the user reads it: its own sentence, or that it was not foreseen."""
     from chainrule.data import DataError
+    from chainrule.engine.errors import ChainruleError
     from chainrule.experiments.experiment import ExperimentError
     from chainrule.reporting.files import RunDirectoryError
 
-    if isinstance(error, (UsageError, ExperimentError, RunDirectoryError, DataError)):
+    own = (UsageError, ExperimentError, RunDirectoryError, DataError, ChainruleError)
+    if isinstance(error, own):
         return str(error)
     if hasattr(error, "format_message"):
         message = error.format_message().rstrip(".")

@@ -240,8 +240,9 @@ def _flat(b, y):
 
 
 def _flat_transposed(b, y):
-    t = b.T.copy()
-    t.T.flat[1] = y[0, 0]
+    t = b.T
+    t.flat[1] = y[0, 0]
+    t.flat[:2] *= 3.0
     return t
 
 
@@ -249,7 +250,7 @@ IN_PLACE = [
     _iadd, _isub_row, _imul, _itruediv, _ipow, _iadd_element, _iadd_row, _iadd_neighbours,
     _iadd_positions, _iadd_mask, _add_at, _subtract_at, _fill, _sort, _put, _put_clipped,
     _put_nothing, _putmask, _putmask_repeated, _place, _copyto, _copyto_where, _put_along_axis,
-    _put_along_axis_flat, _fill_diagonal, _flat,
+    _put_along_axis_flat, _fill_diagonal, _flat, _flat_transposed,
 ]  # fmt: skip
 
 

@@ -440,6 +440,45 @@ def test_an_outer_array_holding_inner_values_cannot_outlive_them():
         cr.grad(outer)(V4)
 
 
+# --- functions of the user's own ------------------------------------------------------------------
+
+
+def _doubles_in_place(x):
+    x *= 2.0
+    return np.sum(x)
+
+
+def _assigns(x):
+    x[0] = 1.0
+    return np.sum(x)
+
+
+@pytest.mark.parametrize("function", [_doubles_in_place, _assigns])
+@pytest.mark.parametrize("transform", [cr.grad, cr.hessian])
+def test_a_checkpointed_function_must_not_change_its_argument(function, transform):
+    x = V4.copy()
+    with pytest.raises(cr.InvalidInput, match="changed one of its arguments in place at line"):
+        transform(lambda x: np.sum(x * x) + cr.checkpoint(function)(x))(x)
+    np.testing.assert_array_equal(x, V4)
+
+
+def test_a_custom_backward_must_not_change_its_cotangent():
+    doubled = cr.custom_vjp(lambda x: 2.0 * x)
+
+    def backward(_, g):
+        g *= 2.0
+        return (g,)
+
+    doubled.defvjp(lambda x: (2.0 * x, None), backward)
+    with pytest.raises(cr.InvalidInput, match="the backward function of <lambda> changed"):
+        cr.grad(lambda x: np.sum((x + doubled(x)) * x))(V4)
+
+
+def test_other_errors_of_a_checkpointed_function_pass_through():
+    with pytest.raises(ValueError, match="broadcast"):
+        cr.grad(lambda x: np.sum(cr.checkpoint(lambda x: x + np.ones(3))(x)))(V4)
+
+
 # --- every view is declared -----------------------------------------------------------------------
 
 

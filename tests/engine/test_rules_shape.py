@@ -198,6 +198,22 @@ def test_refused_with_line_and_cure(f, message):
         cr.grad(lambda x: np.sum(f(x)))(A23)
 
 
+@pytest.mark.parametrize(
+    ("f", "cure"),
+    [
+        (lambda x: np.ascontiguousarray(x), "leave it out"),
+        (lambda x: np.asfortranarray(x), r"np.copy\(x"),
+        (lambda x: np.require(x, requirements="C"), "leave it out"),
+        (lambda x: np.full(3, x[0, 0]), r"value \* np.ones\(shape\)"),
+        (lambda x: np.r_[x[0], 1.0], "np.concatenate"),
+    ],
+    ids=["ascontiguousarray", "asfortranarray", "require", "full", "r_"],
+)
+def test_functions_that_numpy_does_not_hand_over_are_refused_with_the_cure(f, cure):
+    with pytest.raises(cr.TracingError, match=f"line .*{cure}"):
+        cr.grad(lambda x: np.sum(f(x)))(A23)
+
+
 def test_full_like_of_integers_refuses_a_traced_value():
     with pytest.raises(cr.InvalidInput, match="pass dtype=float"):
         cr.grad(lambda x: np.sum(np.full_like(np.argsort(x), x[0])))(X)

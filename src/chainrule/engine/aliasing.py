@@ -49,7 +49,7 @@ class StaleTrace:
 
     def __getattr__(self, _: str) -> NoReturn:
         raise StaleView(
-            f"an array was used at {here(2)} after an array that shares its memory was assigned to "
+            f"an array was used at {here()} after an array that shares its memory was assigned to "
             f"({locate(self.code, self.instruction)}); take views after the assignment, assign to "
             f"the whole array (x[i, j] = v for x[i][j] = v), or copy before (x[i].copy())."
         )
@@ -67,7 +67,7 @@ def home_of(x: Any) -> Any:
 def register_view(trace: Any, primitive: Any, operands: Any, params: Any, view: Any) -> None:
     """Note that a value may share memory with the first operand."""
     base = operands[0]
-    if not hasattr(base, "node") or (base.home is not None and hasattr(base, "array")):
+    if not hasattr(base, "node") or base.reads_copy:
         return  # reading through x.flat copies
     trace.views.append(weakref.ref(base))
     trace.views.append(weakref.ref(view))

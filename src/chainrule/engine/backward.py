@@ -166,7 +166,7 @@ def project(cotangent: Any, value: Any) -> Any:
         if dtype_of(cotangent).kind not in "fiub":
             raise InvalidInput("complex numbers are not supported; a cotangent became complex.")
         if isinstance(cotangent, (np.ndarray, np.generic, Traced)):
-            cotangent = cotangent.astype(dtype)  # type: ignore[union-attr]
+            cotangent = cotangent.astype(dtype)
         else:
             cotangent = dtype.type(cotangent)
     return cotangent

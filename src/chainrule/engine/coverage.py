@@ -201,11 +201,11 @@ def page() -> str:
 
 
 def _methods() -> str:
-    from chainrule.engine.tracing import _ACCUMULATIONS, _REDUCTIONS
+    from chainrule.engine.tracing import ACCUMULATIONS, REDUCTIONS
 
     rows = [
         (f"`np.{ufunc.__name__}.{method}`", f"as {_called(function)}")
-        for method, table in (("reduce", _REDUCTIONS), ("accumulate", _ACCUMULATIONS))
+        for method, table in (("reduce", REDUCTIONS), ("accumulate", ACCUMULATIONS))
         for ufunc, function in table.items()
     ]
     rows += [("`.outer` of every binary ufunc above", "by broadcasting")]

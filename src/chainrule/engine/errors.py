@@ -15,6 +15,10 @@ class UnsupportedFunction(TracingError):
     """A function without a differentiation rule was applied to a traced value."""
 
 
+class UnsupportedAttribute(TracingError, AttributeError):
+    """A traced value was asked for an attribute that it does not have."""
+
+
 class UnsupportedArgument(TracingError):
     """A supported function was called with an argument its rule does not cover."""
 

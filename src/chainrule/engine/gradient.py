@@ -91,6 +91,7 @@ def value_and_grad(
     argnums: ArgumentNumbers = 0,
     argnames: ArgumentNames = None,
     has_aux: bool = False,
+    compile: bool = False,
 ) -> Callable[..., Any]:
     """The value and the gradient of a scalar function, from one evaluation.
 
@@ -98,6 +99,9 @@ def value_and_grad(
     ----------
     f, argnums, argnames, has_aux
         As for `grad`.
+    compile : bool
+        Trace once for each kind of arguments and run straight-line code from then on; see
+        `chainrule.compile`.
 
     Returns
     -------
@@ -105,7 +109,14 @@ def value_and_grad(
         Takes the arguments of ``f`` and gives ``(value, gradient)``, or
         ``((value, extra), gradient)`` with ``has_aux``.
     """
+    if compile:
+        return compiler(f, argnums, argnames, has_aux)
     return _value_and_grad(f, argnums, argnames, has_aux)
+
+
+def compiler(*arguments: Any) -> Callable[..., Any]:
+    """Makes compiled gradients; programs, which build on the engine, put themselves here."""
+    raise InvalidInput("compile=True needs chainrule.programs.")
 
 
 def _value_and_grad(
@@ -150,6 +161,8 @@ def _value_and_grad(
             if has_aux:
                 value, extra = _split_aux(value, trace)
             output, result = _scalar_output(value, trace, f)
+            if trace.witnesses:
+                trace.check_constants()
         except ValueError as error:
             raise _explained(error, trace) from None
         finally:
@@ -226,9 +239,8 @@ def _scalar_output(value: Any, trace: Trace, f: Callable[..., Any]) -> tuple[Nod
     kind = result.dtype.kind if hasattr(result, "dtype") else dtype_of(type(result)).kind
     if node is not None and kind != "f":
         raise InvalidInput(
-            f"{name} returned a "
-            f"{result.dtype if hasattr(result, 'dtype') else type(result).__name__}; "
-            f"grad needs a floating-point number."
+            f"{name} returned a number of dtype {dtype_of(result)}; grad needs a floating-point "
+            "number."
         )
     return node, result
 
@@ -273,8 +285,15 @@ def _why_zero(target: Node, nodes: list[Node], output: Node | None) -> str:
         reached = depends_on(nodes, [target])
         if reached[output.index]:
             for node in nodes:
-                rules = node.primitive.rules
-                if reached[node.index] and not callable(rules) and ZERO in rules:
+                rules: Any = node.primitive.rules
+                if callable(rules):
+                    continue
+                read = [
+                    rules[position] is ZERO
+                    for position, x in enumerate(node.inputs)
+                    if type(x) is Node and reached[x.index]
+                ]
+                if read and all(read):
                     name = node.primitive.name
                     return (
                         f"reaches the result only through the piecewise constant {name} "

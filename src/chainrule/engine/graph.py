@@ -10,10 +10,14 @@ import numpy as np
 
 from chainrule.engine.errors import GuardMiss, InvalidInput
 from chainrule.engine.location import Location, locate
-from chainrule.engine.trees import Structure, flatten
+from chainrule.engine.trees import Structure, flatten_like
 
 if TYPE_CHECKING:
     from chainrule.engine.primitive import Primitive
+    from chainrule.programs.nonfinite import NonFinite
+    from chainrule.programs.picture import Picture
+    from chainrule.programs.source import Source
+    from chainrule.programs.table import Table
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -26,6 +30,11 @@ def dtype_of(value: Any) -> np.dtype[Any]:
     """The data type of an array, traced value or number, without asking NumPy."""
     found = getattr(value, "dtype", None)
     return np.result_type(value) if found is None else found
+
+
+def own_copy(value: Any) -> Any:
+    """A value that may be changed without changing the graph: a copy of an array."""
+    return value.copy() if type(value) is np.ndarray else value
 
 
 class Node:
@@ -208,7 +217,9 @@ class Graph:
     @property
     def value(self) -> Any:
         """The function's result for the traced arguments."""
-        return self.structure.unflatten([x.value if type(x) is Node else x for x in self.outputs])
+        return self.structure.unflatten(
+            [own_copy(x.value if type(x) is Node else x) for x in self.outputs]
+        )
 
     def users(self) -> list[list[Node]]:
         """For every node, by index, the nodes that read it."""
@@ -257,7 +268,7 @@ class Graph:
         GuardMiss
             The arguments would have taken another branch of the traced function.
         """
-        leaves, structure = flatten((args, kwargs))
+        leaves, structure = flatten_like(self.arguments, (args, kwargs))
         if structure != self.arguments:
             raise InvalidInput(
                 f"{self.name} was traced with arguments {self.arguments}, got {structure}; "
@@ -283,7 +294,7 @@ class Graph:
             for guard in guards.get(node.index, ()):
                 _check_guard(guard, values[node.index], self.name)
         return self.structure.unflatten(
-            [values[x.index] if type(x) is Node else x for x in self.outputs]
+            [own_copy(values[x.index] if type(x) is Node else x) for x in self.outputs]
         )
 
     def __repr__(self) -> str:
@@ -291,6 +302,71 @@ class Graph:
         lines += [f"  {node!r}" for node in self.nodes]
         outputs = ", ".join(f"%{x.index}" if type(x) is Node else _brief(x) for x in self.outputs)
         return "\n".join([*lines, f"  return {outputs}"])
+
+    # --- how it is read: by `chainrule.programs`, imported when first asked ----------------------
+
+    def source(self, **options: Any) -> Source:
+        """A program that returns what the graph returns, simplified.
+
+        Options as for `chainrule.source`.
+        """
+        from chainrule.programs.simplify import simplify
+        from chainrule.programs.source import graph_source
+
+        return graph_source(simplify(self), **options)
+
+    def svg(self, **options: Any) -> Picture:
+        """A picture of the graph; options as for `chainrule.programs.picture.picture`."""
+        from chainrule.programs.picture import picture
+
+        return picture(self, **options)
+
+    def table(self) -> Table:
+        """Every step with expression, shape, value, cotangent and source line."""
+        from chainrule.programs.table import step_table
+
+        return step_table(self)
+
+    def expressions(self) -> str:
+        """One line per node, ``name = expression``."""
+        from chainrule.programs.expressions import list_expressions
+
+        return list_expressions(self)
+
+    def step_page(self) -> str:
+        """A self-contained HTML page on which one steps through the graph and its derivative."""
+        from chainrule.programs.step_page import step_page
+
+        return step_page(self)
+
+    def to_dot(self) -> str:
+        """The graph in the language of Graphviz."""
+        from chainrule.programs.exports import to_dot
+
+        return to_dot(self)
+
+    def to_mermaid(self) -> str:
+        """The graph as a Mermaid flow chart."""
+        from chainrule.programs.exports import to_mermaid
+
+        return to_mermaid(self)
+
+    def to_json(self) -> str:
+        """The graph as JSON; `chainrule.programs.exports.GraphDescription` reads it back."""
+        from chainrule.programs.exports import to_json
+
+        return to_json(self)
+
+    def first_nonfinite(self) -> NonFinite | None:
+        """The first value, or else the first cotangent, that is infinite or not a number."""
+        from chainrule.programs.nonfinite import first_nonfinite
+
+        return first_nonfinite(self)
+
+    def _repr_html_(self) -> str:
+        from chainrule.programs.display import graph_html
+
+        return graph_html(self)
 
 
 def _count_nonzero(value: Any) -> int:

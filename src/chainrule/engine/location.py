@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 # Frames of these folders are machinery: a line inside them is never the user's line.
+_ENGINE = os.path.dirname(os.path.abspath(__file__))
 _MACHINERY = (
-    os.path.dirname(os.path.abspath(__file__)) + os.sep,
+    _ENGINE + os.sep,
+    os.path.join(os.path.dirname(_ENGINE), "programs") + os.sep,
     os.path.dirname(os.path.abspath(np.__file__)) + os.sep,
 )
 _OTHER_MACHINERY = (f"{os.sep}scipy{os.sep}", f"{os.sep}functools.py", f"{os.sep}contextlib.py")
@@ -60,9 +62,9 @@ def user_frame(depth: int = 1) -> FrameType:
     return frame or outermost  # type: ignore[return-value]
 
 
-def here(depth: int = 1) -> Location:
+def here() -> Location:
     """The user's current line, for error messages."""
-    frame = user_frame(depth + 1)
+    frame = user_frame()
     return locate(frame.f_code, frame.f_lasti)
 
 

@@ -72,6 +72,7 @@ class Primitive:
     """
 
     __slots__ = (
+        "__weakref__",
         "_defaults",
         "accumulate",
         "bind",

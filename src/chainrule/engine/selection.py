@@ -38,6 +38,8 @@ def floating(leaf: Any, name: str) -> Any:
         if leaf.dtype.kind == "c":
             raise InvalidInput(f"{name} is complex; chainrule differentiates real functions only.")
         raise InvalidInput(f"{name} has dtype {leaf.dtype}; convert it with .astype(float).")
+    if isinstance(leaf, complex):
+        raise InvalidInput(f"{name} is complex; chainrule differentiates real functions only.")
     if isinstance(leaf, int):
         raise InvalidInput(
             f"{name} is the integer {leaf!r}; only floating-point arguments have a gradient: pass "
@@ -163,7 +165,8 @@ def select(
         labels = [argument_name(f, i) for i in positions] + names
         selection = Selection(positions, names, labels, "dict")
     else:
-        numbers = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+        several = isinstance(argnums, (tuple, list))
+        numbers: list[Any] = [*argnums] if several else [argnums]  # type: ignore[misc]
         for number in numbers:
             if not isinstance(number, (int, np.integer)) or not -len(args) <= number < len(args):
                 raise InvalidInput(
@@ -173,7 +176,7 @@ def select(
         positions = [int(n) % len(args) for n in numbers]
         if len(set(positions)) != len(positions):
             raise InvalidInput(f"argnums={argnums!r} names an argument twice.")
-        form = "one" if isinstance(argnums, (int, np.integer)) else "tuple"
+        form = "tuple" if several else "one"
         selection = Selection(positions, [], [argument_name(f, i) for i in positions], form)
     selection.chosen = tuple(
         [args[i] for i in selection.positions] + [kwargs[k] for k in selection.names]

@@ -91,16 +91,16 @@ class Tensor(Traced):
                 raise InvalidInput(
                     f"backward() of a tensor of shape {self.shape} needs a cotangent of that "
                     "shape at "
-                    f"{here(1)}; or sum it first."
+                    f"{here()}; or sum it first."
                 )
             cotangent = 1.0
         if shape_of(cotangent) != self.shape:
             raise InvalidInput(
                 f"the cotangent has shape {shape_of(cotangent)}, the tensor {self.shape} at "
-                f"{here(1)}."
+                f"{here()}."
             )
         if self.dtype.kind != "f":
-            raise InvalidInput(f"a {self.dtype} tensor has no gradient at {here(1)}.")
+            raise InvalidInput(f"a {self.dtype} tensor has no gradient at {here()}.")
         nodes = _ancestors(self.node)
         leaves = [node for node in nodes if node.primitive is PLACEHOLDER]
         seed = np.array(cotangent, getattr(value, "dtype", float))[()]
@@ -110,7 +110,7 @@ class Tensor(Traced):
         for leaf, gradient in zip(leaves, found, strict=True):
             name = leaf.name or f"tensor{next(unnamed)}"
             if name in gradients:
-                raise InvalidInput(f"two tensors are named {name!r} at {here(1)}; rename one.")
+                raise InvalidInput(f"two tensors are named {name!r} at {here()}; rename one.")
             if gradient is None:
                 gradient = np.zeros(leaf.shape, leaf.dtype)
             gradients[name] = np.array(gradient)[()]
@@ -118,7 +118,7 @@ class Tensor(Traced):
 
     def __float__(self) -> NoReturn:
         raise TracingError(
-            f"float() or a math function would lose the gradient of a tensor at {here(1)}; use the "
+            f"float() or a math function would lose the gradient of a tensor at {here()}; use the "
             f"NumPy function (np.sin for math.sin), or x.value for the plain number."
         )
 
@@ -146,13 +146,13 @@ def tensor(value: Any, name: str | None = None) -> Tensor:
     {'x': array([2., 4.])}
     """
     if isinstance(value, Traced):
-        raise InvalidInput(f"the value is traced already at {here(1)}; use it as it is.")
+        raise InvalidInput(f"the value is traced already at {here()}; use it as it is.")
     array = np.array(value)
     if array.dtype.kind in "iu" and not isinstance(value, (np.ndarray, np.generic)):
         array = array.astype(float)
     if array.dtype.kind != "f":
         raise InvalidInput(
-            f"a tensor needs floating-point numbers, got dtype {array.dtype} at {here(1)}; "
+            f"a tensor needs floating-point numbers, got dtype {array.dtype} at {here()}; "
             "convert with "
             f".astype(float)."
         )

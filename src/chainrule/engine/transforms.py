@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.engine.backward import owned_cotangents, pull_back
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.gradient import _grad
-from chainrule.engine.graph import Graph, Node, dtype_of, shape_of
+from chainrule.engine.graph import Graph, Node, dtype_of, own_copy, shape_of
 from chainrule.engine.selection import (
     argument_name,
     checked_placeholder,
@@ -19,7 +19,7 @@ from chainrule.engine.selection import (
     leaf_names_of,
 )
 from chainrule.engine.tracing import Trace, Traced, belongs
-from chainrule.engine.trees import Structure, flatten, tree_map
+from chainrule.engine.trees import Structure, flatten, flatten_like, tree_map
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
@@ -56,8 +56,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         inputs = []
         for leaf, name in zip(leaves, names, strict=True):
             if type(leaf) is float or isinstance(leaf, (np.ndarray, np.generic, Traced)):
-                own = leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf
-                placeholder = recording.placeholder(own, name)
+                placeholder = recording.placeholder(_lasting(leaf), name)
                 inputs.append(placeholder.node)
                 traced.append(placeholder)
             else:
@@ -71,6 +70,11 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     return Graph(
         nodes, inputs, outputs, structure, arguments, recording.guards, function_name(f), f
     )
+
+
+def _lasting(leaf: Any) -> Any:
+    """An argument that later changes of the user's array do not reach."""
+    return leaf.copy("K") if isinstance(leaf, np.ndarray) and not isinstance(leaf, Traced) else leaf
 
 
 class Pullback:
@@ -100,11 +104,11 @@ class Pullback:
         InvalidInput
             The cotangent does not have the structure and shapes of the function's result.
         """
-        leaves, structure = flatten(cotangent)
+        leaves, structure = flatten_like(self._structure, cotangent)
         if structure != self._structure:
             raise InvalidInput(
                 f"the cotangent must have the structure of the result of {self._name}, "
-                f"{self._structure}, got {structure}."
+                f"{self._structure}, got {structure}, * standing for an array."
             )
         seeds = []
         for output, leaf in zip(self._outputs, leaves, strict=True):
@@ -114,11 +118,16 @@ class Pullback:
                     f"the cotangent of {self._name} has shape {shape_of(leaf)}, its result "
                     f"{shape_of(value)}."
                 )
+            if not isinstance(leaf, Traced) and np.asarray(leaf).dtype.kind not in "fiub":
+                raise InvalidInput(
+                    f"the cotangent of {self._name} has dtype {np.asarray(leaf).dtype}; it must "
+                    "be real."
+                )
             if type(output) is Node:
                 dtype = getattr(value, "dtype", np.dtype(float))
                 if isinstance(leaf, Traced):
                     same = leaf.dtype == dtype
-                    seeds.append((output, leaf if same else leaf.astype(dtype)))  # type: ignore[attr-defined]
+                    seeds.append((output, leaf if same else leaf.astype(dtype)))
                 else:
                     seeds.append((output, np.array(leaf, dtype)[()]))
         found = pull_back(self._nodes, seeds, self._inputs)
@@ -154,8 +163,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Pullback]:
     try:
         placeholders = []
         for leaf, name in zip(leaves, names, strict=True):
-            own = leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf
-            placeholders.append(checked_placeholder(recording, own, name))
+            placeholders.append(checked_placeholder(recording, _lasting(leaf), name))
         result = f(*arguments.unflatten(placeholders))
         outputs, structure = flatten(result)
         for output in outputs:
@@ -167,14 +175,9 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Pullback]:
         outputs = [x.node if belongs(x, recording) else x for x in outputs]
     finally:
         nodes = recording.close()
-    value = structure.unflatten([_owned(x.value) if type(x) is Node else x for x in outputs])
+    value = structure.unflatten([own_copy(x.value) if type(x) is Node else x for x in outputs])
     inputs = nodes[: len(placeholders)]  # a placeholder may have been assigned to
     return value, Pullback(nodes, inputs, outputs, structure, arguments, function_name(f))
-
-
-def _owned(value: Any) -> Any:
-    """A copy of an array that the recording still needs."""
-    return value.copy() if type(value) is np.ndarray else value
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -195,20 +198,33 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     value, tangent
         Both with the structure of ``f``'s result.
     """
+    for role, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise InvalidInput(
+                f"jvp needs the {role} as a tuple with one entry per argument of "
+                f"{function_name(f)}, got {type(given).__name__}; write (x,) for one argument."
+            )
     primals, tangents = tuple(primals), tuple(tangents)
-    tree_map(_check_tangent, primals, tangents)
+    tangents = tree_map(_checked_tangent, primals, tangents)
     value, pullback = vjp(f, *primals)
+    for leaf in flatten(value)[0]:
+        if dtype_of(leaf).kind != "f":
+            raise InvalidInput(
+                f"{function_name(f)} returned dtype {dtype_of(leaf)}; jvp needs floating-point "
+                "results."
+            )
     zeros = tree_map(lambda v: np.zeros(shape_of(v), dtype_of(v))[()], value)
     _, transposed = vjp(pullback, zeros)
     return value, transposed(tangents)[0]
 
 
-def _check_tangent(primal: Any, tangent: Any) -> None:
+def _checked_tangent(primal: Any, tangent: Any) -> Any:
     if shape_of(primal) != shape_of(tangent):
         raise InvalidInput(
             f"a tangent has shape {shape_of(tangent)}, its argument {shape_of(primal)}; they "
             "must be equal."
         )
+    return tangent
 
 
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
@@ -296,7 +312,7 @@ def hvp(f: Callable[..., Any], args: Any, vector: Any) -> Any:
     """
     several = isinstance(args, tuple)
     point, direction = (args, vector) if several else ((args,), (vector,))
-    tree_map(_check_tangent, point, direction)
+    direction = tree_map(_checked_tangent, point, direction)
 
     def slope(*x: Any) -> Any:
         gradient = _grad(f, tuple(range(len(x))), warn=False)(*x)

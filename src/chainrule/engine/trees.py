@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -70,22 +71,55 @@ def _container(tree: Any) -> Container | None:
             lambda _d, _n: [f".{f}" for f in kind._fields],
         )
     elif dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind) if field.init]
-        found = Container(
-            lambda t: ([getattr(t, n) for n in names], kind),
-            lambda _, c: kind(**dict(zip(names, c, strict=True))),
-            lambda _d, _n: [f".{n}" for n in names],
-        )
+        found = _dataclass_container(kind)
     elif isinstance(tree, dict):
         found = Container(
-            _flatten_dict,
-            lambda keys, c: kind(zip(keys, c, strict=True)),
-            lambda keys, _: [f"[{key!r}]" for key in keys],
+            lambda t: (tuple(t.values()), (tuple(t), getattr(t, "default_factory", None))),
+            lambda d, c: _rebuilt_dict(kind, d[0], d[1], c),
+            lambda d, _: [f"[{key!r}]" for key in d[0]],
         )
     else:
         return None
     _CONTAINERS[kind] = found
     return found
+
+
+def _dataclass_container(kind: type) -> Container:
+    fields = dataclasses.fields(kind)
+    names = [field.name for field in fields if field.init]
+    hidden = [field.name for field in fields if not field.init]
+    if hidden:
+        raise InvalidInput(
+            f"the dataclass {kind.__name__} has fields that its __init__ does not take "
+            f"({', '.join(hidden)}), so it cannot be rebuilt around other arrays; say how with "
+            "chainrule.register_container."
+        )
+
+    def rebuilt(_: Any, children: Sequence[Any]) -> Any:
+        made = kind(**dict(zip(names, children, strict=True)))
+        for name, child in zip(names, children, strict=True):
+            if getattr(made, name) is not child:
+                raise InvalidInput(
+                    f"__post_init__ of the dataclass {kind.__name__} changes its field {name}, "
+                    "which a gradient would go through twice; say how to rebuild it with "
+                    "chainrule.register_container."
+                )
+        return made
+
+    return Container(
+        lambda t: ([getattr(t, n) for n in names], kind),
+        rebuilt,
+        lambda _d, _n: [f".{n}" for n in names],
+    )
+
+
+def _rebuilt_dict(kind: type, keys: Any, factory: Any, children: Sequence[Any]) -> Any:
+    made = kind()
+    if factory is not None:
+        made.default_factory = factory
+    for key, child in zip(keys, children, strict=True):
+        made[key] = child
+    return made
 
 
 class Structure:
@@ -147,7 +181,20 @@ class Structure:
     def __str__(self) -> str:
         if self.kind is None:
             return "*"
-        return str(self.unflatten(["*"] * self.count)).replace("'*'", "*")
+        parts = [str(child) for child in self.children]
+        if self.kind is list:
+            return f"[{', '.join(parts)}]"
+        if self.kind is tuple:
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        if self.kind is type(None):
+            return "None"
+        labels = _CONTAINERS[self.kind].labels(self.description, len(parts))
+        if issubclass(self.kind, dict):
+            keys = [label[1:-1] for label in labels]
+            return f"{{{', '.join(f'{k}: {p}' for k, p in zip(keys, parts, strict=True))}}}"
+        keys = [label.lstrip(".") for label in labels]
+        shown = ", ".join(f"{k}={p}" for k, p in zip(keys, parts, strict=True))
+        return f"{self.kind.__name__}({shown})"
 
 
 LEAF = Structure()
@@ -181,6 +228,27 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     return Structure(type(tree), description, tuple(structures))
 
 
+def flatten_like(structure: Structure, tree: Any) -> tuple[list[Any], Structure]:
+    """Take a tree apart with the keys of its dicts in the order that they have in ``structure``."""
+    leaves, own = flatten(tree)
+    if own == structure:
+        return leaves, own
+    return flatten(_reordered(structure, tree))
+
+
+def _reordered(structure: Structure, tree: Any) -> Any:
+    kind = type(tree)
+    if kind is not structure.kind or kind not in (dict, list, tuple):
+        return tree
+    if kind is not dict:
+        pairs = itertools.zip_longest(structure.children, tree, fillvalue=LEAF)
+        return kind([_reordered(child, part) for child, part in pairs][: len(tree)])
+    if tree.keys() != set(structure.description):
+        return tree
+    by_key = zip(structure.description, structure.children, strict=True)
+    return {key: _reordered(child, tree[key]) for key, child in by_key}
+
+
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Apply ``function`` leaf by leaf to trees of the same structure.
 
@@ -192,8 +260,10 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     leaves, structure = flatten(tree)
     columns = [leaves]
     for other in others:
-        found, shape = flatten(other)
+        found, shape = flatten_like(structure, other)
         if shape != structure:
-            raise InvalidInput(f"trees differ in structure: {structure} against {shape}.")
+            raise InvalidInput(
+                f"trees differ in structure: {structure} against {shape}, * standing for a leaf."
+            )
         columns.append(found)
     return structure.unflatten([function(*row) for row in zip(*columns, strict=True)])

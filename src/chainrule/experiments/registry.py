@@ -9,7 +9,18 @@ from chainrule.experiments.experiment import Experiment, ExperimentError, neares
 
 #: Module in this package of each experiment, in the order of the source documents.
 MODULES = {
+    "two-layer-gradients": "two_layer_gradients",
+    "covering-numbers": "covering_numbers",
+    "grid-vs-random": "grid_vs_random",
     "digits-3-vs-9": "digits_3_vs_9",
+    "linear-networks": "linear_networks",
+    "parity": "parity",
+    "computational-graph": "computational_graph",
+    "sgd-rates": "sgd_rates",
+    "dropout": "dropout",
+    "vector-calculus": "vector_calculus",
+    "l1-regression": "l1_regression",
+    "curve-fitting": "curve_fitting",
 }
 
 #: Module whose presence shows that an extra of the package is installed.

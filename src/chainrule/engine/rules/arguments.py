@@ -11,7 +11,7 @@ from chainrule.engine.errors import UnsupportedArgument
 from chainrule.engine.graph import dtype_of
 from chainrule.engine.location import here
 from chainrule.engine.primitive import PRIMITIVES
-from chainrule.engine.tracing import Traced, bind_index, record
+from chainrule.engine.tracing import Traced, bind_index, record, stack_traced
 
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -19,7 +19,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def not_covered(function: str, argument: str, cure: str) -> UnsupportedArgument:
     """The error for an argument that a rule does not cover."""
     return UnsupportedArgument(
-        f"np.{function} with {argument} has no differentiation rule at {here(2)}; {cure}."
+        f"np.{function} with {argument} has no differentiation rule at {here()}; {cure}."
     )
 
 
@@ -78,6 +78,12 @@ def kept(reduced: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any
         axes = axes_of(axis, len(shape))
         full = tuple([1 if k in axes else n for k, n in enumerate(shape)])
     return reduced.reshape(full) if type(reduced) is np.ndarray else np.reshape(reduced, full)
+
+
+def as_array(values: Any) -> Any:
+    """A sequence as an array, a traced one if it holds traced values."""
+    stacked = stack_traced(values)
+    return stacked if hasattr(stacked, "dtype") else np.asarray(stacked)
 
 
 def pick(table: Any, index: Any) -> Any:

@@ -14,7 +14,7 @@ from chainrule.engine.errors import InvalidInput, TracingError
 from chainrule.engine.graph import dtype_of, shape_of
 from chainrule.engine.location import here
 from chainrule.engine.primitive import ZERO, call, composite, primitive
-from chainrule.engine.rules.arguments import Bound
+from chainrule.engine.rules.arguments import Bound, as_array
 from chainrule.engine.rules.indexing import (
     GETITEM,
     along_axis_index,
@@ -23,14 +23,14 @@ from chainrule.engine.rules.indexing import (
     split_index,
 )
 from chainrule.engine.rules.own import own, positive_axis
-from chainrule.engine.tracing import Slot, Traced, fill_index, record
+from chainrule.engine.tracing import Slot, Traced, bind_index, fill_index, record
 
 
 def _check_dtypes(x: Any, value: Any) -> None:
     if dtype_of(x).kind != "f" and dtype_of(value).kind == "f":
         raise InvalidInput(
             f"a {dtype_of(value)} value assigned into an array of dtype {dtype_of(x)} would be "
-            f"cut to it and lose its gradient at {here(1)}; make the array floating point (float)."
+            f"cut to it and lose its gradient at {here()}; make the array floating point (float)."
         )
 
 
@@ -111,10 +111,22 @@ def _last_assigned(x: Any, value: Any, *operands: Any, index: Any) -> Any:
     return written[key] == numbers
 
 
+def last_assigned(x: Any, value: Any, index: Any) -> Any:
+    """Which elements of ``value`` last after ``x[index] = value``: the same, as emitted source."""
+    operands, params = bind_index(index)
+    return _last_assigned(x, value, *operands, **params)
+
+
+def _last_assigned_source(x: str, value: str, *operands: str, index: Any) -> str:
+    inside = index_text(index, operands)
+    return f"chainrule.engine.rules.assignment.last_assigned({x}, {value}, np.s_[{inside}])"
+
+
 @primitive(
     rules=(ZERO,) * 66,  # the array, the value and one index for each of NumPy's 64 axes
     evaluate=_last_assigned,
     name="last_assigned",
+    source=_last_assigned_source,
     text=lambda x, value, *operands, index: f"lasting {x}[{index_text(index, operands)}] = {value}",
     cases=(
         lambda draw: call(draw(4), draw(3), np.array([1, 3, 1]), index=Slot(0)),
@@ -164,7 +176,7 @@ def _writable(target: Any, name: str) -> Traced:
     if isinstance(target, Traced):
         return target
     raise TracingError(
-        f"np.{name} cannot write a traced value into an ordinary array at {here(1)}; make the "
+        f"np.{name} cannot write a traced value into an ordinary array at {here()}; make the "
         f"array with np.zeros_like(x) or np.zeros(shape, like=x), x being a traced value."
     )
 
@@ -173,6 +185,7 @@ def _writable(target: Any, name: str) -> Traced:
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     target = _writable(arr, "put_along_axis")
     if axis is None:
+        indices = np.where(indices < 0, indices + target.size, indices)
         target[np.unravel_index(indices, target.shape)] = values
         return
     shape = shape_of(target)
@@ -185,17 +198,21 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 @composite(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     target = _writable(a, "put")
+    v = as_array(v)
     indices: Any = ind if isinstance(ind, Traced) else np.asarray(ind)
     if mode == "wrap":
         indices = indices % target.size
     elif mode == "clip":
         indices = np.clip(indices, 0, target.size - 1)
+    else:
+        indices = np.where(indices < 0, indices + target.size, indices)
     _write_flat(target, np.reshape(indices, -1), v)
 
 
 @composite(np.putmask)
 def putmask(a: Any, mask: Any, values: Any, /) -> None:
     target = _writable(a, "putmask")
+    values = as_array(values)
     if np.size(values):
         positions = np.arange(target.size).reshape(target.shape)
         repeated = np.ravel(values)[positions % np.size(values)]
@@ -205,9 +222,10 @@ def putmask(a: Any, mask: Any, values: Any, /) -> None:
 @composite(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
     target = _writable(arr, "place")
+    vals = as_array(vals)
     positions = np.flatnonzero(mask)
     if len(positions) and not np.size(vals):
-        raise ValueError(f"np.place was given no values to put in at {here(1)}.")
+        raise ValueError(f"np.place was given no values to put in at {here()}.")
     _write_flat(target, positions, vals)
 
 
@@ -217,7 +235,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if not np.can_cast(dtype_of(src), target.dtype, casting):  # type: ignore[arg-type]
         raise TypeError(
             f"np.copyto cannot cast {dtype_of(src)} to {target.dtype} with casting={casting!r} at "
-            f"{here(1)}."
+            f"{here()}."
         )
     if where is True:
         target[...] = src

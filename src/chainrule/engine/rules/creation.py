@@ -44,7 +44,7 @@ def full_like(
     if blank.dtype.kind != "f":
         raise InvalidInput(
             f"np.full_like would cut the traced {fill_value.dtype} value to {blank.dtype} and "
-            f"lose its gradient at {here(1)}; pass dtype=float."
+            f"lose its gradient at {here()}; pass dtype=float."
         )
     filled: Any = np.copy(np.broadcast_to(fill_value, blank.shape))
     return filled if filled.dtype == blank.dtype else filled.astype(blank.dtype)
@@ -57,7 +57,7 @@ def _ramp(num: Any, endpoint: bool, ndim: int) -> tuple[Any, int, int]:
     """Numbers of the samples along a new first axis, how many, and how many steps they span."""
     count = operator.index(num)
     if count < 0:
-        raise ValueError(f"the number of samples must not be negative, got {count} at {here(1)}.")
+        raise ValueError(f"the number of samples must not be negative, got {count} at {here()}.")
     numbers = np.arange(count, dtype=float).reshape((-1,) + (1,) * ndim)
     return numbers, count, count - 1 if endpoint else count
 
@@ -67,7 +67,7 @@ def _floating(dtype: Any, *ends: Any) -> Any:
     if found.kind != "f":
         raise UnsupportedArgument(
             f"a range between traced ends with dtype {found} would lose their gradient at "
-            f"{here(1)}; leave dtype out."
+            f"{here()}; leave dtype out."
         )
     return found
 
@@ -95,7 +95,7 @@ def logspace(
 ) -> Any:  # fmt: skip
     if np.ndim(base) > 0:
         raise UnsupportedArgument(
-            f"np.logspace with an array of bases has no differentiation rule at {here(1)}; use "
+            f"np.logspace with an array of bases has no differentiation rule at {here()}; use "
             f"base ** np.linspace(start, stop)."
         )
     kind = _floating(dtype, start, stop, base)
@@ -108,7 +108,7 @@ def geomspace(
 ) -> Any:
     kind = _floating(dtype, start, stop)
     if bool(np.any(start * stop <= 0)):
-        raise ValueError(f"np.geomspace needs ends of one sign, neither zero, at {here(1)}.")
+        raise ValueError(f"np.geomspace needs ends of one sign, neither zero, at {here()}.")
     numbers, count, steps = _ramp(num, endpoint, max(np.ndim(start), np.ndim(stop)))
     samples = start * (stop / start) ** (numbers / max(steps, 1))
     if endpoint and count > 1:

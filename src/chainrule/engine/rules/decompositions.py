@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.errors import NotDifferentiable, UnsupportedArgument
+from chainrule.engine.graph import shape_of
 from chainrule.engine.location import here
 from chainrule.engine.primitive import call, composite, primitive, refuse
 from chainrule.engine.rules.arguments import Bound, not_covered
@@ -254,13 +255,20 @@ _SVD = primitive(
 )(lambda a: ((a,), {}))
 
 
+def _matrix_shape(a: Any) -> tuple[int, int]:
+    shape = shape_of(a)
+    if len(shape) < 2:
+        raise np.linalg.LinAlgError(f"a matrix is needed, got an array of shape {shape}.")
+    return shape[-2], shape[-1]
+
+
 @composite(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
     if hermitian:
         raise not_covered("linalg.svd", "hermitian=True", "use np.linalg.eigh")
-    rows, columns = np.shape(a)[-2:]
+    rows, columns = _matrix_shape(a)
     if compute_uv and full_matrices and rows != columns:
         what = f"full_matrices=True for a {rows} x {columns} matrix"
         raise not_covered("linalg.svd", what, "pass full_matrices=False")
@@ -320,7 +328,7 @@ _QR = primitive(
 
 @composite(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    rows, columns = np.shape(a)[-2:]
+    rows, columns = _matrix_shape(a)
     if mode not in ("reduced", "r") and not (mode == "complete" and rows <= columns):
         what = f"mode={mode!r} for a {rows} x {columns} matrix"
         raise not_covered("linalg.qr", what, "use mode='reduced'")

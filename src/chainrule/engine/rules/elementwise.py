@@ -7,6 +7,7 @@ the textbook formula loses digits or divides zero by zero the rule uses an equiv
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,9 @@ _POWER_CASES = (
 )
 
 binary(
-    np.power, _power_base, _power_exponent,
-    infix="**", domain=(0.5, 2.0), latex="{0}^{{{1}}}", cases=_POWER_CASES[:-1],
+    # np.power of two numbers differs from their ``**`` in the last digit; users write ``**``
+    np.power, _power_base, _power_exponent, evaluate=operator.pow, infix="**",
+    domain=(0.5, 2.0), latex="{0}^{{{1}}}", cases=_POWER_CASES[:-1],
 )  # fmt: skip
 binary(
     np.float_power, _power_base, _power_exponent,

@@ -305,7 +305,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     if np.ndim(filt) != 1:
         raise UnsupportedArgument(
             f"np.trim_zeros has a differentiation rule for one-dimensional arrays only at "
-            f"{here(1)}; use slices."
+            f"{here()}; use slices."
         )
     nonzero = filt != 0
     size = len(nonzero)

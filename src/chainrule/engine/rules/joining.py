@@ -103,13 +103,13 @@ def block(arrays: Any) -> Any:
 
 def _depth(arrays: Any) -> int:
     if isinstance(arrays, tuple):
-        raise TypeError(f"np.block takes nested lists, got a tuple at {here(1)}.")
+        raise TypeError(f"np.block takes nested lists, got a tuple at {here()}.")
     if not isinstance(arrays, list):
         return 0
     depths = {_depth(part) for part in arrays}
     if len(depths) != 1:
         raise ValueError(
-            f"np.block: the lists must be nested equally deep and not empty at {here(1)}."
+            f"np.block: the lists must be nested equally deep and not empty at {here()}."
         )
     return 1 + depths.pop()
 
@@ -191,7 +191,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     shape = static_axis(new_shape)
     shape = shape if isinstance(shape, tuple) else (shape,)
     if min(shape, default=0) < 0:
-        raise ValueError(f"np.resize: the new shape {shape} has a negative size at {here(1)}.")
+        raise ValueError(f"np.resize: the new shape {shape} has a negative size at {here()}.")
     size = int(np.prod(shape))
     if np.size(a) == 0:
         return np.zeros_like(a, shape=shape)
@@ -246,11 +246,11 @@ def pad(
     if mode not in _PAD_MODES or reflect_type != "even":
         raise UnsupportedArgument(
             f"np.pad with mode={mode!r}, reflect_type={reflect_type!r} has no differentiation rule "
-            f"at {here(1)}; use {', '.join(_PAD_MODES)}, or np.concatenate."
+            f"at {here()}; use {', '.join(_PAD_MODES)}, or np.concatenate."
         )
     if _is_traced(constant_values):
         raise UnsupportedArgument(
-            f"np.pad with traced constant_values has no differentiation rule at {here(1)}; use "
+            f"np.pad with traced constant_values has no differentiation rule at {here()}; use "
             f"np.concatenate."
         )
     return (array,), {
@@ -286,7 +286,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     size = np.shape(ary)[axis]
     if isinstance(points, int):
         if points <= 0:
-            raise ValueError(f"the number of sections must be positive, got {points} at {here(1)}.")
+            raise ValueError(f"the number of sections must be positive, got {points} at {here()}.")
         each, extra = divmod(size, points)
         points = [i * each + min(i, extra) for i in range(1, points)]
     bounds = [0, *points, size]
@@ -298,35 +298,35 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     points = static_axis(indices_or_sections)
     size = np.shape(ary)[axis]
     if isinstance(points, int) and size % points:
-        raise ValueError(f"{size} elements cannot be split into {points} equal parts at {here(1)}.")
+        raise ValueError(f"{size} elements cannot be split into {points} equal parts at {here()}.")
     return np.array_split(ary, indices_or_sections, axis)
 
 
 @composite(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if np.ndim(ary) == 0:
-        raise ValueError(f"np.hsplit needs an array of at least one axis at {here(1)}.")
+        raise ValueError(f"np.hsplit needs an array of at least one axis at {here()}.")
     return np.split(ary, indices_or_sections, axis=1 if np.ndim(ary) > 1 else 0)
 
 
 @composite(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if np.ndim(ary) < 2:
-        raise ValueError(f"np.vsplit needs an array of at least two axes at {here(1)}.")
+        raise ValueError(f"np.vsplit needs an array of at least two axes at {here()}.")
     return np.split(ary, indices_or_sections, axis=0)
 
 
 @composite(np.dsplit)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if np.ndim(ary) < 3:
-        raise ValueError(f"np.dsplit needs an array of at least three axes at {here(1)}.")
+        raise ValueError(f"np.dsplit needs an array of at least three axes at {here()}.")
     return np.split(ary, indices_or_sections, axis=2)
 
 
 @composite(np.unstack)
 def unstack(x: Any, /, *, axis: Any = 0) -> tuple[Any, ...]:
     if np.ndim(x) == 0:
-        raise ValueError(f"np.unstack needs an array of at least one axis at {here(1)}.")
+        raise ValueError(f"np.unstack needs an array of at least one axis at {here()}.")
     return tuple(np.moveaxis(x, static_axis(axis), 0))
 
 
@@ -364,7 +364,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if isinstance(inserted, Traced) and dtype.kind != "f":
         raise UnsupportedArgument(
             f"np.insert of traced values into an array of dtype {dtype} would lose their "
-            f"gradient at {here(1)}; convert the array with .astype(float)."
+            f"gradient at {here()}; convert the array with .astype(float)."
         )
     joined = np.concatenate((arr, inserted.astype(dtype)), axis=axis)
     return np.take(joined, order, axis=axis)

@@ -37,7 +37,7 @@ def checked_size(value: Any, name: str, least: int) -> Size:
         pair = []
     if len(pair) != 2 or min(pair) < least:
         raise InvalidInput(
-            f"{name} must be one or two integers >= {least}, got {value!r} at {here(3)}."
+            f"{name} must be one or two integers >= {least}, got {value!r} at {here()}."
         )
     return pair[0] if pair[0] == pair[1] else (pair[0], pair[1])
 
@@ -53,7 +53,7 @@ def checked_images(x: Any, function: str) -> Any:
     if len(x.shape) != 4 or dtype_of(x).kind != "f":
         raise InvalidInput(
             f"{function} needs floating-point images of shape (batch, channels, height, width), "
-            f"got {dtype_of(x)}{list(x.shape)} at {here(3)}."
+            f"got {dtype_of(x)}{list(x.shape)} at {here()}."
         )
     return x
 
@@ -158,21 +158,21 @@ def _bind_conv2d(
     if len(w.shape) != 4 or min(w.shape) == 0:
         raise InvalidInput(
             f"conv2d needs w of shape (filters, channels / groups, kernel height, kernel width), "
-            f"got {w.shape} at {here(2)}."
+            f"got {w.shape} at {here()}."
         )
     if type(groups) is not int or groups < 1 or w.shape[0] % groups:
         raise InvalidInput(
-            f"groups must divide the {w.shape[0]} filters of w, got {groups!r} at {here(2)}."
+            f"groups must divide the {w.shape[0]} filters of w, got {groups!r} at {here()}."
         )
     if x.shape[1] != w.shape[1] * groups:
         raise InvalidInput(
             f"x of shape {x.shape} has {x.shape[1]} channels, but w of shape {w.shape} with "
-            f"groups={groups} takes {w.shape[1] * groups} at {here(2)}."
+            f"groups={groups} takes {w.shape[1] * groups} at {here()}."
         )
     if min(count_windows(x.shape, w.shape[2:], **params)) < 1:
         raise InvalidInput(
             f"the kernel of w {w.shape} does not fit into x {x.shape} with padding={padding} and "
-            f"dilation={dilation} at {here(2)}."
+            f"dilation={dilation} at {here()}."
         )
     return (x, w), {**params, "groups": groups}
 

@@ -19,7 +19,7 @@ def _norm_rule(g: Any, y: Any, x: Any, *, ord: Any, axis: Any, keepdims: bool) -
     if axis is None and ord is not None and np.ndim(x) == 2:
         axis = (0, 1)
     if ord is None or ord in ("fro", "f") or (ord == 2 and not _of_matrix(axis)):
-        if isinstance(y, np.floating) and y != 0:
+        if issubclass(type(y), np.floating) and y != 0:
             return x * (g / y)
         return _euclidean(kept(g, x.shape, axis, keepdims), kept(y, x.shape, axis, keepdims), x)
     g = kept(g, x.shape, axis, keepdims)

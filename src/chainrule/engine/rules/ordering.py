@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.engine.graph import shape_of
 from chainrule.engine.location import here
 from chainrule.engine.primitive import ZERO, call, composite, primitive, refuse
-from chainrule.engine.rules.arguments import Bound, numbers_only
+from chainrule.engine.rules.arguments import Bound, numbers_only, pick
 from chainrule.engine.rules.assignment import INDEX_ADD
 from chainrule.engine.rules.own import guard_count, static_axis
 from chainrule.engine.tracing import Slot, apply, record
@@ -21,7 +21,7 @@ from chainrule.engine.tracing import Slot, apply, record
 def _put_back(g: Any, x: Any, order: Any, axis: int | None) -> Any:
     """Move the cotangents of sorted elements to where the elements came from."""
     if axis is None:
-        return np.reshape(g[np.argsort(order)], shape_of(x))
+        return np.reshape(pick(g, np.argsort(order)), shape_of(x))
     return np.take_along_axis(g, np.argsort(order, axis=axis), axis=axis)
 
 
@@ -48,7 +48,9 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> Bou
 
 def _partition_rule(g: Any, y: Any, x: Any, *, kth: Any, axis: int | None, kind: str) -> Any:
     # np.partition and np.argpartition may arrange the unsorted parts differently: match by rank
-    ranked = g[np.argsort(y)] if axis is None else np.take_along_axis(g, np.argsort(y, axis), axis)
+    ranked = (
+        pick(g, np.argsort(y)) if axis is None else np.take_along_axis(g, np.argsort(y, axis), axis)
+    )
     return _put_back(ranked, x, np.argsort(x, axis), axis)
 
 
@@ -155,7 +157,7 @@ def argwhere(a: Any) -> Bound:
 @composite(np.nonzero)
 def nonzero(a: Any) -> tuple[Any, ...]:
     if np.ndim(a) == 0:
-        raise ValueError(f"np.nonzero needs an array of at least one axis at {here(1)}.")
+        raise ValueError(f"np.nonzero needs an array of at least one axis at {here()}.")
     found = np.argwhere(a)
     return tuple([found[:, axis] for axis in range(np.ndim(a))])
 
@@ -181,12 +183,12 @@ def BINCOUNT(x: Any, minlength: Any = 0) -> Bound:
 @composite(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
     if np.ndim(x) != 1 or (weights is not None and np.shape(weights) != np.shape(x)):
-        raise ValueError(f"np.bincount needs one-dimensional arrays of one length at {here(1)}.")
+        raise ValueError(f"np.bincount needs one-dimensional arrays of one length at {here()}.")
     largest = int(np.max(x)) if np.size(x) else -1  # guarded: the result is as long as this
     if weights is None:
         return apply(BINCOUNT, x, minlength)
     if np.size(x) and np.min(x) < 0:
-        raise ValueError(f"np.bincount needs numbers that are not negative at {here(1)}.")
+        raise ValueError(f"np.bincount needs numbers that are not negative at {here()}.")
     zeros = np.zeros(max(largest + 1, operator.index(minlength)))
     return record(INDEX_ADD, (zeros, weights, x), {"index": Slot(0)})
 

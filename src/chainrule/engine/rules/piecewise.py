@@ -296,7 +296,7 @@ def _array_equiv(a1: Any, a2: Any) -> Any:
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Bound:
     if x is None or y is None:
         raise UnsupportedArgument(
-            f"np.where needs a condition and both alternatives at {here(1)}; use np.nonzero for "
+            f"np.where needs a condition and both alternatives at {here()}; use np.nonzero for "
             f"the positions where a condition holds."
         )
     return (condition, x, y), {}
@@ -307,7 +307,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError(
             f"np.select needs as many conditions as choices, at least one, got {len(condlist)} and "
-            f"{len(choicelist)} at {here(1)}."
+            f"{len(choicelist)} at {here()}."
         )
     chosen = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
@@ -326,7 +326,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
     elif len(funclist) != len(conditions):
         raise ValueError(
             f"np.piecewise needs one function per condition and at most one more, got "
-            f"{len(funclist)} for {len(conditions)} at {here(1)}."
+            f"{len(funclist)} for {len(conditions)} at {here()}."
         )
     y = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.location import here
 from chainrule.engine.primitive import call, composite, primitive
-from chainrule.engine.rules.arguments import Bound, not_covered
+from chainrule.engine.rules.arguments import Bound, as_array, not_covered
 
 # --- convolution and correlation ------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Bound:
 @composite(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     y = np.zeros_like(x)
-    for coefficient in p:
+    for coefficient in as_array(p):
         y = y * x + coefficient
     return y
 
@@ -96,7 +96,10 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if np.ndim(x) != 1:
         raise InvalidInput(f"np.vander needs a vector, got shape {np.shape(x)} at {here()}.")
     count = len(x) if N is None else N
-    ones = np.ones(len(x), x.dtype)
+    dtype = np.promote_types(x.dtype, int)
+    if dtype != x.dtype:
+        x = x.astype(dtype)
+    ones = np.ones(len(x), dtype)
     if count == 0:
         return ones[:, None][:, :0]
     powers = [ones]

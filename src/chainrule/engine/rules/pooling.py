@@ -44,12 +44,12 @@ def _bind_pooling(function: str, x: Any, size: Any, stride: Any, padding: Any) -
     if any(2 * p > k for p, k in zip(both(params["padding"]), both(size), strict=True)):
         raise InvalidInput(
             f"padding must be at most half of size={size}, so that every window holds a pixel; got "
-            f"{padding} at {here(3)}."
+            f"{padding} at {here()}."
         )
     if min(count_windows(x.shape, *params.values())) < 1:
         raise InvalidInput(
             f"windows of size={size} do not fit into x {x.shape} with padding={padding} at "
-            f"{here(3)}."
+            f"{here()}."
         )
     return (x,), params
 
@@ -303,14 +303,13 @@ def embedding(table: Any, indices: Any) -> Any:
 def _bind_embedding(table: Any, indices: Any) -> Bound:
     if len(shape_of(table)) != 2:
         raise InvalidInput(
-            f"embedding needs a table of shape (rows, features), got {shape_of(table)} at "
-            f"{here(2)}."
+            f"embedding needs a table of shape (rows, features), got {shape_of(table)} at {here()}."
         )
     if not isinstance(indices, (np.ndarray, Traced)):
         indices = np.asarray(indices)
     if dtype_of(indices).kind not in "iu":
         raise InvalidInput(
-            f"embedding needs integer indices, got {dtype_of(indices)} at {here(2)}; convert them "
+            f"embedding needs integer indices, got {dtype_of(indices)} at {here()}; convert them "
             f"with .astype(int)."
         )
     return (table, indices), {}
@@ -321,7 +320,7 @@ def _embedding(table: Any, indices: Any) -> Any:
     rows = table.shape[0]
     if indices.size and not (indices.min() >= 0 and indices.max() < rows):
         wrong = indices[(indices < 0) | (indices >= rows)][0]
-        raise InvalidInput(f"index {wrong} is outside of the table of {rows} rows at {here(2)}.")
+        raise InvalidInput(f"index {wrong} is outside of the table of {rows} rows at {here()}.")
     return table[indices]
 
 

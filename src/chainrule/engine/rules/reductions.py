@@ -152,14 +152,18 @@ def _mean_rule(
 ) -> Any:
     shape = shape_of(a)
     if where is True:
-        return kept(g / max(count_along(shape, axis), 1), shape, axis, keepdims)
+        count = count_along(shape, axis)
+        # float16 ends at 65504
+        part = g / max(count, 1) if count < 65504 else g * (1.0 / count)
+        return kept(part, shape, axis, keepdims)
     return np.where(where, kept(g, shape, axis, keepdims) / _count(a, where, axis), 0)
 
 
 def _count(a: Any, where: Any, axis: Any) -> Any:
-    """How many elements a mask leaves, in the operand's dtype."""
+    """How many elements a mask leaves, in the operand's dtype or wider."""
     mask = np.broadcast_to(where, shape_of(a))
-    return np.maximum(np.sum(mask, axis=axis, keepdims=True, dtype=dtype_of(a)), 1)
+    dtype = np.promote_types(dtype_of(a), np.float32)
+    return np.maximum(np.sum(mask, axis=axis, keepdims=True, dtype=dtype), 1)
 
 
 @primitive(
@@ -296,7 +300,7 @@ def _extreme_rule(beaten: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         chosen = np.logical_not(beaten(a, y))
         if where is not True:
             chosen = np.logical_and(chosen, where)
-        weights = chosen.astype(dtype_of(a))
+        weights = chosen.astype(np.promote_types(dtype_of(a), np.float32))
         count = np.sum(weights, axis=axis, keepdims=True)
         if initial is not None:
             count = np.maximum(count + (y == initial), 1)

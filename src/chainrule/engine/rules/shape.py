@@ -28,7 +28,7 @@ def _index_order(x: Any, order: str, name: str) -> str:
         return "C"
     raise UnsupportedArgument(
         f"np.{name} with order={order!r} depends on the memory layout and has no differentiation "
-        f"rule at {here(1)}; use order='C' or order='F'."
+        f"rule at {here()}; use order='C' or order='F'."
     )
 
 
@@ -136,7 +136,7 @@ def swapaxes(a: Any, axis1: Any, axis2: Any) -> Bound:
 @composite(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     if np.ndim(x) < 2:
-        raise ValueError(f"np.matrix_transpose needs an array of at least two axes at {here(1)}.")
+        raise ValueError(f"np.matrix_transpose needs an array of at least two axes at {here()}.")
     return np.swapaxes(x, -1, -2)
 
 

@@ -14,7 +14,7 @@ from chainrule.engine.graph import shape_of
 from chainrule.engine.primitive import call, primitive
 from chainrule.engine.rules.arguments import Bound, kept
 from chainrule.engine.rules.own import own, static_axis
-from chainrule.engine.tracing import _REDUCTIONS, apply
+from chainrule.engine.tracing import REDUCTIONS, apply
 
 Axis = int | tuple[int, ...] | None
 
@@ -123,7 +123,7 @@ def logsumexp(x: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) 
 
 
 _LOGADDEXP: Any = np.logaddexp
-_REDUCTIONS[_LOGADDEXP] = logsumexp
+REDUCTIONS[_LOGADDEXP] = logsumexp
 
 
 # --- softmax and its logarithm --------------------------------------------------------------------

@@ -11,10 +11,16 @@ import numpy as np
 
 from chainrule.engine.graph import dtype_of, shape_of
 from chainrule.engine.primitive import ZERO, call, composite, primitive, refuse
-from chainrule.engine.rules.arguments import Bound, axes_of, no_out, not_covered, pick
+from chainrule.engine.rules.arguments import (
+    Bound,
+    as_array,
+    axes_of,
+    no_out,
+    not_covered,
+    pick,
+)
 from chainrule.engine.rules.own import concrete, static_axis
 from chainrule.engine.rules.reductions import bind_reduction, masked, where_source
-from chainrule.engine.tracing import _stack_traced
 
 _NOTHING: Any = np._NoValue
 
@@ -97,7 +103,7 @@ def _average(
         average = np.mean(a, axis=axis, keepdims=keepdims)
         total: Any = np.size(a) / np.size(average)
     else:
-        weights = _as_array(weights)
+        weights = as_array(weights)
         if shape_of(weights) != shape_of(a):
             weights = _aligned(weights, shape_of(a), axis)
         total = np.sum(weights + np.zeros(shape_of(a), dtype_of(weights)), axis, keepdims=keepdims)
@@ -105,11 +111,6 @@ def _average(
     if not returned:
         return average
     return average, np.broadcast_to(total, np.shape(average))
-
-
-def _as_array(values: Any) -> Any:
-    stacked = _stack_traced(values)
-    return stacked if hasattr(stacked, "dtype") else np.asarray(stacked)
 
 
 def _aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:

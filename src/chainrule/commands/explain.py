@@ -1,0 +1,195 @@
+"""``chainrule explain``: what a function or a graph file computes, and how it is differentiated."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from chainrule.programs.explanation import Explanation
+
+
+class Format(enum.StrEnum):
+    """How an explanation is written."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+    json = "json"
+
+
+#: What the ending of an output file says about its format.
+_ENDINGS = {
+    ".md": Format.markdown,
+    ".tex": Format.latex,
+    ".html": Format.html,
+    ".json": Format.json,
+}
+
+
+def explain(
+    where: Annotated[
+        str | None, typer.Argument(metavar="FILE::FUNCTION", help="Such as hw.py::loss.")
+    ] = None,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph file, .json or .toml.")
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(help="By default what the ending of --output says, else text."),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", metavar="RESULT", help="Differentiate this result: its name, or number from 0."
+        ),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
+    ] = None,
+    arg: Annotated[
+        list[str] | None,
+        typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> None:
+    """Explain every value and derivative of a function, or of a graph given as data.
+
+    For every value: its expression in its operands, its number, its local derivatives and the
+    chain-rule sum that makes its derivative. Example arguments come from example() in the same
+    file, a dict by parameter name, or from --shape and --arg; those of a graph from its file or
+    from --arg.
+
+    \b
+    chainrule explain hw.py::loss
+    chainrule explain hw.py::loss --shape W=3,4 --shape x=4 -o loss.html
+    chainrule explain --graph network.toml --arg x1=2 --format latex
+    """
+    from chainrule.commands.user_file import UserFileError
+
+    if (where is None) == (graph is None):
+        raise UserFileError(
+            "Name a function as FILE::FUNCTION, such as hw.py::loss, or give a graph with "
+            "--graph FILE; one of the two."
+        )
+    if graph is not None:
+        if shape:
+            raise UserFileError(
+                "--shape belongs to a function; give the values of a graph's inputs with --arg."
+            )
+        found = _of_graph(graph, of, arg or ())
+    else:
+        found = _of_function(str(where), of, shape or (), arg or ())
+    if format is None:
+        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
+        format = by_ending or Format.text
+    data = {"of": where or str(graph), **found.to_dict()} if as_json else None
+    if output is not None:
+        _write(_written(found, format), output)
+    if as_json:
+        print(json.dumps(data, indent=2, allow_nan=False))
+    elif output is None:
+        print(_written(found, format).rstrip("\n"))
+    else:
+        print(output)
+
+
+def _of_graph(path: Path, of: str | None, values: Sequence[str]) -> Explanation:
+    """The explanation of a graph file."""
+    from chainrule.programs.graph_files import load_graph
+
+    graph = load_graph(path)
+    if of is not None and of.isdecimal() and of not in graph.outputs:
+        number = int(of)
+        of = graph.outputs[number] if number < len(graph.outputs) else of
+    return graph.explain(dict(map(_value, values)), of)
+
+
+def _value(text: str) -> tuple[str, Any]:
+    """The value that ``x=2`` or ``x=[1, 2]`` gives an input."""
+    from chainrule.commands.user_file import UserFileError
+
+    name, sign, value = text.partition("=")
+    try:
+        if not sign or not name.strip():
+            raise ValueError
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise UserFileError(
+            f"--arg {text} gives no number or list of numbers; write it as in --arg x=2."
+        ) from None
+
+
+def _of_function(
+    where: str, of: str | None, shapes: Sequence[str], values: Sequence[str]
+) -> Explanation:
+    """The explanation of a function in a user's file."""
+    from chainrule.commands.user_file import arguments, bind, load_function, users_code
+    from chainrule.programs.explain import explain as explain_function
+
+    user = load_function(where)
+    args, kwargs = bind(user, arguments(user, shapes, values))
+    with users_code(user.path, f"ran {user.name}()"):
+        found = explain_function(user.function, *args, **kwargs)
+        if of is None:
+            return found
+        return explain_function(user.function, *args, of=_number(found, of), **kwargs)
+
+
+def _number(explanation: Explanation, of: str) -> int:
+    """Which result a name or a number means, counted among all results."""
+    from chainrule.commands.user_file import UserFileError
+    from chainrule.engine.graph import Node
+
+    graph = explanation.graph
+    outputs = graph.outputs[: graph.structure.count]
+    names = [explanation.names[x.index] if isinstance(x, Node) else "" for x in outputs]
+    if of in explanation.results:
+        return names.index(of)
+    if of.isdecimal() and int(of) < len(names):
+        return int(of)
+    known = ", ".join(explanation.results)
+    raise UserFileError(f"{explanation.function} has no result {of!r}; its results are {known}.")
+
+
+def _written(explanation: Explanation, format: Format) -> str:
+    """An explanation in one of its forms."""
+    if format is Format.json:
+        return json.dumps(explanation.to_dict(), indent=2, allow_nan=False)
+    if format is Format.html:
+        from html import escape
+
+        title = explanation.function
+        return (
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title></head>'
+            f'<body style="font-family:sans-serif;margin:24px">{explanation.html()}</body></html>\n'
+        )
+    forms = {
+        Format.text: explanation.text,
+        Format.markdown: explanation.markdown,
+        Format.latex: explanation.latex,
+    }
+    return forms[format]()
+
+
+def _write(text: str, output: Path) -> None:
+    from chainrule.commands.user_file import UserFileError
+
+    try:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None

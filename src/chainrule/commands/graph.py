@@ -1,0 +1,148 @@
+"""``chainrule graph``: the graph of a function of a file, as a picture, a page or data."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from chainrule.engine.graph import Graph
+
+
+class Backward(enum.StrEnum):
+    """How the backward pass is shown."""
+
+    values = "values"
+    graph = "graph"
+    none = "none"
+
+
+class Direction(enum.StrEnum):
+    """Where edges point."""
+
+    right = "right"
+    down = "down"
+
+
+_FORMS = (".svg", ".html", ".dot", ".mmd", ".json", ".md", ".txt")
+
+
+def graph(
+    where: Annotated[str, typer.Argument(metavar="FILE::FUNCTION", help="Such as hw.py::loss.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="A file: .svg, .html (steps), .dot, .mmd, .json, .md or .txt."
+        ),
+    ] = None,
+    backward: Annotated[
+        Backward, typer.Option(help="Derivatives as values on the cards, as a graph, or not.")
+    ] = Backward.values,
+    collapse: Annotated[
+        bool, typer.Option("--collapse", help="Draw repeated parts, such as layers, once.")
+    ] = False,
+    constants: Annotated[
+        bool, typer.Option("--constants", help="Draw constants as cards of their own.")
+    ] = False,
+    direction: Annotated[Direction, typer.Option(help="Where edges point.")] = Direction.right,
+    steps: Annotated[
+        Path | None,
+        typer.Option("--steps", metavar="PAGE", help="Write a page to step through as well."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
+    ] = None,
+    arg: Annotated[
+        list[str] | None,
+        typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> None:
+    """Show the computational graph of a function: as a table, or drawn into a file.
+
+    Example arguments come from example() in the same file, a dict by parameter name, or from
+    --shape and --arg. Without --output and --steps the steps are printed as a table.
+
+    \b
+    chainrule graph hw.py::loss
+    chainrule graph hw.py::loss -o loss.svg --backward graph --collapse
+    chainrule graph hw.py::loss -o loss.dot --steps loss.html
+    """
+    from chainrule.commands.user_file import (
+        UserFileError,
+        arguments,
+        bind,
+        load_function,
+        users_code,
+    )
+    from chainrule.programs.names import trace_named
+
+    if output is not None and output.suffix.lower() not in _FORMS:
+        raise UserFileError(
+            f"{output.name} has no ending that says what to write; end it in {', '.join(_FORMS)}."
+        )
+    user = load_function(where)
+    args, kwargs = bind(user, arguments(user, shape or (), arg or ()))
+    with users_code(user.path, f"ran {user.name}()"):
+        found = trace_named(user.function, *args, **kwargs)
+    options = {
+        "backward": None if backward is Backward.none else backward.value,
+        "collapse": collapse,
+        "constants": constants,
+        "direction": direction.value,
+    }
+    written = []
+    if output is not None:
+        written.append(_write(output, _text(found, output.suffix.lower(), options)))
+    if steps is not None:
+        written.append(_write(steps, found.step_page()))
+    if as_json:
+        description = json.loads(_shown(found, backward).to_json())
+        print(json.dumps({**description, "of": where, "files": list(map(str, written))}, indent=2))
+    elif written:
+        print("\n".join(map(str, written)))
+    else:
+        print(_shown(found, backward).table())
+
+
+def _shown(found: Graph, backward: Backward) -> Graph:
+    """The graph, with its backward pass if that is to be shown as nodes."""
+    return found.backward() if backward is Backward.graph else found
+
+
+def _text(found: Graph, form: str, options: dict[str, Any]) -> str:
+    """What is written into a file of this ending."""
+    if form == ".svg":
+        drawn = found.svg(**options)
+        if drawn.note:
+            print(f"Drawn without derivatives: {drawn.note}", file=sys.stderr)
+        return drawn.svg
+    if form == ".html":
+        return found.step_page()
+    shown = _shown(found, Backward(options["backward"] or "none"))
+    if form == ".dot":
+        return shown.to_dot()
+    if form == ".mmd":
+        return shown.to_mermaid()
+    if form == ".json":
+        return shown.to_json()
+    table = shown.table()
+    return (table.markdown if form == ".md" else table.text) + "\n"
+
+
+def _write(path: Path, text: str) -> Path:
+    from chainrule.commands.user_file import UserFileError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserFileError(f"{path} cannot be written: {error.strerror or error}.") from None
+    return path
