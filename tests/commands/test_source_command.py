@@ -109,6 +109,8 @@ def test_options(
     homework: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if "--torch" in words:
+        pytest.importorskip("torch", reason="code for PyTorch is tried out on PyTorch")
     status, out, _ = _run(capsys, f"{homework}::loss", *words)
     assert status == 0
     assert found in out
