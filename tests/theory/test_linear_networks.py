@@ -214,6 +214,19 @@ def test_a_singular_bottlenecked_point_without_a_way_down_is_left_open(monkeypat
     assert classify_critical_point(square, x, y).kind == "degenerate saddle"
 
 
+@pytest.mark.parametrize("layers", [3, 4])
+def test_ways_down_are_found_among_random_directions_too(layers, monkeypatch):
+    from chainrule.theory import linear_critical_points as module
+
+    monkeypatch.setattr(module, "_kernel", lambda A, B: np.empty((0, len(A))))
+    weights = [np.zeros((2, 2))] * layers
+    way = classify_critical_point(weights, EYE, TWO_ONE).descent
+    assert way.order == layers
+    assert way.coefficient < 0
+    moved = [way.step / 8 * D for D in way.direction]
+    assert loss(moved, EYE, TWO_ONE) < 2.5
+
+
 def test_the_bound_behind_the_sufficient_condition_holds_everywhere():
     rng = np.random.default_rng(5)
     for _ in range(100):

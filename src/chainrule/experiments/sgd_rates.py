@@ -357,7 +357,7 @@ EXPERIMENT = Experiment(
         Parameter("steps", 10_000, "steps of the simulated runs", minimum=10),
         Parameter("runs", 4000, "simulated runs for each rule", minimum=100),
     ),
-    presets={"quick": {"exact_steps": 12, "steps": 1000, "runs": 2000}, "full": {}},
+    presets={"quick": {"exact_steps": 12, "steps": 1000, "runs": 1000}, "full": {}},
     data={"embedded": "g = 1 − cos w + Xw with X = ±1, and w² + Xw"},
     run=run_experiment,
 )

@@ -321,13 +321,13 @@ def simulate_sgd(
     """
     alphas, n_runs = _steps(alphas), whole_number(n_runs, "n_runs", 2)
     w = np.tile(np.asarray(problem.start, dtype=float), (n_runs, 1))
-    noise = np.asarray(problem.noise, dtype=float)
+    noise, upto = np.asarray(problem.noise, dtype=float), np.cumsum(problem.probabilities)[:-1]
     gradients, errors, values = [], [], [float(np.mean(problem.value(w)))]
     for alpha in alphas:
         squares = np.sum(problem.gradient(w) ** 2, axis=1)
         gradients.append(float(np.mean(squares)))
         errors.append(float(np.std(squares, ddof=1)) / math.sqrt(n_runs))
-        x = rng.choice(noise, size=n_runs, p=problem.probabilities)
+        x = noise[np.searchsorted(upto, rng.random(n_runs), side="right")]
         w = w - alpha * problem.sampled_gradient(x, w)
         values.append(float(np.mean(problem.value(w))))
     return SGDMoments(np.array(gradients), np.array(values), alphas, np.array(errors))
