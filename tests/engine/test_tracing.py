@@ -3,10 +3,12 @@
 import copy
 import math
 import pickle
+import statistics
 import threading
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 
 import chainrule as cr
@@ -138,8 +140,18 @@ REFUSALS = [
     (lambda x: np.add(x, 1, where=np.array([True, False, True])), "use np.where"),
     (lambda x: np.sum(x, out=np.zeros(())), "no differentiation rule"),
     (lambda x: pickle.dumps(x), "cannot be pickled"),
-    (lambda x: {}[x[0]], "unhashable"),
+    (lambda x: {}[x[0]], "key of a dictionary"),
+    (lambda x: np.asarray(x), "leave it out.*like=x"),
+    (lambda x: np.random.default_rng(0).normal(x), "mean . deviation"),
+    (lambda x: np.vectorize(lambda v: v)(x), "call the function with the whole array"),
+    (lambda x: scipy.linalg.expm(np.diag(x)), "SciPy's .* custom_vjp"),
+    (lambda x: x.strides, "no attribute 'strides'.*leave it out"),
+    (lambda x: x.detach(), "no attribute 'detach'.*stop_gradient"),
+    (lambda x: np.clip(x, 0, 1, out=x), "^np.clip with out= has no"),
+    (lambda x: np.quantile(x, 0.3, method="hazen"), "^np.quantile with method='hazen'"),
+    (lambda x: scipy.special.voigt_profile(x, 1.0, 1.0), "^scipy.special.voigt_profile has no"),
     (lambda x: x * 1j, "complex"),
+    (lambda x: np.abs(x * np.complex64(1j)), "complex numbers .* at line"),
     (lambda x: x * np.ma.array([1.0, 2.0, 3.0]), "MaskedArray.*np.asarray"),
     (lambda x: np.arange(5)[x[0]], "int\\(x\\)|index"),
 ]
@@ -151,13 +163,74 @@ def test_what_cannot_be_traced_names_the_cure(f, message):
         cr.grad(lambda x: np.sum(f(x)))(X)
 
 
-def test_refusals_name_the_user_s_line():
+@pytest.mark.parametrize(
+    "call",
+    [
+        math.sin,
+        float,
+        hash,
+        np.fft.fft,
+        np.unique,
+        np.array,
+        lambda x: np.sum(x, out=np.zeros(())),
+        lambda x: np.round(x, decimals=x),
+        lambda x: np.linalg.norm(np.stack([x]), ord=0),
+        lambda x: np.reshape(np.ones((2, 3)) * x, (3, 2), order="A"),
+        lambda x: np.add.reduceat(x, [0]),
+        lambda x: x.foo,
+        lambda x: x * None,
+        lambda x: x + 1j,
+        statistics.fmean,
+    ],
+)
+def test_refusals_name_the_user_s_line(call):
     def f(x):
-        return math.sin(x)  # the line
+        x = x + 1.0
+        call(x if call is not statistics.fmean else [x, x])  # the line
+        return x
 
-    line = f.__code__.co_firstlineno + 1
-    with pytest.raises(cr.TracingError, match=rf"line {line} of test_tracing.py: return math.sin"):
+    if "lambda" in call.__name__:
+        line, text = call.__code__.co_firstlineno, "lambda x:"
+    else:
+        line, text = f.__code__.co_firstlineno + 2, "# the line"
+    with pytest.raises(cr.ChainruleError, match=rf"line {line} of test_tracing.py: .*{text}"):
         cr.grad(f)(1.0)
+
+
+def test_rounding_to_an_integer_is_an_escape_to_python():
+    def f(x):
+        return (round(x) + math.floor(x) + math.ceil(x) + math.trunc(x)) * x
+
+    assert cr.grad(f)(2.6) == 3 + 2 + 3 + 2
+    assert cr.grad(lambda x: round(x, 1) * x)(2.54) == 2.5
+    graph = cr.trace(f, 2.6)
+    assert graph.evaluate(2.7) == 10 * 2.7
+    with pytest.raises(cr.GuardMiss, match="int"):
+        graph.evaluate(2.4)
+
+
+def test_isinstance_takes_the_branch_that_it_takes_without_tracing():
+    def f(x):
+        if isinstance(x, np.ndarray):
+            return np.sum(x)
+        return 7.0 * x if isinstance(x, float) and np.isscalar(x) else 0.0 * x
+
+    np.testing.assert_array_equal(cr.grad(f)(X), np.ones(3))
+    assert cr.grad(f)(2.0) == 7.0
+    np.testing.assert_array_equal(cr.hessian(lambda x: f(x * x))(X), 2 * np.eye(3))
+
+
+def test_positions_and_masks_index_ordinary_arrays():
+    """They have no gradient to lose; that their values were used is a guard."""
+
+    def f(x):
+        return np.sum(X[np.argsort(-x)] * x) + np.sum(X[x > 1.5] * x[x > 1.5])
+
+    np.testing.assert_array_equal(cr.grad(f)(X), [3, 4, 4])
+    graph = cr.trace(f, X)
+    assert graph.evaluate(X * 1.1) == f(X * 1.1)
+    with pytest.raises(cr.GuardMiss):
+        graph.evaluate(-X)
 
 
 def test_assigning_into_an_ordinary_array_is_refused():
@@ -229,6 +302,47 @@ def test_a_constant_changed_during_tracing_cannot_go_unnoticed():
     view = large[10:]
     assert cr.grad(lambda x: np.sum(x * view))(2.0) == 4990.0
     assert view.flags.writeable
+
+
+def test_a_constant_changed_through_another_view_cannot_go_unnoticed():
+    large = np.ones(5000)
+    older = large[::2]
+
+    def changes(x, target):
+        y = np.sum(x * large)
+        target[:] = 7.0
+        return y
+
+    with pytest.raises(cr.InvalidInput, match=r"shape \(5000,\).*another view.*copy"):
+        cr.grad(changes)(2.0, older)
+    assert large.flags.writeable
+    assert older.flags.writeable
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c: np.broadcast_to(c, (2, len(c))),
+        lambda c: np.lib.stride_tricks.sliding_window_view(c, 2),
+        lambda c: memoryview(c).toreadonly(),
+    ],
+)
+def test_a_read_only_view_of_a_constant_is_as_safe_as_the_constant(size, look):
+    constant = np.ones(size)
+    view = np.asarray(look(constant))
+    assert not view.flags.writeable
+
+    def changes(x):
+        y = np.sum(x * view)
+        constant[:] = 7.0
+        return y
+
+    assert cr.grad(changes)(2.0) == view.size
+    constant[:] = 1.0
+    pullback = cr.vjp(lambda x: np.sum(x * view), 2.0)[1]
+    constant[:] = 7.0
+    assert pullback(1.0) == (view.size,)
 
 
 def test_values_print_and_copy_like_numbers():

@@ -26,6 +26,8 @@ from chainrule.engine.selection import (
 from chainrule.engine.tracing import Trace, Traced, belongs
 from chainrule.engine.trees import Structure, flatten, tree_map
 
+_ONE = np.float64(1.0)
+
 
 def grad(
     f: Callable[..., Any],
@@ -147,7 +149,10 @@ def _value_and_grad(
                     for i, leaf in enumerate(leaves)
                 ]
                 traced = structure.unflatten(placeholders)
-                value = f(*args[:position], traced, *args[position + 1 :], **kwargs)
+                if len(args) == 1:
+                    value = f(traced, **kwargs)
+                else:
+                    value = f(*args[:position], traced, *args[position + 1 :], **kwargs)
             else:
                 selection = select(f, argnums, argnames, args, kwargs)
                 leaves, structure = flatten(selection.chosen)
@@ -202,9 +207,7 @@ def _placeholder(
 ) -> Traced:
     kind = type(leaf)
     if kind is float or (kind is np.ndarray and leaf.dtype.kind == "f"):
-        return trace.placeholder(
-            leaf
-        )  # named only if an error or a graph needs it: names cost time
+        return trace.placeholder(leaf)  # named only if an error needs it: names cost time
     return checked_placeholder(trace, leaf, _labels(f, position, structure)[number])
 
 
@@ -219,25 +222,23 @@ def _scalar_output(value: Any, trace: Trace, f: Callable[..., Any]) -> tuple[Nod
         result = value.node.value
     else:
         node, result = None, value
+    kind = type(result)
+    if node is not None and (kind is np.float64 or kind is np.float32):
+        return node, result
     shape = getattr(result, "shape", None if not isinstance(result, (int, float)) else ())
     name = function_name(f)
     if shape is None:
+        cure = " (has_aux=True for a pair of loss and extra results)"
         raise InvalidInput(
-            f"{name} returned {type(result).__name__}; grad needs one real number"
-            + (
-                " (has_aux=True for a pair of loss and extra results)."
-                if isinstance(result, tuple)
-                else "."
-            )
+            f"{name} returned {kind.__name__}; grad needs one real number"
+            f"{cure if kind is tuple else ''}."
         )
     if shape != ():
         raise InvalidInput(
             f"{name} returned an array of shape {shape}; grad needs a scalar: sum or average it, "
-            "or use "
-            f"chainrule.jacobian or chainrule.vjp."
+            "or use chainrule.jacobian or chainrule.vjp."
         )
-    kind = result.dtype.kind if hasattr(result, "dtype") else dtype_of(type(result)).kind
-    if node is not None and kind != "f":
+    if node is not None and dtype_of(result).kind != "f":
         raise InvalidInput(
             f"{name} returned a number of dtype {dtype_of(result)}; grad needs a floating-point "
             "number."
@@ -246,7 +247,9 @@ def _scalar_output(value: Any, trace: Trace, f: Callable[..., Any]) -> tuple[Nod
 
 
 def _one_like(value: Any) -> Any:
-    return value.dtype.type(1) if hasattr(value, "dtype") else np.float64(1.0)
+    if type(value) is np.float64 or not hasattr(value, "dtype"):
+        return _ONE
+    return value.dtype.type(1)
 
 
 def _split_aux(value: Any, trace: Trace) -> tuple[Any, Any]:

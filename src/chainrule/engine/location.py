@@ -17,7 +17,9 @@ _MACHINERY = (
     os.path.join(os.path.dirname(_ENGINE), "programs") + os.sep,
     os.path.dirname(os.path.abspath(np.__file__)) + os.sep,
 )
-_OTHER_MACHINERY = (f"{os.sep}scipy{os.sep}", f"{os.sep}functools.py", f"{os.sep}contextlib.py")
+_SCIPY = f"{os.sep}scipy{os.sep}"
+_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED = ("site-packages", "dist-packages")
 _is_machinery: dict[str, bool] = {"<__array_function__ internals>": True}
 
 
@@ -43,11 +45,18 @@ class Location(NamedTuple):
 
 
 def is_machinery(filename: str) -> bool:
-    """Whether a file belongs to the engine, NumPy or SciPy rather than to the user."""
+    """Whether a file belongs to the engine, NumPy, SciPy or Python rather than to the user."""
     known = _is_machinery.get(filename)
     if known is None:
         path = os.path.abspath(filename)
-        known = path.startswith(_MACHINERY) or any(part in path for part in _OTHER_MACHINERY)
+        known = (
+            path.startswith(_MACHINERY)
+            or _SCIPY in path
+            or (
+                path.startswith(_STANDARD_LIBRARY)
+                and not any(folder in path for folder in _INSTALLED)
+            )
+        )
         _is_machinery[filename] = known
     return known
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from chainrule.engine.aliasing import StaleTrace, register_view
-from chainrule.engine.errors import InvalidInput, LeakedTrace, TracingError, UnsupportedArgument
+from chainrule.engine.constants import COPY_BYTES, Keeper, is_fixed
+from chainrule.engine.errors import LeakedTrace, TracingError, UnsupportedArgument
 from chainrule.engine.graph import ESCAPES, Guard, Node
 from chainrule.engine.location import _is_machinery, here, is_machinery, user_frame
 from chainrule.engine.primitive import CONSTANT, PLACEHOLDER, PRIMITIVES, SELECT, Primitive
@@ -25,17 +26,15 @@ from chainrule.engine.refusals import (
     missing_attribute,
     unhashable,
     unsupported_argument,
-    unsupported_dtype,
 )
 
 ndarray = np.ndarray
 _levels = itertools.count(1)
+_level = operator.attrgetter("level")
 NO_PARAMS: dict[str, Any] = {}
-_COPY_BYTES = 4096  # up to here a copy costs no more than locking does
-_SAMPLED = 512  # elements by which a change of a larger array is noticed
 
 
-class Trace:
+class Trace(Keeper):
     """One recording: the list of nodes, its level, and what protects it while it is open.
 
     Later traces have higher levels; an operation is recorded by the highest level among its
@@ -46,22 +45,21 @@ class Trace:
     ----------
     lasting : bool
         The recording outlives the traced call (a pullback, a graph): constants are copied, since
-        the user may change them before the backward pass. Otherwise large constants are locked
-        (made read-only) until `close`, so that a change raises instead of giving a wrong gradient.
+        the user may change them before the backward pass; see `Keeper`.
     """
 
-    __slots__ = ("guards", "lasting", "level", "locked", "nodes", "origin", "views", "witnesses")
+    __slots__ = ("guards", "level", "nodes", "origin", "views")
     face: type[Traced]  # the class of the values it hands out
 
     def __init__(self, lasting: bool = False) -> None:
         self.nodes: Any = []
         self.level = next(_levels)
         self.guards: list[Guard] = []
-        self.locked: list[np.ndarray] = []
-        self.witnesses: list[tuple[np.ndarray, bytes]] = []  # locked arrays and what they held
         self.views: list[weakref.ref[Traced]] = []  # of arrays that may share memory
         self.origin: Node | None = None
         self.lasting = lasting
+        self.locked = []
+        self.witnesses = []
 
     def placeholder(self, value: Any, name: str | None = None) -> Traced:
         """A traced input of the function."""
@@ -93,84 +91,9 @@ class Trace:
         """End the recording and return its nodes; traced values of it raise from now on."""
         nodes, self.nodes = self.nodes, None
         self.views.clear()
-        for array in reversed(self.locked):
-            array.flags.writeable = True
-        self.locked.clear()
+        if self.locked:
+            self.unlock()
         return nodes
-
-    def check_constants(self) -> None:
-        """Notice a locked array that was changed through an older view of its memory.
-
-        Such views stay writeable; that they were used shows in a sample of the array.
-        """
-        for array, sample in self.witnesses:
-            if _sample(array) != sample:
-                raise InvalidInput(
-                    f"an array of shape {array.shape} that an operation reads was changed in place "
-                    "through another view of its memory; the gradient would be wrong: work on a "
-                    "copy."
-                )
-
-    def keep(self, constant: Any) -> Any:
-        """A constant operand, safe from later changes by the user."""
-        if type(constant) is np.ndarray:
-            if constant.dtype.kind in "cO":
-                raise InvalidInput(unsupported_dtype(constant.dtype))
-            if _is_fixed(constant):
-                return constant
-            flags = constant.flags
-            if (
-                self.lasting
-                or constant.nbytes <= _COPY_BYTES
-                or not (flags.c_contiguous or flags.f_contiguous)
-            ):
-                return constant.copy(order="K")
-            return self._lock(constant)
-        if isinstance(constant, (bool, int, float, np.generic)):
-            return constant
-        if isinstance(constant, complex):
-            raise InvalidInput(unsupported_dtype(np.dtype(complex)))
-        if isinstance(constant, (list, tuple, np.ndarray)):
-            if isinstance(constant, (np.ma.MaskedArray, np.matrix)):
-                raise InvalidInput(
-                    f"{type(constant).__name__} is not supported at {here()}; convert it with "
-                    "np.asarray."
-                )
-            return self.keep(np.array(constant))
-        if constant is None or isinstance(constant, str):
-            raise InvalidInput(f"{constant!r} is not an array operand at {here()}.")
-        return self.keep(np.array(constant))
-
-    def _lock(self, array: np.ndarray) -> np.ndarray:
-        chain = [array]
-        while isinstance(chain[-1].base, np.ndarray):
-            chain.append(chain[-1].base)
-        if chain[-1].base is not None:  # memory owned by somebody else cannot be locked
-            return array.copy(order="K")
-        self.witnesses.append((array, _sample(array)))
-        for member in chain:
-            if member.flags.writeable:
-                member.flags.writeable = False
-                self.locked.append(member)
-        return array
-
-
-def _is_fixed(array: np.ndarray) -> bool:
-    """Whether an array is read-only together with all the memory that it looks into."""
-    if array.flags.writeable:
-        return False
-    base = array.base
-    if base is None or isinstance(base, np.ndarray):
-        return base is None or _is_fixed(base)
-    try:
-        return memoryview(base).readonly  # bytes, a file opened for reading
-    except TypeError:
-        return False
-
-
-def _sample(array: np.ndarray) -> bytes:
-    elements = array.ravel("K")  # a view, for the array is contiguous
-    return elements[:: len(elements) // _SAMPLED or 1].tobytes()
 
 
 def record(
@@ -188,26 +111,34 @@ def record(
     trace: Any = None
     inputs: list[Any] = []
     values: list[Any] = []
-    plain = mixed = False
+    plain = mixed = sequences = False
     for operand in operands:  # one pass for the common case: one trace, numbers beside it
-        if isinstance(operand, Traced):
+        kind = type(operand)
+        if kind is float or kind is int:
+            inputs.append(operand)
+            values.append(operand)
+        elif kind is not ndarray and isinstance(operand, Traced):
             if trace is not operand.recorder:
                 mixed = trace is not None
                 trace = operand.recorder
             inputs.append(operand.node)
             values.append(operand.node.value)
         else:
-            if type(operand) is not float and type(operand) is not int:
-                plain = True
+            plain = True
+            if kind is list or kind is tuple:
+                sequences = True
             inputs.append(operand)
             values.append(operand)
     if trace is None:
         return evaluate(*operands, **params)  # type: ignore[misc]
     if mixed or plain:
-        if plain and any(type(o) in (list, tuple) and holds_traced(o) for o in operands):
+        if sequences and any(type(o) in (list, tuple) and holds_traced(o) for o in operands):
             stacked = tuple([stack_traced(operand) for operand in operands])
             return record(primitive, stacked, params, evaluate)
-        trace = _sort_operands(operands, inputs, values)
+        if mixed:
+            traced = [operand for operand in operands if isinstance(operand, Traced)]
+            trace = max([operand.recorder for operand in traced], key=_level)
+        _keep_operands(trace, operands, inputs, values)
     nodes = trace.nodes
     if nodes is None:
         raise _leaked(operands)
@@ -240,26 +171,26 @@ def record(
     return traced
 
 
-def _sort_operands(operands: tuple[Any, ...], inputs: list[Any], values: list[Any]) -> Trace:
-    """The trace of the highest level; for it, everything else among the operands is a constant."""
-    traces = [operand.recorder for operand in operands if isinstance(operand, Traced)]
-    trace = traces[0] if len(traces) == 1 else max(traces, key=lambda found: found.level)
+def _keep_operands(
+    trace: Trace, operands: tuple[Any, ...], inputs: list[Any], values: list[Any]
+) -> None:
+    """Replace whatever among the operands does not belong to ``trace`` by a constant for it."""
     for position, operand in enumerate(operands):
-        if not isinstance(operand, Traced):
-            if (
-                type(operand) is ndarray
-                and operand.nbytes <= _COPY_BYTES
-                and operand.dtype.kind in "fiub"
-            ):
-                constant: Any = operand if _is_fixed(operand) else operand.copy("K")
+        kind = type(operand)
+        if kind is ndarray:
+            if operand.nbytes <= COPY_BYTES and operand.dtype.kind in "fiub":
+                if not operand.flags.writeable and is_fixed(operand):
+                    continue
+                constant: Any = operand.copy("K")
             else:
                 constant = trace.keep(operand)
+        elif not isinstance(operand, Traced):
+            constant = trace.keep(operand)
         elif operand.recorder is not trace:
             constant = snapshot(operand)
         else:
             continue
         inputs[position] = values[position] = constant
-    return trace
 
 
 def belongs(value: Any, trace: Trace) -> bool:

@@ -1,8 +1,8 @@
 """Tracing: array-like values that record every NumPy call made with them.
 
-The parts: `recording` (traces and traced values), `operators` (Python's operators, NumPy's
-methods), `index` (reading and assignment), `protocols` (NumPy's functions), `aliasing` (views),
-`refusals` (what cannot be traced, with the line and the cure).
+The parts: `recording` (traces and traced values), `constants` (what they read), `operators`
+(Python's operators, NumPy's methods), `index` (reading and assignment), `protocols` (NumPy's
+functions), `aliasing` (views), `refusals` (what cannot be traced, with the line and the cure).
 """
 
 from chainrule.engine import operators as _operators  # noqa: F401  (gives Traced its operators)

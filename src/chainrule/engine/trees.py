@@ -128,7 +128,7 @@ class Structure:
     Structures compare equal when trees have the same containers, keys and number of leaves.
     """
 
-    __slots__ = ("children", "description", "kind")
+    __slots__ = ("children", "description", "flat", "kind")
 
     def __init__(
         self,
@@ -139,6 +139,7 @@ class Structure:
         self.kind = kind
         self.description = description
         self.children = children
+        self.flat = bool(children) and children.count(LEAF) == len(children)  # leaves alone
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -153,6 +154,8 @@ class Structure:
 
     def unflatten(self, leaves: Sequence[Any]) -> Any:
         """The tree with these leaves, in the order of `flatten`."""
+        if self.flat and len(leaves) == len(self.children):
+            return _CONTAINERS[self.kind].unflatten(self.description, leaves)  # type: ignore[index]
         return self._build(iter(leaves))
 
     def _build(self, leaves: Iterator[Any]) -> Any:
