@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "search")
+NAMES = ("engine", "programs", "search")
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import gc
+import itertools
 import threading
 import warnings
 import weakref
@@ -17,6 +18,7 @@ from tests.programs.random_programs import programs
 import chainrule as cr
 from chainrule.engine.trees import flatten
 from chainrule.programs.compiled import Compiled
+from chainrule.programs.entry import MISS
 from chainrule.programs.flat import flat_tree
 
 rng = np.random.default_rng(5)
@@ -149,13 +151,30 @@ def test_a_new_kind_of_argument_gets_its_own_plan():
     f = cr.compile(lambda x, n=1: np.sum(np.tanh(x) * n))
     kinds = [
         (np.ones(3),), (np.ones(4),), (np.ones(3, np.float32),), (np.ones((3, 1)),),
-        (np.ones(6)[::2],), (np.ones(3), 2), (np.float64(1.0),), (1.0,),
+        (np.ones(6)[::2],), (np.ones(9)[::3],), (np.ones(3), 2), (np.float64(1.0),), (1.0,),
     ]  # fmt: skip
     for _ in range(2):
         for args in kinds:
             assert f(*args) == np.sum(np.tanh(args[0]) * (args[1:] or (1,))[0])
     assert f.retraces == len(f.plans) == len(kinds)
     assert f.misses == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.ones((2, 2), np.float32), np.ones((2, 1)), np.ones((2, 2)).T[:, ::-1],
+        np.asfortranarray(np.ones((2, 2))), np.ones((2, 2)).astype(">f8"), np.ones((2, 2), int),
+        np.ma.ones((2, 2)), [[1.0, 1.0], [1.0, 1.0]], 1.0, None, "text",
+    ],
+)  # fmt: skip
+def test_a_plan_is_not_used_for_another_kind_of_argument(other):
+    f = cr.compile(lambda x: x if x is None else np.tanh(x))
+    f(np.ones((2, 2)))
+    assert f._latest.run((np.ones((2, 2)),), {}) is not MISS
+    assert f._latest.run((other,), {}) is MISS
+    assert f._latest.run((np.ones((2, 2)), other), {}) is MISS
+    assert f._latest.run((np.ones((2, 2)),), {"y": other}) is MISS
 
 
 def test_ever_new_static_arguments_run_as_written_in_the_end():
@@ -303,6 +322,14 @@ def test_a_plan_made_before_a_closed_over_value_becomes_traced():
         return f(X)
 
     same(cr.grad(outer)(X), cr.grad(lambda w: np.sum(np.tanh(w * X)))(X))
+
+
+def test_a_traced_value_from_an_iterator():
+    def outer(w):
+        numbers = itertools.repeat(w)
+        return cr.compile(lambda x: np.sum(next(numbers) * x))(X)
+
+    same(cr.grad(outer)(X), X)
 
 
 def test_methods():
@@ -458,6 +485,25 @@ def test_arguments_that_lie_where_gradients_go():
         flat[...] = [0.3, -0.2, 0.6, 0.1]
         np.testing.assert_allclose(into(argument), value, rtol=1e-14)
         np.testing.assert_allclose(destination, gradient, rtol=1e-14)
+
+
+def test_arguments_that_a_gradient_is_written_over_too_early():
+    def f(a, b):
+        return np.sum(np.tanh(a * b))
+
+    def numbers():
+        return np.array([0.3, -0.2]), np.array([0.7, 0.4])
+
+    expected_value, expected = cr.value_and_grad(f, argnums=(0, 1))(*numbers())
+    for first in (0, 1):
+        into_a, into_b = numbers()
+        into = cr.value_and_grad(f, argnums=(0, 1), compile=True).into((into_a, into_b))
+        into(*numbers())
+        args = list(numbers())
+        args[first] = (into_a, into_b)[first]
+        args[first][...] = numbers()[first]
+        assert into(*args) == expected_value
+        same((into_a, into_b), expected)
 
 
 def test_a_closed_over_array_that_lies_where_gradients_go():

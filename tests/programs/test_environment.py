@@ -393,6 +393,15 @@ def of_function_attributes():
     )
 
 
+def of_bound_method_of_a_container():
+    table = {"w": np.array([1.0, 2.0, 3.0])}
+    read = table.get
+    return with_globals(
+        lambda x: np.sum(np.tanh(read("w") * x)),
+        [lambda: table["w"].__iadd__(1.0), lambda: table.update(w=np.ones(3))],
+    )
+
+
 def of_bytes():
     raw, numbers = bytearray(np.ones(3).tobytes()), array.array("d", [1.0, 2.0, 3.0])
     return with_globals(
@@ -440,7 +449,8 @@ WAYS = [
     of_method, of_callable_object, of_property, of_staticmethod, of_instance_in_global,
     of_classmethod, of_slots, of_namespaces, of_named_tuple, of_queue_and_set, of_partial,
     of_defaults, of_inner_function, of_decorated, of_gradient, of_compiled, of_compiled_gradient,
-    of_own_rule, of_function_attributes, of_bytes, of_integers, of_untraceable_use, of_module,
+    of_own_rule, of_function_attributes, of_bound_method_of_a_container, of_bytes, of_integers,
+    of_untraceable_use, of_module,
 ]  # fmt: skip
 
 

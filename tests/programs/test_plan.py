@@ -100,6 +100,13 @@ TABLE = [
     ("vectors with gaps", lambda a, x: np.sum(np.tanh(a @ x) * (x @ a)) + x @ x,
      (normal(4, 8)[:, ::2], normal(8)[::2])),
     ("masked", lambda x, y: np.sum(np.where(np.tanh(x) > y, np.exp(x), 0)), (normal(4), normal(4))),
+    ("masked with other numbers", lambda x, y: np.sum(np.where(np.tanh(x) > y, np.exp(x), -0.0))
+     + np.sum(np.where(np.tanh(x) > y, np.exp(x), 1.5)), (normal(4), normal(4))),
+    ("reshaped transpose", lambda x: np.sum(np.tanh(x).T.reshape(-1) * np.arange(6.0)),
+     (normal(2, 3),)),
+    ("powers of numbers",
+     lambda x: sum(np.sum(x * x) ** k for k in np.linspace(0.1, 5.0, 60).tolist()),
+     (normal(5),)),
     ("powers", lambda x: np.sum(x**2 + x**3 + 2.0**x), (normal(5),)),
     ("single element", lambda x, b: np.sum(np.tanh(x * b) + b), (normal(4, 3), normal(1))),
     ("integers", lambda x, n: np.sum(np.ldexp(x, n) * n), (normal(3), np.array([1, 2, 3]))),
@@ -274,6 +281,18 @@ def test_results_that_are_not_computed_in_place_are_copied_there(order):
     assert plan.execute([x, y]) == [np.sum(x)]
     for found, expected in zip(outputs, f(x, y)[1:], strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_result_returned_twice_is_two_arrays():
+    def f(x):
+        h = np.tanh(x)
+        return h, h, h.T, h[0], np.exp(x)
+
+    x = normal(2, 2)
+    results = Plan(simplify(cr.trace(f, x))).execute([x])
+    for i, result in enumerate(results):
+        np.testing.assert_array_equal(result, f(x)[i])
+        assert not any(np.shares_memory(result, other) for other in results[:i])
 
 
 def test_a_plan_keeps_no_batch_alive():

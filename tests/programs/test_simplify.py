@@ -202,9 +202,49 @@ _UNARY: list[Callable[[Any], Any]] = [
     lambda a: np.roll(a, 1, axis=0), lambda a: -(-a), lambda a: a.astype(float), lambda a: a - 0,  # noqa: B002
     lambda a: np.cumsum(a, axis=0), lambda a: a[0] * a, lambda a: np.swapaxes(a, 0, 1),
 ]  # fmt: skip
+
+
+def _row(a: Any, b: Any) -> Any:
+    y = np.copy(a)
+    y[0] = b[1]
+    return y
+
+
+def _rows(a: Any, b: Any) -> Any:
+    y = a * 1.5
+    y[1] += b[0]
+    y[0] = y[1] * 0.5
+    y[2] *= y[0, 0]
+    return y
+
+
+def _running(a: Any, b: Any) -> Any:
+    z = np.zeros_like(a)
+    for i in range(3):
+        z[i] = a[i] * b[0, i] + z[i - 1]
+    return z
+
+
+def _elements(a: Any, b: Any) -> Any:
+    y = np.tanh(a)
+    before = y * b
+    y[0, 0] = b[1, 1]
+    y[1, 1] = y[0, 0] * a[2, 2] + before[0, 0]
+    y[1:, :2] = y[:2, 1:] + before[:2, :2]
+    return y * y[0, 0] + before
+
+
+def _repeated(a: Any, b: Any) -> Any:
+    y = a[np.array([0, 0, 2])] * b
+    np.add.at(y, np.array([1, 1, 0]), b)
+    y[np.array([2, 0])] = a[:2]
+    return y
+
+
 _BINARY: list[Callable[[Any, Any], Any]] = [
     lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a + -b,
     lambda a, b: -a * -b, lambda a, b: a * 2 - b, lambda a, b: np.maximum(a, b),
+    _row, _rows, _running, _elements, _repeated,
 ]  # fmt: skip
 
 

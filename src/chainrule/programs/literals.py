@@ -63,45 +63,55 @@ def _element(value: Any) -> str:
 
 
 def _array(array: np.ndarray) -> str:
-    dtype = "" if array.dtype in _DEFAULT_DTYPES else f", dtype={literal(array.dtype)}"
-    if array.size and array.ndim:
-        first = array.flat[0]
-        if _all_bits_equal(array, first):
-            of_float = dtype if array.dtype != np.dtype(int) else ", dtype=int"
-            of_float = ", dtype=bool" if array.dtype == np.dtype(bool) else of_float
-            if first == 1 or (first == 0 and not np.signbit(first)):
-                name = "ones" if first == 1 else "zeros"
-                return f"np.{name}({_shape(array.shape)}{of_float})"
-            if array.size > 2:
-                return f"np.full({_shape(array.shape)}, {_element(first)}{dtype})"
-        if array.ndim == 2 and array.dtype == np.dtype(float) and min(array.shape) > 1:
-            rows, columns = array.shape
-            if np.array_equal(array, np.eye(rows, columns)) and not np.signbit(array).any():
-                return f"np.eye({rows})" if rows == columns else f"np.eye({rows}, {columns})"
-        counts = array.ndim == 1 and array.dtype == np.dtype(int) and array.size > 2
-        if counts and np.array_equal(array, np.arange(array.size)):
-            return f"np.arange({array.size})"
-    order = ', order="F"' if array.ndim > 1 and not array.flags.c_contiguous else ""
-    if array.size == 0:
-        return f"np.zeros({_shape(array.shape)}{dtype or _default_dtype(array)})"
-    return f"np.array({_nested(array)}{dtype}{order})"
-
-
-def _default_dtype(array: np.ndarray) -> str:
-    return (
-        "" if array.dtype == np.dtype(float) else f", dtype={array.dtype.name.rstrip('0123456789')}"
+    return _pattern(array) or (
+        f"np.array({_nested(array)}{_dtype(array, _DEFAULT_DTYPES)}{_order(array)})"
     )
 
 
-def _all_bits_equal(array: np.ndarray, first: Any) -> bool:
+def _pattern(array: np.ndarray) -> str | None:
+    """An array that a function makes: zeros, ones, one number, a diagonal, a count."""
+    shape = str(array.shape[0]) if array.ndim == 1 else repr(array.shape)
+    is_float = array.dtype == np.dtype(float)
+    if array.size == 0:
+        return f"np.zeros({shape}{_dtype(array, _DEFAULT_DTYPES[:1])})"
+    if array.ndim == 0:
+        return None
+    first = array.flat[0]
+    if _is_repeated(array, first):
+        order = _order(array) if any(array.strides) else ""
+        if first == 1 or (first == 0 and not np.signbit(first)):
+            name = "ones" if first == 1 else "zeros"
+            return f"np.{name}({shape}{_dtype(array, _DEFAULT_DTYPES[:1])}{order})"
+        if array.size > 2:
+            return f"np.full({shape}, {_element(first)}{_dtype(array, _DEFAULT_DTYPES)}{order})"
+    if array.ndim == 2 and is_float and min(array.shape) > 1 and array.flags.c_contiguous:
+        rows, columns = array.shape
+        if np.array_equal(array, np.eye(rows, columns)) and not np.signbit(array).any():
+            return f"np.eye({rows})" if rows == columns else f"np.eye({rows}, {columns})"
+    counts = array.ndim == 1 and array.dtype == np.dtype(int) and array.size > 2
+    if counts and np.array_equal(array, np.arange(array.size)):
+        return f"np.arange({array.size})"
+    return None
+
+
+def _dtype(array: np.ndarray, understood: tuple[np.dtype[Any], ...]) -> str:
+    """The dtype, unless the function that makes the array chooses it by itself."""
+    if array.dtype in understood:
+        return ""
+    plain = {np.dtype(int): "int", np.dtype(bool): "bool"}.get(array.dtype)
+    return f", dtype={plain or literal(array.dtype)}"
+
+
+def _order(array: np.ndarray) -> str:
+    """The memory layout, on which the last digits of sums depend."""
+    return ', order="F"' if array.ndim > 1 and not array.flags.c_contiguous else ""
+
+
+def _is_repeated(array: np.ndarray, first: Any) -> bool:
+    """Whether every element has the same bits."""
     if array.dtype.kind == "f":
-        same = (array == first) & (np.signbit(array) == np.signbit(first))
-        return bool(np.all(same))
+        return bool(np.all((array == first) & (np.signbit(array) == np.signbit(first))))
     return array.dtype.kind in "iub" and bool(np.all(array == first))
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return str(shape[0]) if len(shape) == 1 else repr(shape)
 
 
 def _nested(array: np.ndarray) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from chainrule.engine.graph import Node
 from chainrule.engine.primitive import CONSTANT, PLACEHOLDER, SELECT
 from chainrule.programs.literals import literal
 from chainrule.programs.notation import term
-from chainrule.programs.source_body import Dialect
+from chainrule.programs.source_body import Dialect, Kind
 from chainrule.programs.source_constants import Constants
 from chainrule.programs.source_sharing import WRITES
 from chainrule.programs.terms import Term
@@ -27,10 +26,13 @@ def numpy_dialect(foreign: Callable[[Node, dict[int, Term], Constants], Term]) -
     return Dialect(written, _new, "np.copy", _add_at, "np.count_nonzero", "")
 
 
-def _new(like: str, first: str, shape: tuple[int, ...], dtype: Any) -> str:
-    given = "" if dtype is None else f", shape={literal(shape)}"
-    if dtype is not None and dtype != np.dtype(float):
-        given += f", dtype={literal(dtype)}"
+def _new(like: str, first: str, kind: Kind | None) -> str:
+    given = ""
+    if kind is not None:
+        shape, dtype, layout = kind
+        given = f", shape={literal(shape)}"
+        given += "" if dtype == np.dtype(float) else f", dtype={literal(dtype)}"
+        given += "" if layout == "C" else f', order="{layout}"'
     for number, name in (("0", "zeros"), ("1", "ones")):
         if re.fullmatch(rf"(np\.\w+\()?{number}(\.0)?\)?", first):
             return f"np.{name}_like({like}{given})"

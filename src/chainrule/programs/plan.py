@@ -380,7 +380,6 @@ class _Writer:
         for number, part in enumerate(parts):
             lines: list[str] = []
             here: set[int] = set()
-            deleted: set[int] = set()
             for node, reads, text in part:
                 for index in reads:
                     if made[index] < number and index not in here:
@@ -388,8 +387,6 @@ class _Writer:
                         lines.append(f"v{index} = stored[{place[index]}]")
                         if readers[index] == number:
                             lines.append(f"stored[{place[index]}] = None")
-                if node is None and text.startswith("del "):
-                    deleted.update(reads)
                 lines.append(text)
                 if node is not None and node.index in place:
                     lines.append(f"stored[{place[node.index]}] = v{node.index}")

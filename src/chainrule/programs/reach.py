@@ -145,7 +145,10 @@ class Walk:
             return self._remember(value, reach, value._with_function(inner) if reach else value)
         if _has_attributes(value):
             return self._object(value, reach)
-        if callable(value) and hasattr(value, "__wrapped__"):
+        if isinstance(value, types.BuiltinMethodType):
+            if not isinstance(value.__self__, types.ModuleType):  # a method of a container
+                self._attribute(value, "__self__", False)
+        elif callable(value) and hasattr(value, "__wrapped__"):
             self._attribute(value, "__wrapped__", False)
         return value
 

@@ -34,7 +34,7 @@ class Made(NamedTuple):
 class Candidate:
     """A node under simplification."""
 
-    __slots__ = ("backward", "inputs", "make", "params", "primitive", "readers", "value")
+    __slots__ = ("backward", "held", "inputs", "make", "params", "primitive", "readers", "value")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Candidate:
         self.backward = backward
         self.readers = readers  # "none", "elementwise" or "any"
         self.make = make  # adds a further node before this one
+        self.held = False  # whether a rule held back because of the readers
 
     def keeps(self, operand: Any) -> bool:
         """Whether an operand has the shape and dtype of the result, and a harmless layout."""
@@ -69,6 +70,7 @@ class Candidate:
             return True
         if value.flags.c_contiguous or value.flags.f_contiguous:
             return True
+        self.held = self.readers == "any"
         return self.readers == "elementwise" and 0 not in value.strides
 
 

@@ -27,7 +27,7 @@ from chainrule.programs.rewrites import (
 )
 from chainrule.programs.write_rewrites import RULES
 
-_PASSES = 4  # what a rule adds is simplified in the next pass
+_PASSES = 4  # what a rule adds, or what loses a reader, is simplified in the next pass
 _FOLDED = 16  # elements up to which a constant result replaces its computation
 _READABLE = 7  # characters up to which a folded number still says where it comes from
 
@@ -59,8 +59,9 @@ def simplify(graph: Graph) -> Graph:
     """
     for _ in range(_PASSES):
         simplifier = _Simplifier(graph)
+        size = len(graph)
         graph = simplifier.run()
-        if not simplifier.unfinished:
+        if not simplifier.added and not (simplifier.held and len(graph) < size):
             break
     return graph
 
@@ -71,11 +72,13 @@ class _Simplifier:
         self.nodes: list[Node] = []
         self.image: list[Any] = [None] * len(graph.nodes)  # what each old node has become
         self.known: dict[Any, Node] = {}  # computations by their key
-        self.unfinished = False
+        self.added = False
+        self.held = False
         self.replaced: set[int] = set()  # old nodes that are one of their inputs
         self.constant_keys: dict[int, tuple[Any, Any]] = {}
         self.guarded = {guard.node.index for guard in graph.guards}
         self.readers = _readers(graph)
+        self.far_readers = _far_readers(graph)
 
     def run(self) -> Graph:
         for old in self.graph.nodes:
@@ -125,6 +128,7 @@ class _Simplifier:
             rule = RULES.get(made.primitive.name)
             if found is None and rule is not None:
                 found = rule(candidate)
+            self.held |= candidate.held
             if found is None:
                 return made
             if isinstance(found, Same):
@@ -139,19 +143,22 @@ class _Simplifier:
             return False
         if self._is_uniform(primitive, inputs):
             # readers that sum might tell a stretched number from a full array
-            return self.readers[old.index] != "any"
+            self.held |= self.far_readers[old.index] == "any"
+            return self.far_readers[old.index] != "any"
         if shape_of(old.value) == ():
             return len(str(old.value)) <= _READABLE
         return np.size(old.value) <= _FOLDED
 
     def _is_uniform(self, primitive: Primitive, inputs: list[Any]) -> bool:
         """Whether constant inputs give one number, stretched to a shape with axes."""
-        if primitive.name != "broadcast_to" and not is_elementwise(primitive):
+        if primitive.name == "broadcast_to" and scalar(inputs[0]) is not None:
+            return True
+        if primitive.name not in _MOVING and not is_elementwise(primitive):
             return False
-        plain = [scalar(x) is not None for x in inputs]
-        if primitive.name != "broadcast_to" and all(plain):
-            return False
-        return all(number or is_uniform(x) for number, x in zip(plain, inputs, strict=True))
+        stretched = [is_uniform(x) for x in inputs]
+        return any(stretched) and all(
+            uniform or scalar(x) is not None for uniform, x in zip(stretched, inputs, strict=True)
+        )
 
     def _with_plain_numbers(self, primitive: Primitive, inputs: list[Any], value: Any) -> list[Any]:
         """Scalars of NumPy as Python numbers, where the other operands alone decide the dtype."""
@@ -195,7 +202,7 @@ class _Simplifier:
         self, old: Node, primitive: Primitive, inputs: list[Any], params: dict[str, Any], value: Any
     ) -> Node:
         """A node that a rule needs beside the one it rewrites."""
-        self.unfinished = True
+        self.added = True
         return self._shared(old, primitive, inputs, params, value)
 
     # --- sharing ----------------------------------------------------------------------------------
@@ -331,6 +338,24 @@ def _readers(graph: Graph) -> list[str]:
                 found[operand.index] = "elementwise" if plain else "any"
     return found
 
+
+def _far_readers(graph: Graph) -> list[str]:
+    """As `_readers`, seen through functions that only move elements."""
+    found = ["none"] * len(graph.nodes)
+    for node in reversed(graph.nodes):
+        kind = "elementwise"
+        if not is_elementwise(node.primitive):
+            moving = node.primitive.name in _MOVING
+            kind = "elementwise" if moving and found[node.index] != "any" else "any"
+        written = _WRITTEN.get(node.primitive.name)
+        for position, operand in enumerate(node.inputs):
+            if type(operand) is Node and found[operand.index] != "any":
+                found[operand.index] = "elementwise" if position == written else kind
+    return found
+
+
+_MOVING = ("broadcast_to", "reshape", "ravel", "expand_dims", "squeeze", "transpose", "swapaxes",
+           "moveaxis", "getitem")  # fmt: skip
 
 # Operands that are copied, element by element, into another array.
 _WRITTEN = {"scatter": 0, "assign": 1, "index_add": 1}

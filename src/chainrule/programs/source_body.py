@@ -40,6 +40,9 @@ class Line(NamedTuple):
     value: Node | None  # what it binds
 
 
+Kind = tuple[tuple[int, ...], np.dtype[Any], str]  # shape, dtype and memory layout of an array
+
+
 class Dialect(NamedTuple):
     """How one library writes nodes, new arrays like another one, copies, and ``x[i] += v``.
 
@@ -47,7 +50,7 @@ class Dialect(NamedTuple):
     """
 
     term: Callable[[Node, dict[int, Term], Constants], Term]
-    new: Callable[[str, str, tuple[int, ...], np.dtype[Any] | None], str]
+    new: Callable[[str, str, Kind | None], str]
     copy: str
     add_at: Callable[[str, str, str], str]
     counted: str
@@ -113,7 +116,7 @@ class Body:
         self.lines: list[Line] = []
         self.terms: dict[int, Term] = {}
         self.depth: dict[int, int] = {}
-        self.likes: dict[Any, Node] = {}  # by shape and dtype
+        self.likes: dict[Any, Node] = {}  # arrays by shape, dtype and layout
         self.overwritten = {graph.nodes[index].parents[0].index for index in sharing.first}
         self.constant_nodes = without_inputs(graph)
         self.written = {
@@ -264,8 +267,8 @@ class Body:
 
     def _offer(self, node: Node) -> None:
         """Let later arrays of this shape be made after the likeness of this one."""
-        if type(node.value) is np.ndarray and node.value.flags.c_contiguous:
-            self.likes.setdefault((node.shape, node.dtype), node)
+        if type(node.value) is np.ndarray:
+            self.likes.setdefault((node.shape, node.dtype, _layout(node.value)), node)
 
     def _several(self, node: Node) -> None:
         found = self.dialect.term(node, self.terms, self.constants)
@@ -340,15 +343,16 @@ class Body:
         """A new array, made after the likeness of a value so that it can be traced again."""
         name = self.names[node.index]
         shape, dtype = contents.shape, contents.dtype
-        if like is None or not _is_like(like, shape, dtype):
-            like = self.likes.get((shape, dtype))
+        kind = (shape, dtype, _layout(contents) or "C")
+        if like is None or type(like.value) is not np.ndarray or _kind(like.value) != kind:
+            like = self.likes.get(kind)
         uniform = contents.size > 0 and bool(np.all(contents == contents.flat[0]))
         first = literal(contents.flat[0].item() if uniform else 0)
         if like is not None:
-            text = self.dialect.new(self.terms[like.index].text, first, shape, None)
+            text = self.dialect.new(self.terms[like.index].text, first, None)
         else:
             anything = self.terms[self.graph.inputs[0].index].text
-            text = self.dialect.new(anything, first, shape, dtype)
+            text = self.dialect.new(anything, first, kind)
         self.lines.append(Line(f"{name} = {text}", node, None))
         if contents.size and not uniform:
             self.lines.append(Line(f"{name}[...] = {self._text(contents)}", node, None))
@@ -397,7 +401,10 @@ class Body:
         return self.statements.of(node)
 
 
-def _is_like(node: Node, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-    value = node.value
-    contiguous = type(value) is np.ndarray and value.flags.c_contiguous
-    return contiguous and value.shape == shape and value.dtype == dtype
+def _kind(array: np.ndarray) -> tuple[Any, ...]:
+    return (array.shape, array.dtype, _layout(array))
+
+
+def _layout(array: np.ndarray) -> str:
+    """How an array lies in memory: like C's, like Fortran's, or neither."""
+    return "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else ""

@@ -69,7 +69,11 @@ class Constants:
             self._texts[id(array)] = texts[_contents(array)]
 
     def _text(self, array: np.ndarray, count: int, name: str | None, space: Namespace) -> str:
-        text = self._write(array) if array.size <= WRITTEN or _is_uniform(array) else None
+        flags = array.flags
+        laid_out = flags.c_contiguous or flags.f_contiguous or not any(array.strides)
+        text = None
+        if laid_out and (array.size <= WRITTEN or _is_uniform(array)):
+            text = self._write(array)
         written = text is not None and len(text) <= WRITTEN
         once = count == 1 and name is None
         if text is not None and len(text) <= INLINE and (once or "array" not in text):

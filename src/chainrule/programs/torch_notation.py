@@ -17,7 +17,7 @@ from chainrule.engine.graph import Node, shape_of
 from chainrule.engine.primitive import CONSTANT, PLACEHOLDER, SELECT
 from chainrule.programs.literals import literal
 from chainrule.programs.notation import operand_term
-from chainrule.programs.source_body import Dialect
+from chainrule.programs.source_body import Dialect, Kind
 from chainrule.programs.source_constants import Constants
 from chainrule.programs.terms import ATOM, UNARY, Term, infix, shown, subscript
 
@@ -313,10 +313,11 @@ def _operand(operand: Any, terms: dict[int, Term], constants: Constants) -> Term
     return Term(_torch(found.text), found.precedence)
 
 
-def _new(like: str, first: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None) -> str:
-    if dtype is None:
+def _new(like: str, first: str, kind: Kind | None) -> str:
+    if kind is None:
         name = {"0": "zeros", "0.0": "zeros", "1": "ones", "1.0": "ones"}.get(first)
         return f"torch.{name}_like({like})" if name else f"torch.full_like({like}, {first})"
+    shape, dtype, _ = kind
     return f"torch.full({literal(shape)}, {first}, dtype={_torch(literal(dtype))})"
 
 

@@ -129,12 +129,25 @@ def _is_integer(operand: Any) -> TypeGuard[int]:
     return type(operand) is not Node and np.ndim(operand) == 0 and dtype_of(operand).kind in "iu"
 
 
+def _size(operand: Any) -> int:
+    return int(np.size(operand.value if type(operand) is Node else operand))
+
+
+def _without_broadcast(c: Candidate) -> Made | None:
+    """Adding to a part of an array broadcasts by itself."""
+    at = 0 if c.primitive.name == "scatter" else 1
+    stretched = made_by(c.inputs[at], "broadcast_to")
+    if stretched is None or len(c.inputs) > at + 1:
+        return None
+    return Made(c.primitive, [*c.inputs[:at], stretched.inputs[0]], c.params)
+
+
 def _spread_axes(c: Candidate) -> Made | None:
     """Adding into zeros what an index with new axes only has read is giving it its shape back."""
     index = c.params["index"]
     parts = index if type(index) is tuple else (index,)
     whole = all(part is None or part is Ellipsis or part == slice(None) for part in parts)
-    if not whole or len(c.inputs) > 1:
+    if not whole or len(c.inputs) > 1 or np.size(c.value) != _size(c.inputs[0]):
         return None
     return Made(PRIMITIVES["reshape"], c.inputs, {"shape": c.params["shape"], "order": "C"})
 
@@ -154,9 +167,9 @@ def _guarded_quotient(c: Candidate) -> Made | None:
 RULES: dict[str, Rule] = {
     **SHAPE_RULES,
     "getitem": lambda c: _in_order(c) or SHAPE_RULES["getitem"](c),
-    "scatter": lambda c: _in_order(c) or _spread_axes(c),
+    "scatter": lambda c: _in_order(c) or _spread_axes(c) or _without_broadcast(c),
     "assign": lambda c: _in_order(c) or _assigned(c),
-    "index_add": lambda c: _in_order(c) or _added(c),
+    "index_add": lambda c: _in_order(c) or _added(c) or _without_broadcast(c),
     "add": lambda c: SHAPE_RULES["add"](c) or _summed_scatters(c),
     "divide": lambda c: SHAPE_RULES["divide"](c) or _guarded_quotient(c),
 }
