@@ -382,6 +382,27 @@ def test_version_and_help(capsys: Capture) -> None:
         assert f"\n  chainrule {command}" in out
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("doc", {"doctor"}), ("run cov", {"covering-numbers"})]
+)
+def test_the_shell_completes_commands_and_experiments(typed: str, offered: set[str]) -> None:
+    words = ["chainrule", *typed.split()]
+    environment = {
+        "_CHAINRULE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    completed = subprocess.run(
+        [sys.executable, "-c", "import sys; from chainrule.cli import main; sys.exit(main())"],
+        cwd=ROOT,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert set(completed.stdout.split()) == offered, completed.stderr
+
+
 def test_json_is_alone_on_standard_output_and_colours_stay_out_of_pipes(tmp_path: Path) -> None:
     words = ("run", "tiny", "--output", str(tmp_path / "run"))
     process = subprocess_call(*words, "--json")

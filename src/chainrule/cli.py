@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
 from chainrule.commands.graph import graph
 from chainrule.commands.search import search
@@ -24,7 +25,6 @@ OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 RUNS = Path("runs")
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,6 +37,13 @@ DataDirectory = Annotated[
         "--data-dir", help="Folder of real data files; else CHAINRULE_DATA, else the user's cache."
     ),
 ]
+
+
+def _experiment_names(incomplete: str) -> list[str]:
+    """Return what the shell can complete an experiment's name to."""
+    from chainrule.experiments import registry
+
+    return [name for name in registry.names() if name.startswith(incomplete)]
 
 
 class UsageError(Exception):
@@ -99,7 +106,9 @@ def list_experiments(as_json: Json = False) -> None:
 @app.command()
 def run(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The experiment.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The experiment.", autocompletion=_experiment_names)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
     preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     data: Annotated[str, typer.Option(help="embedded (offline) or real.")] = "embedded",
@@ -254,6 +263,7 @@ def data_sets(
     return FAILED if any(state.state == "damaged" for state in states) else OK
 
 
+app.command()(doctor)
 app.command()(explain)
 app.command()(graph)
 app.command()(search)

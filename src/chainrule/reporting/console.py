@@ -12,7 +12,13 @@ _STYLES = {"held": "green", "not held": "bold red", "not decided": "yellow"}
 WIDTH_IN_A_PIPE = 120
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, fixed: int = 1) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    fixed: int = 1,
+    outcome: bool = True,
+) -> None:
     """Print a table of texts to standard output.
 
     Parameters
@@ -22,6 +28,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, fixed:
         An outcome of a claim as the last cell is coloured.
     fixed : int
         How many columns, from the left, are never wrapped.
+    outcome : bool
+        The last column holds one word and is never wrapped; otherwise it takes the room left.
     """
     from rich import box
     from rich.console import Console
@@ -35,9 +43,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, fixed:
     for index, column in enumerate(columns):
         table.add_column(
             column,
-            no_wrap=index < fixed or index == len(columns) - 1,
+            no_wrap=index < fixed or (outcome and index == len(columns) - 1),
             # Sentences stand in the first column that wraps; the figures leave them the room.
-            max_width=console.width // 5 if index > fixed else None,
+            max_width=console.width // 5 if outcome and index > fixed else None,
         )
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
