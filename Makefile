@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 # A stamp is written last, so an interrupted installation is done again.
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
+DOCS_READY := $(VENV)/.ready-docs
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
-SOURCES := $(wildcard src tests benchmarks)
+SOURCES := $(wildcard src tests benchmarks tools)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs package clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -32,6 +33,12 @@ lint: $(READY)
 bench: $(BENCH_READY)
 	$(BIN)/python -m benchmarks
 
+docs: $(DOCS_READY)
+	$(BIN)/python tools/build_docs.py
+
+package: $(READY)
+	$(BIN)/python tools/try_package.py
+
 clean:
 	rm -rf $(VENV) build dist runs/demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -47,4 +54,8 @@ $(READY): pyproject.toml constraints.txt
 $(BENCH_READY): $(READY)
 	@echo "Installing the libraries that the benchmarks compare with (large, once)"
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[docs]'
 	@touch $@

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Imported when first used, so that ``import chainrule`` stays quick.
-_ROOMS = ("data", "nn", "optim", "programs", "theory")
+_ROOMS = ("data", "nn", "optim", "programs", "search", "theory")
 _LATER = {
     "compile": "chainrule.programs.compiled",
     "explain": "chainrule.programs.explain",

@@ -132,7 +132,7 @@ def _dead_units(model: Model, x: Array) -> int:
 
 def trainings(run: Run, images: Images, settings: Settings) -> list[dict[str, Any]]:
     """All trainings of parts (e) and (f), one resumable step each, as rows."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     parameters = run.parameters
     plans: list[dict[str, Any]] = [

@@ -181,7 +181,7 @@ def zigzag(run: Run, rows: list[list[Any]]) -> None:
 
 def run_experiment(run: Run) -> None:
     """The parts in the order of the hand-out."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # Matrices this thin gain nothing from a second BLAS thread.
     with threadpool_limits(1, "blas"):

@@ -133,7 +133,7 @@ def _start() -> None:
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
     sys.stdout = sys.stderr
