@@ -1,7 +1,7 @@
 """Build the documentation into build/site, strictly: a broken link or a missing page is an error.
 
-Run by ``make docs``. Pages written by hand lie in ``docs/``; those of the experiments and of the API
-are generated from the code into ``build/docs``, so that none of them is out of date.
+Run by ``make docs``. Pages written by hand lie in ``docs/``; those of experiments and the API are
+generated from the code into ``build/docs``, so that none of them is out of date.
 """
 
 from __future__ import annotations
