@@ -16,6 +16,7 @@ MODULES = {
     "linear-networks": "linear_networks",
     "parity": "parity",
     "computational-graph": "computational_graph",
+    "deep-elu": "deep_elu",
     "sgd-rates": "sgd_rates",
     "dropout": "dropout",
     "vector-calculus": "vector_calculus",
