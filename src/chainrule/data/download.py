@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from chainrule.data.errors import DataError, Unavailable
-from chainrule.data.registry import RemoteFile
+from chainrule.data.registry import Form
 
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0
@@ -18,7 +19,17 @@ TIMEOUT_SECONDS = 30.0
 MOST_TRIES = 20
 
 
-def download(file: RemoteFile, destination: Path, report: Callable[[int], None]) -> None:
+class Served(Protocol):
+    """What a download needs to know of a file: its form and its addresses."""
+
+    @property
+    def served(self) -> Form: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]: ...
+
+
+def download(file: Served, destination: Path, report: Callable[[int], None]) -> None:
     """Download a file, atomically: `destination` appears whole and with the right checksum, or not.
 
     Bytes received stay in `destination` + ".part", from which a later call resumes.
@@ -49,7 +60,7 @@ def download(file: RemoteFile, destination: Path, report: Callable[[int], None])
 
 
 def _download_from(
-    address: str, file: RemoteFile, part: Path, report: Callable[[int], None]
+    address: str, file: Served, part: Path, report: Callable[[int], None]
 ) -> str | None:
     """Fill `part` with the right bytes; the reason when this address could not."""
     inherited = _size(part) > 0
@@ -63,9 +74,7 @@ def _download_from(
     return reason
 
 
-def _complete(
-    address: str, file: RemoteFile, part: Path, report: Callable[[int], None]
-) -> str | None:
+def _complete(address: str, file: Served, part: Path, report: Callable[[int], None]) -> str | None:
     """Bring `part` to the file's size, over as many connections as bring new bytes."""
     if _size(part) > file.served.size:
         part.unlink()
