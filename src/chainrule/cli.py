@@ -209,7 +209,8 @@ def report(
 @app.command("data")
 def data_sets(
     name: Annotated[
-        str | None, typer.Argument(help="mnist, fashion-mnist or all; the state if not given.")
+        str | None,
+        typer.Argument(help="mnist, fashion-mnist, cifar10 or all; the state if not given."),
     ] = None,
     data_directory: DataDirectory = None,
     as_json: Json = False,

@@ -168,8 +168,7 @@ def tiny(
 
     def make(*addresses: str) -> Tiny:
         tiny = Tiny(idx_bytes, list(addresses))
-        monkeypatch.setitem(storage.DATA_SETS, "mnist", tiny.set)
-        monkeypatch.delitem(storage.DATA_SETS, "fashion-mnist")
+        monkeypatch.setattr(storage, "DATA_SETS", {"mnist": tiny.set})
         monkeypatch.setattr("chainrule.data.sets.MNIST", tiny.set)
         return tiny
 

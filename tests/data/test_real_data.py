@@ -44,6 +44,8 @@ def test_threes_against_nines(real_data: Path) -> None:
 
 
 def test_the_official_files_carry_the_pinned_checksums(real_data: Path) -> None:
-    assert {state.state for state in status(real_data)} == {"present"}
+    states = status(real_data)
+    assert {state.state for state in states if state.data_set != "cifar10"} == {"present"}
+    assert "damaged" not in {state.state for state in states}  # CIFAR-10 may be there in part
     for name in ("mnist", "fashion-mnist"):
         assert [path.parent for path in fetch(name, real_data)] == [real_data / name] * 4

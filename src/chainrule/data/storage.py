@@ -65,12 +65,23 @@ def status(data_dir: DirectoryName | None = None) -> list[FileState]:
     data_dir
         Directory searched first.
     """
+    from chainrule.data.cifar import cifar10_states
+
     searched = directories(data_dir)
     return [
-        _state(data_set, file, searched)
+        state
         for data_set in DATA_SETS.values()
-        for file in data_set.files
+        for state in (
+            cifar10_states(searched)
+            if data_set.name == "cifar10"
+            else [_state(data_set, file, searched) for file in data_set.files]
+        )
     ]
+
+
+def state_of(data_set: DataSet, searched: Sequence[Path]) -> FileState:
+    """State of the first file of a data set, which for an archive is the only one."""
+    return _state(data_set, data_set.files[0], searched)
 
 
 def fetch(name: str, data_dir: DirectoryName | None = None) -> list[Path]:
@@ -79,7 +90,7 @@ def fetch(name: str, data_dir: DirectoryName | None = None) -> list[Path]:
     Parameters
     ----------
     name
-        "mnist" or "fashion-mnist".
+        "mnist", "fashion-mnist" or "cifar10".
     data_dir
         Directory that shall hold the files. When absent, files found in the directory named by
         CHAINRULE_DATA or in the user's cache directory count, and downloads go to the first of
@@ -97,6 +108,10 @@ def fetch(name: str, data_dir: DirectoryName | None = None) -> list[Path]:
     """
     if name not in DATA_SETS:
         raise DataError(f"There is no data set {name!r}; known are {', '.join(DATA_SETS)}.")
+    if name == "cifar10":
+        from chainrule.data.cifar import fetch_cifar10
+
+        return fetch_cifar10(data_dir)
     data_set = DATA_SETS[name]
     searched = directories(data_dir)[: 1 if data_dir else None]
     return obtain(data_set, data_set.files, searched, searched)
