@@ -1,0 +1,225 @@
+"""The true gradient of a loss, and what vouches for it.
+
+The engine differentiates the user's loss; central differences in float64 referee the result. Where
+the engine cannot trace the loss, differences or the complex step stand alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
+from chainrule.checking.subject import Point, Subject
+from chainrule.engine.errors import ChainruleError
+from chainrule.engine.gradient import _value_and_grad
+from chainrule.engine.graph import Graph
+from chainrule.engine.transforms import trace
+
+#: Up to this many entries the whole gradient is taken by differences where there is no graph.
+_ALL_ENTRIES = 4000
+_LARGE = 200_000
+
+
+@dataclass
+class Reference:
+    """The true gradient at a point.
+
+    Attributes
+    ----------
+    subject : Subject
+    point : mapping of str to object
+        The arguments, arrays in float64.
+    parameters : tuple of str
+        What the gradient is taken with respect to.
+    value : float
+        The loss.
+    gradients : dict of str to array
+    method : {"engine", "complex step", "central differences"}
+    confirmed : bool
+        Whether the referee agrees; if not, nothing can be said about a claim.
+    trusted : str
+        One sentence: what the gradient is taken from and what vouches for it.
+    noise : dict of str to float
+        How far an entry may be off, by parameter; 0 for the engine.
+    kinks : tuple of str
+        Parameters along which the loss has a kink at this point.
+    untraceable : str
+        Why the engine could not differentiate the loss; empty if it could.
+    """
+
+    subject: Subject
+    point: Point
+    parameters: tuple[str, ...]
+    value: float
+    gradients: dict[str, np.ndarray[Any, Any]]
+    method: str
+    confirmed: bool = True
+    trusted: str = ""
+    noise: dict[str, float] = field(default_factory=dict)
+    kinks: tuple[str, ...] = ()
+    untraceable: str = ""
+
+    @cached_property
+    def graph(self) -> Graph | None:
+        """The loss with its backward pass as a graph, with every value; None if not traceable."""
+        return (
+            None if self.untraceable else backward_graph(self.subject, self.point, self.parameters)
+        )
+
+    def slope(self, name: str, direction: np.ndarray[Any, Any]) -> Slope:
+        """The slope of the loss along a direction in a parameter, by central differences."""
+        return slope_along(self.subject.loss_value, self.point, name, direction)
+
+
+def forward_graph(subject: Subject, point: Point) -> Graph:
+    """The loss traced at a point, with the example's names on its inputs."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        leaves = {name: point[name] for name in subject.names}
+        return trace(subject.traceable, **leaves)
+
+
+def backward_graph(subject: Subject, point: Point, parameters: Sequence[str]) -> Graph | None:
+    """The loss with its backward pass; None if it depends on none of the parameters."""
+    graph = forward_graph(subject, point)
+    known = {node.name for node in graph.inputs}
+    try:
+        with np.errstate(all="ignore"):
+            return graph.backward([name for name in parameters if name in known], of=0)
+    except ChainruleError:
+        return None
+
+
+def reference_at(
+    subject: Subject, point: Point, parameters: Sequence[str], referee: bool = True, seed: int = 0
+) -> Reference:
+    """The true gradient at a point.
+
+    Parameters
+    ----------
+    subject : Subject
+    point : mapping of str to object
+    parameters : sequence of str
+    referee : bool
+        Compare with central differences.
+    seed : int
+        Of the referee's directions.
+
+    Raises
+    ------
+    UserCodeError
+        The loss raises, or returns no real number.
+    """
+    value = subject.loss_value(point)
+    try:
+        gradients = _by_engine(subject, point, parameters)
+    except ChainruleError as error:
+        return _by_differences(subject, point, parameters, value, str(error))
+    except Exception as error:  # what the user's loss does with traced values is not foreseeable
+        return _by_differences(
+            subject, point, parameters, value, f"{type(error).__name__}: {error}"
+        )
+    reference = Reference(
+        subject, point, tuple(parameters), value, gradients, "engine",
+        trusted="chainrule's own differentiation of loss",
+    )  # fmt: skip
+    if referee:
+        _confirm(reference, seed)
+    return reference
+
+
+def _by_engine(
+    subject: Subject, point: Point, parameters: Sequence[str]
+) -> dict[str, np.ndarray[Any, Any]]:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        derivative = _value_and_grad(
+            subject.flat_loss, argnums=None, argnames=tuple(parameters), warn=False
+        )
+        found = derivative(**{name: point[name] for name in subject.names})[1]
+    if not isinstance(found, dict):
+        found = dict(zip(parameters, found if isinstance(found, tuple) else (found,), strict=True))
+    return {name: np.asarray(found[name], dtype=float) for name in parameters}
+
+
+def _confirm(reference: Reference, seed: int) -> None:
+    """Compare with slopes along random directions, one parameter at a time."""
+    rng = np.random.default_rng(seed)
+    size = sum(reference.gradients[name].size for name in reference.parameters)
+    directions = 1 if size > _LARGE else 2
+    worst = 0.0
+    kinks = []
+    for name in reference.parameters:
+        true = reference.gradients[name]
+        for _ in range(directions):
+            direction = rng.normal(size=true.shape)
+            slope = reference.slope(name, direction)
+            claimed = float(np.sum(true * direction))
+            scale = float(np.linalg.norm(true)) or 1e-12
+            if slope.kink and name not in kinks:
+                kinks.append(name)
+            if not slope.agrees(claimed, scale) and not _retried(reference, name, direction):
+                reference.confirmed = False
+                reference.trusted = (
+                    f"chainrule's own differentiation of loss gives the slope {claimed:.6g} along "
+                    f"{name}, central differences give {slope.value:.6g} ± {slope.noise:.1g}"
+                )
+                return
+            if not slope.kink:
+                worst = max(worst, abs(slope.value - claimed) / scale)
+    reference.kinks = tuple(kinks)
+    reference.trusted += f", confirmed by central differences (within {worst:.0e})"
+
+
+def _retried(reference: Reference, name: str, direction: np.ndarray[Any, Any]) -> bool:
+    """Whether a smaller step agrees: a large one may have stepped over a kink."""
+    true = reference.gradients[name]
+    claimed = float(np.sum(true * direction))
+    scale = float(np.linalg.norm(true)) or 1e-12
+    for step in (1e-6, 1e-7):
+        slope = slope_along(reference.subject.loss_value, reference.point, name, direction, step)
+        if slope.agrees(claimed, scale):
+            return True
+    return False
+
+
+def _by_differences(
+    subject: Subject, point: Point, parameters: Sequence[str], value: float, why: str
+) -> Reference:
+    """The gradient without the engine; the complex step only where differences agree with it."""
+    size = sum(np.size(point[name]) for name in parameters)
+    if size > _ALL_ENTRIES:
+        return Reference(
+            subject, point, tuple(parameters), value,
+            {name: np.zeros(np.shape(point[name])) for name in parameters}, "none",
+            confirmed=False, untraceable=why,
+            trusted=f"the loss cannot be traced ({why}), and {size} parameters are too many for "
+            f"central differences; check a smaller network",
+        )  # fmt: skip
+    gradients: dict[str, np.ndarray[Any, Any]] = {}
+    noise: dict[str, float] = {}
+    exact = True
+    for name in parameters:
+        by_difference, noise[name] = differences(subject.loss_value, point, name)
+        by_complex = complex_step(subject.loss, point, name)
+        gradients[name] = by_difference
+        scale = float(np.max(np.abs(by_difference), initial=1e-12))
+        if by_complex is not None and np.allclose(
+            by_complex, by_difference, rtol=0, atol=20 * noise[name] + 1e-6 * scale
+        ):
+            gradients[name] = by_complex
+            noise[name] = 0.0
+        else:
+            exact = False
+    method = "complex step" if exact else "central differences"
+    return Reference(
+        subject, point, tuple(parameters), value, gradients, method, noise=noise,
+        untraceable=why,
+        trusted=f"{method} alone, because the loss cannot be traced ({why.rstrip('.')})",
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""A check's report as text for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from chainrule.checking.report import Cause, GradientVerdict, Report
+
+_WIDTH = 96
+_COLORS = {"ok": "32", "wrong": "31;1", "inconclusive": "33", "error": "31;1"}
+_HEADLINES = {
+    "ok": "ok: every gradient agrees with the derivative of the loss",
+    "wrong": "wrong: a gradient differs from the derivative of the loss",
+    "inconclusive": "inconclusive: nothing can be said for certain",
+    "error": "error: the check could not be made",
+}
+
+
+def report_text(report: Report, color: bool = False, why: bool = False) -> str:
+    """The report as plain text, coloured if asked; ``why`` adds the recognised shortcuts."""
+    subject = f"{report.subject}: " if report.subject else ""
+    lines = [subject + _painted(_HEADLINES[report.verdict], report.verdict, color)]
+    if report.message:
+        lines += _wrapped(report.message)
+    if report.gradients:
+        lines += ["", *_rows(report.gradients.values(), color)]
+    for cause, names in _findings(report):
+        lines += ["", f"{cause.code} {cause.name} ({', '.join(names)})"]
+        lines += _wrapped(_evidence(cause))
+    if report.first_wrong is not None:
+        where = report.first_wrong
+        lines += ["", f"first wrong line: {where.line}: {where.text.strip()}"]
+        if where.should_be:
+            lines += _wrapped(f"it should equal {where.should_be}")
+        if where.inherits:
+            shown = ", ".join(map(str, where.inherits))
+            lines += _wrapped(f"later lines only inherit it: {shown}")
+    lines += _section("notes", report.notes)
+    lines += _section("what this check could not have seen", report.blind_spots)
+    if why:
+        lines += _section("right, though it looks different", report.shortcuts)
+    if report.trusted:
+        lines += ["", f"true gradient: {report.trusted}"]
+    if report.codes:
+        lines += [f"more about a code: chainrule explain {report.codes[0]}"]
+    return "\n".join(lines)
+
+
+def report_markdown(report: Report) -> str:
+    """The report as Markdown."""
+    lines = [f"**{_HEADLINES[report.verdict]}**", ""]
+    if report.message:
+        lines += [report.message, ""]
+    if report.gradients:
+        lines += ["| gradient | verdict | relative error | causes |", "|---|---|---|---|"]
+        for each in report.gradients.values():
+            codes = " ".join(cause.code for cause in each.causes)
+            lines.append(f"| `{each.name}` | {_verdict(each)} | {_error(each)} | {codes} |")
+        lines.append("")
+    for cause, names in _findings(report):
+        shown = ", ".join(f"`{name}`" for name in names)
+        lines += [f"- **{cause.code} {cause.name}** ({shown}): {_evidence(cause)}"]
+    if report.first_wrong is not None:
+        where = report.first_wrong
+        lines += ["", f"First wrong line {where.line}: `{where.text.strip()}`"]
+        if where.should_be:
+            lines += [f"It should equal `{where.should_be}`."]
+    for title, items in (
+        ("Notes", report.notes),
+        ("What this check could not have seen", report.blind_spots),
+        ("Right, though it looks different", report.shortcuts),
+    ):
+        if items:
+            lines += ["", f"{title}:", "", *(f"- {item}" for item in items)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def findings(report: Report) -> list[tuple[Cause, list[str]]]:
+    """Every distinct cause, and the gradients that it explains."""
+    found: dict[tuple[str, str], tuple[Cause, list[str]]] = {}
+    for name, gradient in report.gradients.items():
+        for cause in gradient.causes:
+            found.setdefault((cause.code, cause.evidence), (cause, []))[1].append(name)
+    return list(found.values())
+
+
+_findings = findings
+
+
+def _rows(gradients: Iterable[GradientVerdict], color: bool) -> list[str]:
+    gradients = list(gradients)
+    width = max(len(each.name) for each in gradients)
+    rows = []
+    for each in gradients:
+        codes = " ".join(cause.code for cause in each.causes)
+        verdict = _painted(f"{_verdict(each):<20}", each.verdict, color)
+        row = f"  {each.name:<{width}}  {verdict}  relative error {_error(each)}  {codes}"
+        rows.append(row.rstrip())
+        if each.note:
+            rows += _wrapped(each.note, "      ")
+    return rows
+
+
+def _verdict(gradient: GradientVerdict) -> str:
+    return f"{gradient.verdict} (inherited)" if gradient.inherited else gradient.verdict
+
+
+def _error(gradient: GradientVerdict) -> str:
+    return f"{gradient.relative_error:.1e}"
+
+
+def _evidence(cause: Cause) -> str:
+    if cause.repair_confirmed:
+        return f"{cause.evidence} With this undone, your example passes."
+    return cause.evidence
+
+
+def _painted(text: str, verdict: str, color: bool) -> str:
+    return f"\x1b[{_COLORS[verdict]}m{text}\x1b[0m" if color else text
+
+
+def _wrapped(text: str, indent: str = "    ") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _section(title: str, items: Iterable[str]) -> list[str]:
+    items = list(items)
+    if not items:
+        return []
+    lines = ["", f"{title}:"]
+    for item in items:
+        lines += textwrap.wrap(item, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return lines

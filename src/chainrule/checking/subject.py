@@ -1,0 +1,318 @@
+"""The functions under check, called safely: fresh copies in, one float or named arrays out.
+
+Example arguments may hold containers (``params={"W1": …}``); here they are flat, by short names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.errors import ChainruleError
+from chainrule.engine.trees import flatten
+
+Point = Mapping[str, Any]
+_PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
+_SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
+
+
+class SubjectError(ChainruleError):
+    """The functions under check cannot be called as they are; the message says why and the cure."""
+
+
+class UserCodeError(SubjectError):
+    """The user's own code raised."""
+
+
+class Subject:
+    """A loss, a hand-written gradient, and arguments to call them with.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(**arrays) -> float``.
+    gradient : callable
+        ``gradient(**arrays) -> {name: array}``.
+    example : mapping of str to object, or callable
+        The arguments by name, or a function that returns them.
+
+    Raises
+    ------
+    SubjectError
+        The example is no mapping, or lacks an argument of the functions.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        gradient: Callable[..., Any],
+        example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    ) -> None:
+        if callable(example):
+            with calling("example"):
+                example = example()
+        if not isinstance(example, Mapping) or not all(isinstance(key, str) for key in example):
+            raise SubjectError(
+                f"the example is a {type(example).__name__}; it must be a dict of arguments by "
+                'name, such as {"X": X, "y": y, "W1": W1}.'
+            )
+        self.user_loss = loss
+        self.user_gradient = gradient
+        leaves, self.structure = flatten(dict(example))
+        self.labels = [path.partition("['")[2].replace("']", "", 1) for path in _paths(example)]
+        self.names = _short_names(self.labels)
+        self.flat = self.names == list(example)
+        self.example: dict[str, Any] = {
+            name: _as_array(leaf) for name, leaf in zip(self.names, leaves, strict=True)
+        }
+        self._loss_takes = _accepted(loss, example, "loss")
+        self._gradient_takes = _accepted(gradient, example, "gradient")
+
+    def arguments(self, point: Point, accepted: set[str] | None) -> dict[str, Any]:
+        """The keyword arguments of a user's function, as containers, each array a fresh copy."""
+        leaves = [_copied(point[name]) for name in self.names]
+        found: dict[str, Any] = self.structure.unflatten(leaves)
+        return found if accepted is None else {k: v for k, v in found.items() if k in accepted}
+
+    def loss(self, point: Point) -> Any:
+        """The loss at a point, whatever the user's function returns.
+
+        Raises
+        ------
+        UserCodeError
+        """
+        with calling("loss"):
+            return self.user_loss(**self.arguments(point, self._loss_takes))
+
+    def loss_value(self, point: Point) -> float:
+        """The loss as a float.
+
+        Raises
+        ------
+        UserCodeError
+            It raised, or returned no real number.
+        """
+        return as_number(self.loss(point))
+
+    def flat_loss(self, **leaves: Any) -> Any:
+        """The loss as a function of the flat arguments; what is traced."""
+        found: dict[str, Any] = self.structure.unflatten([leaves[name] for name in self.names])
+        accepted = self._loss_takes
+        value = self.user_loss(
+            **(found if accepted is None else {k: v for k, v in found.items() if k in accepted})
+        )
+        return value if np.shape(value) == () else np.reshape(value, ())
+
+    @property
+    def traceable(self) -> Callable[..., Any]:
+        """What to trace: the user's own loss where its arguments are flat."""
+        whole = self.flat and self._loss_takes is None
+        return self.user_loss if whole else self.flat_loss
+
+    def gradient(self, point: Point) -> Any:
+        """What the user's gradient returns at a point.
+
+        Raises
+        ------
+        UserCodeError
+        """
+        return self.gradient_of(self.gradient_arguments(point))
+
+    def gradient_arguments(self, point: Point) -> dict[str, Any]:
+        """Fresh keyword arguments for the user's gradient."""
+        return self.arguments(point, self._gradient_takes)
+
+    def gradient_of(self, arguments: dict[str, Any]) -> Any:
+        """The user's gradient called with arguments that the caller made."""
+        with calling("gradient"):
+            return self.user_gradient(**arguments)
+
+    def named(self, result: Any) -> tuple[dict[str, Any], list[str]]:
+        """A gradient's result by the names of the example, and keys that fit none.
+
+        ``dW1``, ``grad_W1`` and ``W1_bar`` are read as ``W1``.
+
+        Raises
+        ------
+        SubjectError
+            The result is no dict.
+        """
+        if not isinstance(result, Mapping):
+            raise SubjectError(
+                f"gradient returned {_described(result)}; it must return a dict of gradients by "
+                f'parameter name, such as {{"{self._some_name()}": ...}}.'
+            )
+        found: dict[str, Any] = {}
+        unknown: list[str] = []
+        for key, value in _flat_result(result):
+            name = self._parameter(key)
+            if name is None or name in found:
+                unknown.append(key)
+            else:
+                found[name] = value
+        return {name: found[name] for name in self.names if name in found}, unknown
+
+    def _parameter(self, key: str) -> str | None:
+        if key in self.example:
+            return key
+        if key in self.labels:
+            return self.names[self.labels.index(key)]
+        for prefix in _PREFIXES:
+            if key.startswith(prefix) and key[len(prefix) :] in self.example:
+                return key[len(prefix) :]
+        for suffix in _SUFFIXES:
+            if key.endswith(suffix) and key[: -len(suffix)] in self.example:
+                return key[: -len(suffix)]
+        last = key.rpartition(".")[2]
+        return self._parameter(last) if last != key else None
+
+    def _some_name(self) -> str:
+        floats = [name for name, value in self.example.items() if is_floating(value)]
+        return floats[-1] if floats else "W"
+
+
+def _paths(example: Mapping[str, Any]) -> list[str]:
+    return flatten(dict(example))[1].paths()
+
+
+def _short_names(labels: list[str]) -> list[str]:
+    """The last key of each label where it is unique, else the label as one word."""
+    short = [label.replace("]", "").replace("'", "").split("[")[-1] for label in labels]
+    return [
+        last if last.isidentifier() and short.count(last) == 1 else _word(label)
+        for last, label in zip(short, labels, strict=True)
+    ]
+
+
+def _word(label: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in label.replace("']", "")).strip("_")
+
+
+def _flat_result(result: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in result.items():
+        label = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            yield from _flat_result(value, label)
+        else:
+            yield label, value
+
+
+def _accepted(
+    function: Callable[..., Any], example: Mapping[str, Any], role: str
+) -> set[str] | None:
+    """The example's names that a function takes; None if it takes them all."""
+    if not callable(function):
+        raise SubjectError(f"{role} is a {type(function).__name__}, not a function.")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    missing = [name for name, p in named.items() if p.default is p.empty and name not in example]
+    if missing:
+        raise SubjectError(
+            f"the example gives no {', '.join(missing)} for {role}({', '.join(named)}); add "
+            f'"{missing[0]}" to its dict.'
+        )
+    return None if set(named) >= set(example) else set(named)
+
+
+def _as_array(leaf: Any) -> Any:
+    """Arrays in float64; lists of numbers as arrays; everything else as it is."""
+    if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and leaf.dtype != np.float64:
+        return leaf.astype(np.float64)
+    if isinstance(leaf, np.floating):
+        return float(leaf)
+    return leaf
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def is_floating(value: Any) -> bool:
+    """Whether an argument can have a gradient."""
+    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def as_number(value: Any) -> float:
+    """A loss as a float.
+
+    Raises
+    ------
+    UserCodeError
+        It is no real number.
+    """
+    if isinstance(value, (bool, str)) or value is None:
+        raise UserCodeError(f"loss returned {_described(value)}; it must return one real number.")
+    try:
+        array = np.asarray(value)
+        if array.size != 1 or array.dtype.kind not in "fiu":
+            raise TypeError
+        return float(array.reshape(()))
+    except (TypeError, ValueError):
+        raise UserCodeError(
+            f"loss returned {_described(value)}; it must return one real number."
+        ) from None
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if value is None:
+        return "None"
+    return f"a {type(value).__name__}"
+
+
+@contextlib.contextmanager
+def calling(role: str) -> Iterator[None]:
+    """Call code of the user's: no warnings, and one sentence for whatever it raises."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    except ChainruleError:
+        raise
+    except SystemExit as error:
+        raise UserCodeError(f"{role} ended the program with exit({error.code!r}).") from error
+    except Exception as error:
+        line = _line(error)
+        message = str(error).split("\n")[0].rstrip(".")
+        what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        place = f" at line {line}" if line is not None else ""
+        raise UserCodeError(f"{role} raised {what}{place}.") from error
+
+
+def _line(error: Exception) -> int | None:
+    """The line of the user's code that raised."""
+    from chainrule.engine.location import is_machinery
+
+    here = __file__
+    trace = error.__traceback__
+    line = None
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name != here and not is_machinery(name):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+@contextlib.contextmanager
+def same_randomness() -> Iterator[None]:
+    """Run with the state of the global random generators restored afterwards."""
+    numpy_state = np.random.get_state()  # noqa: NPY002  (the user's code may use it)
+    python_state = random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        random.setstate(python_state)
