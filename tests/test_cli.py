@@ -351,7 +351,7 @@ def test_data_that_is_damaged_is_status_1(capsys: Capture, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("words", "fetched"), [(["mnist"], ["mnist"]), (["all"], ["mnist", "fashion-mnist"])]
+    ("words", "fetched"), [(["mnist"], ["mnist"]), (["all"], list(data_room.DATA_SETS))]
 )
 def test_data_fetches_what_is_named(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, words: list[str], fetched: list[str]
@@ -359,7 +359,7 @@ def test_data_fetches_what_is_named(
     calls: list[Any] = []
     monkeypatch.setattr(data_room, "fetch", lambda name, directory: calls.append((name, directory)))
     monkeypatch.setattr(
-        data_room, "status", lambda directory: [state("mnist"), state("fashion-mnist")]
+        data_room, "status", lambda directory: [state(name) for name in data_room.DATA_SETS]
     )
     states = call_json(capsys, "data", *words, "--data-dir", "there")
     assert calls == [(name, Path("there")) for name in fetched]
