@@ -48,7 +48,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing chainrule and its tools into $(VENV) (once; a few minutes at most)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) hatchling editables
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev,fast,vision]'
 	@touch $@
 
 $(BENCH_READY): $(READY)

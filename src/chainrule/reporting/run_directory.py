@@ -31,6 +31,7 @@ METRICS, REPORT, STEPS = "metrics.csv", "report.html", "steps"
 RESULT_FIELDS = {
     "experiment", "preset", "data", "claims", "values", "figures", "report", "seconds",
 }  # fmt: skip
+CLAIM_FIELDS = {"id", "statement", "measured", "expected", "holds"}
 
 #: What a run must share with the run it continues, as named in messages.
 COMPARED = {
@@ -132,7 +133,7 @@ class RunDirectory:
         """
         path = self.path / CONFIG
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
+            config = _read(path)
         except FileNotFoundError:
             raise RunDirectoryError(
                 f"{self.path} is not a run directory: it has no {CONFIG}. Give a folder that "
@@ -153,7 +154,7 @@ class RunDirectory:
         """Return the stored result of the step `key`, or None if absent or damaged."""
         path = self._step_path(key)
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = _read(path)
             content = stored["content"]
             if stored["key"] != key or stored["sha256"] != _digest(content):
                 return None
@@ -181,8 +182,10 @@ class RunDirectory:
     def result(self) -> dict[str, Any] | None:
         """Return `result.json` with its paths as they are now, or None while unfinished."""
         try:
-            result = json.loads((self.path / RESULT).read_text(encoding="utf-8"))
+            result = _read(self.path / RESULT)
             if not set(result) >= RESULT_FIELDS:
+                return None
+            if not all(set(claim) >= CLAIM_FIELDS for claim in result["claims"]):
                 return None
             figures = [str(self.path / Path(name).name) for name in result["figures"]]
             return {**result, "figures": figures, "report": str(self.path / REPORT)}
@@ -192,7 +195,7 @@ class RunDirectory:
     def page(self) -> dict[str, Any] | None:
         """Return `page.json`, the content of the report page, or None if it cannot be read."""
         try:
-            page = json.loads((self.path / PAGE).read_text(encoding="utf-8"))
+            page = _read(self.path / PAGE)
         except (OSError, ValueError):
             return None
         return page if isinstance(page, dict) else None
@@ -278,6 +281,14 @@ class RunDirectory:
         if readable != key:
             readable = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
         return self.path / STEPS / f"{readable}.json"
+
+
+def _read(path: Path) -> Any:
+    """Return what a JSON file holds; a ValueError if it is no JSON, also if nested too deeply."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply.") from None
 
 
 def _digest(content: Any) -> str:

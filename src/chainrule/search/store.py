@@ -7,7 +7,6 @@ process had claimed is claimed again; what is done is never run again.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from chainrule.search.errors import SearchError
 from chainrule.search.process_identity import ProcessIdentity
+from chainrule.search.rows import document, text_of, trial_of
 from chainrule.search.sqlite_file import connect, sentence, write_ahead
 from chainrule.search.trial import Result, Trial
 
@@ -132,7 +132,7 @@ class TrialStore:
                     store._connection.execute(f"PRAGMA user_version = {FORMAT}")
                     store._connection.executemany(
                         "INSERT INTO search VALUES (?, ?)",
-                        [("description", _json(description)), ("created", repr(time.time()))],
+                        [("description", text_of(description)), ("created", repr(time.time()))],
                     )
                     store._insert(trials)
                 store._check_format()
@@ -220,7 +220,7 @@ class TrialStore:
                 f"  ORDER BY id LIMIT ?) RETURNING {COLUMNS}",
                 (owner.written(), time.time(), count),
             ).fetchall()
-        return sorted((_trial(row) for row in rows), key=lambda trial: trial.id)
+        return sorted((trial_of(self.path, row) for row in rows), key=lambda trial: trial.id)
 
     def record(self, owner: ProcessIdentity, results: Mapping[int, Result]) -> int:
         """Store results by trial id, and return how many were taken.
@@ -238,7 +238,7 @@ class TrialStore:
                         "done" if result.error is None else "failed",
                         result.seconds,
                         result.value,
-                        _json(result.metrics),
+                        text_of(result.metrics),
                         result.error,
                         id_,
                         owner.written(),
@@ -276,7 +276,7 @@ class TrialStore:
                 values.append(wanted)
         query = f"SELECT {COLUMNS} FROM trials WHERE {' AND '.join(where)} ORDER BY id"
         with self._errors():
-            return [_trial(row) for row in self._connection.execute(query, values)]
+            return [trial_of(self.path, row) for row in self._connection.execute(query, values)]
 
     def counts(self) -> dict[str, int]:
         """Return how many trials are in each state."""
@@ -292,8 +292,7 @@ class TrialStore:
             row = self._connection.execute(
                 "SELECT value FROM search WHERE name = 'description'"
             ).fetchone()
-        found: dict[str, Any] = json.loads(row[0])
-        return found
+        return document(self.path, row[0] if row else None)
 
     # Private -----------------------------------------------------------------------------------
 
@@ -302,7 +301,7 @@ class TrialStore:
         self._connection.executemany(
             "INSERT OR IGNORE INTO trials (configuration, rung, budget, parameters, seed, shape)"
             " VALUES (:configuration, :rung, :budget, :parameters, :seed, :shape)",
-            ({**trial, "parameters": _json(trial["parameters"])} for trial in trials),
+            ({**trial, "parameters": text_of(trial["parameters"])} for trial in trials),
         )
         return self._connection.total_changes - before
 
@@ -326,7 +325,7 @@ class TrialStore:
             )
 
     def _check_description(self, description: Mapping[str, Any]) -> None:
-        stored, wanted = self.description(), json.loads(_json(description))
+        stored, wanted = self.description(), document(self.path, text_of(description))
         different = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
         if different:
             raise SearchError(
@@ -351,14 +350,3 @@ class TrialStore:
             yield
         except sqlite3.DatabaseError as error:
             raise sentence(self.path, error) from error
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=False, ensure_ascii=False)
-
-
-def _trial(row: Sequence[Any]) -> Trial:
-    fields = list(row)
-    fields[4] = json.loads(fields[4])
-    fields[12] = json.loads(fields[12]) if fields[12] else {}
-    return Trial(*fields)
