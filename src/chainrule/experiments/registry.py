@@ -23,6 +23,7 @@ MODULES = {
     "vector-calculus": "vector_calculus",
     "l1-regression": "l1_regression",
     "curve-fitting": "curve_fitting",
+    "manual-backprop": "manual_backprop",
 }
 
 #: Module whose presence shows that an extra of the package is installed.
