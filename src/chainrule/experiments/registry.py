@@ -18,6 +18,7 @@ MODULES = {
     "parity": "parity",
     "computational-graph": "computational_graph",
     "deep-elu": "deep_elu",
+    "momentum": "momentum",
     "sgd-rates": "sgd_rates",
     "dropout": "dropout",
     "vector-calculus": "vector_calculus",
