@@ -1,0 +1,204 @@
+"""Which line of a hand-written gradient is wrong first: found by substitution.
+
+The gradient runs watched (`chainrule.checking.watch`). A line is wrong if the value that it binds,
+replaced by the true one, repairs the result, and no earlier value does. What equals no true
+quantity is not wrong for that: people scale late, transpose, and keep derivatives in variables. A
+value that is right up to such a convention is passed over as long as a later line is at fault.
+"""
+
+from __future__ import annotations
+
+import linecache
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.localisation_matching import Matcher, natural_scales
+from chainrule.checking.localisation_quantities import quantities
+from chainrule.checking.localisation_search import Fault, Search
+from chainrule.checking.localisation_steps import final_writes, steps_of
+from chainrule.checking.watch import CannotWatch, Watcher
+from chainrule.engine.graph import Graph
+
+
+@dataclass(frozen=True)
+class WrongLine:
+    """A line that is wrong although everything it uses is right.
+
+    Attributes
+    ----------
+    line, end_line : int
+        In the file, from 1.
+    text : str
+        The line as it is written.
+    function, filename : str
+    target : str or None
+        The variable, attribute or key that the line binds.
+    expected : str
+        What it should equal: "the cotangent of z1", "5 × the gradient of W1".
+    found : str or None
+        What it equals instead, if that has a name.
+    repaired : tuple of str
+        Parameters whose gradient is right once the line's value is.
+    inherited : tuple of int
+        Later lines that are wrong only because this one is.
+    confirmed : bool
+        With the true value on this line every gradient is right; otherwise other lines are wrong
+        as well.
+    """
+
+    line: int
+    end_line: int
+    text: str
+    function: str
+    filename: str
+    target: str | None
+    expected: str
+    found: str | None
+    repaired: tuple[str, ...]
+    inherited: tuple[int, ...]
+    confirmed: bool
+
+    def __str__(self) -> str:
+        what = f"{self.target} should equal" if self.target else "it should make"
+        instead = f"; it equals {self.found}" if self.found else ""
+        return f"line {self.line}: {self.text}\n  {what} {self.expected}{instead}"
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """Where a gradient goes wrong.
+
+    Attributes
+    ----------
+    lines : tuple of WrongLine
+        Independent mistakes in the order of time; empty if none could be found.
+    reason : str or None
+        Why there is no line.
+    """
+
+    lines: tuple[WrongLine, ...]
+    reason: str | None = None
+
+    @property
+    def first(self) -> WrongLine | None:
+        """The first wrong line."""
+        return self.lines[0] if self.lines else None
+
+    @property
+    def line(self) -> int | None:
+        """Number of the first wrong line."""
+        return self.lines[0].line if self.lines else None
+
+    def __str__(self) -> str:
+        if not self.lines:
+            return f"no line named: {self.reason}"
+        shown = [str(line) for line in self.lines]
+        later = self.lines[0].inherited
+        if later:
+            shown.insert(1, f"  inherited by line {', '.join(map(str, later))}")
+        return "\n".join(shown)
+
+
+def localise(
+    gradient: Callable[..., Any],
+    example: Mapping[str, Any],
+    graph: Graph,
+    truth: Mapping[str, Any] | None = None,
+    *,
+    read: Callable[[Any], Mapping[str, Any]] | None = None,
+    tolerance: float = 1e-6,
+    seconds: float = 5.0,
+) -> Localisation:
+    """The first wrong line of a hand-written gradient.
+
+    Parameters
+    ----------
+    gradient : callable
+        ``gradient(**example)``; a function, a method, or a closure around one.
+    example : mapping of str to array
+    graph : Graph
+        The loss traced with these arguments, with or without its backward pass.
+    truth : mapping of str to array, optional
+        True gradients by parameter; by default those of the graph, for its floating-point inputs
+        that the gradient returns.
+    read : callable, optional
+        Makes a dict by parameter name of what ``gradient`` returns; by default it is one.
+    tolerance : float
+        Relative error, in norm, up to which a gradient is right.
+    seconds : float
+        The search stops after this time; then no line is named.
+
+    Returns
+    -------
+    Localisation
+        Without a line, and with a reason, where none can be confirmed.
+    """
+    deadline = time.monotonic() + seconds
+    read = read or _as_mapping
+    try:
+        watcher = Watcher(gradient)
+    except CannotWatch as error:
+        return Localisation((), str(error))
+    first = watcher.run(example, record=True)
+    if first.error is not None:
+        return Localisation((), f"the gradient raises {type(first.error).__name__}")
+    run = watcher.run(example, record=True, finals=final_writes(first))
+    if not graph.cotangents:
+        graph = graph.backward()
+    if truth is None:
+        truth = _truth(graph, read(run.result))
+    search = Search(watcher, example, read, truth, tolerance, deadline)
+    search.observe(run)
+    if not same_results(read(first.result), read(run.result)):
+        return Localisation((), "a second identical call returns another gradient")
+    if not search.wrong:
+        return Localisation((), "no gradient is wrong")
+    matcher = Matcher(quantities(graph, truth), natural_scales(graph, truth))
+    search.prepare(steps_of(run, watcher.sites, matcher), matcher, graph)
+    faults = search.faults()
+    if not faults:
+        return Localisation((), search.reason or "no single line repairs the result")
+    return Localisation(tuple(_wrong_line(fault, search) for fault in faults))
+
+
+def same_results(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two calls returned the same numbers."""
+    return a.keys() == b.keys() and all(
+        np.array_equal(np.asarray(a[name], float), np.asarray(b[name], float), equal_nan=True)
+        for name in a
+        if a[name] is not None
+    )
+
+
+def _as_mapping(result: Any) -> Mapping[str, Any]:
+    return result if isinstance(result, Mapping) else {}
+
+
+def _truth(graph: Graph, claimed: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for node in graph.inputs:
+        cotangent = graph.cotangents.get(node.index)
+        if node.name is not None and node.name in claimed and node.dtype.kind == "f":
+            found[node.name] = np.zeros(node.shape) if cotangent is None else cotangent.value
+    return found
+
+
+def _wrong_line(fault: Fault, search: Search) -> WrongLine:
+    site = fault.step.site
+    return WrongLine(
+        line=site.line,
+        end_line=site.end_line,
+        text=linecache.getline(site.filename, site.line).strip(),
+        function=site.function,
+        filename=site.filename,
+        target=fault.step.name,
+        expected=fault.expected,
+        found=fault.found,
+        repaired=tuple(sorted(fault.repaired)),
+        inherited=search.inherited(fault),
+        confirmed=fault.complete,
+    )

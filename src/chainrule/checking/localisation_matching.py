@@ -1,0 +1,153 @@
+"""Which true quantity a value equals, up to a factor and a transposition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.checking.localisation_quantities import KINDS, Quantity, as_numbers
+from chainrule.engine.graph import Graph, Node
+
+EXACT = 1e-7  # relative, as for causes: far below what any mistake changes
+
+
+class Match(NamedTuple):
+    """``value = scale * quantity``, transposed or not."""
+
+    quantity: Quantity
+    scale: float
+    transposed: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether the value is the quantity itself."""
+        return abs(self.scale - 1.0) <= EXACT
+
+
+class Matcher:
+    """Compares values with all quantities of their shape at once.
+
+    Parameters
+    ----------
+    quantities : sequence of Quantity
+    scales : iterable of float
+        Factors that a person may leave for later; single numbers and masks are compared up to
+        these alone, larger arrays up to any factor.
+    """
+
+    def __init__(self, quantities: Sequence[Quantity], scales: Iterable[float]) -> None:
+        self.quantities = quantities
+        self.scales = sorted(set(scales), key=lambda s: (abs(math.log(abs(s))), s < 0))
+        grouped: dict[tuple[int, ...], list[Quantity]] = {}
+        for quantity in quantities:
+            grouped.setdefault(squeezed(quantity.value.shape), []).append(quantity)
+        self.groups = grouped
+        self._rows: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+
+    def of_shape(self, shape: tuple[int, ...]) -> list[Quantity]:
+        """Quantities of a shape, axes of length one aside."""
+        return self.groups.get(squeezed(shape), [])
+
+    def is_natural(self, scale: float) -> bool:
+        """Whether a factor is one of those that may be left for later."""
+        return any(abs(scale - s) <= 1e-6 * abs(s) for s in self.scales)
+
+    def matches(self, value: Any) -> list[Match]:
+        """Every quantity that a value is a multiple of, the plainest first."""
+        array = as_numbers(value)
+        if array is None or not np.all(np.isfinite(array)) or not np.any(array):
+            return []
+        shape = squeezed(array.shape)
+        found = self._in_group(array.reshape(shape), shape, False)
+        if len(shape) == 2:
+            found += self._in_group(array.reshape(shape).T, shape[::-1], True)
+        found.sort(key=self._plainness)
+        return found
+
+    def _in_group(self, array: np.ndarray, shape: tuple[int, ...], transposed: bool) -> list[Match]:
+        group = self.groups.get(shape)
+        if not group:
+            return []
+        if shape not in self._rows:
+            rows = np.stack([q.value.reshape(-1) for q in group])
+            self._rows[shape] = rows, np.sqrt(np.sum(rows * rows, axis=1))
+        rows, norms = self._rows[shape]
+        flat = array.reshape(-1)
+        norm = float(np.sqrt(flat @ flat))
+        with np.errstate(all="ignore"):
+            likeness = np.abs(rows @ flat) / (norms * norm)
+        found = []
+        for number in np.flatnonzero(likeness > 1 - 1e-9):
+            row = rows[number]
+            scale = float(row @ flat) / float(norms[number] ** 2)
+            if np.max(np.abs(flat - scale * row)) > EXACT * np.max(np.abs(flat)):
+                continue
+            if abs(scale - 1) < EXACT:
+                scale = 1.0
+            elif _is_flat(row) and not self.is_natural(scale):
+                continue
+            found.append(Match(group[number], scale, transposed))
+        return found
+
+    def _plainness(self, match: Match) -> tuple[Any, ...]:
+        return (
+            not match.exact,
+            match.transposed and match.quantity.value.shape[0] == match.quantity.value.shape[-1],
+            not self.is_natural(match.scale),
+            KINDS.index(match.quantity.kind),
+        )
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its axes of length one."""
+    return tuple(size for size in shape if size != 1)
+
+
+def _is_flat(row: np.ndarray) -> bool:
+    """Whether an array says too little for an arbitrary factor: one number, or zeros and ones."""
+    if row.size < 2:
+        return True
+    nonzero = row[row != 0]
+    return nonzero.size < 2 or bool(np.all(nonzero == nonzero[0]))
+
+
+def natural_scales(graph: Graph, parameters: Mapping[str, Any]) -> list[float]:
+    """Factors by which intermediate values of a right gradient may differ from the true ones.
+
+    Parameters
+    ----------
+    graph : Graph
+        The traced loss; its means and the numbers it divides by tell what may be left for later.
+    parameters : mapping
+        By name; the sizes of the other inputs are counts of samples, outputs, classes.
+
+    Returns
+    -------
+    list of float
+        With both signs, 1 first.
+    """
+    counts: list[float] = [1.0]
+    for node in graph.nodes:
+        if node.of is not None:
+            continue
+        if node.primitive.name in ("mean", "average") and node.parents:
+            counts.append(np.size(node.parents[0].value) / max(1, np.size(node.value)))
+        elif node.primitive.name in ("divide", "multiply"):
+            for operand in node.inputs:
+                if not isinstance(operand, Node) and np.ndim(operand) == 0:
+                    number = abs(float(operand))
+                    if number > 0:
+                        counts += [number, 1 / number]
+    for node in graph.inputs:
+        if node.name not in parameters and isinstance(node.value, np.ndarray):
+            counts += [float(size) for size in node.value.shape[:2] if size > 1]
+            counts.append(float(node.value.size))
+    whole = sorted({c for c in counts if c > 1})
+    found = {1.0, 2.0, 0.5}
+    for count in whole:
+        found.update((count, count / 2, count * 2))
+    ordered = sorted(found, key=lambda s: (s != 1, s))
+    return [*ordered, *(-s for s in ordered)]

@@ -1,0 +1,447 @@
+"""Run a user's function and see the value that every line binds, or put another in its place.
+
+The functions of the user's module are exchanged, while one call runs, for versions that report
+(`chainrule.checking.watch_rewriting`); before the call returns they are themselves again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import io
+import linecache
+import random
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.checking.watch_rewriting import WATCH, Site, rewrite
+from chainrule.engine.errors import ChainruleError
+from chainrule.engine.location import is_machinery
+
+_OWN = str(Path(__file__).resolve().parent.parent)
+_MOST_EVENTS = 20_000  # of one run
+_MOST_AT_ONE_SITE = 2_000  # a site seen more often works on single numbers
+_MOST_BYTES = 256 * 2**20  # of copies kept from one run
+_PARTS = 64  # components of a tuple, list or dict that are looked at
+
+Part = tuple[Any, ...]
+Place = tuple[int, Part, int]  # site, component, how many times before
+
+
+class CannotWatch(ChainruleError):
+    """A function's lines cannot be watched; the message says why."""
+
+
+class Event(NamedTuple):
+    """A value bound while the function ran.
+
+    Attributes
+    ----------
+    place : tuple
+        Index of the site, component of the value, and how often that was bound before.
+    time : int
+        Events are numbered as they happen.
+    value : ndarray, number or None
+        A copy; None for an array that later events show complete.
+    origin : bool
+        The value was computed here; otherwise an earlier one is handed on.
+    key : object
+        The key or index under which the value was stored, if it was.
+    holder : int or None
+        For an array written in place, which one of the arrays of the run.
+    """
+
+    place: Place
+    time: int
+    value: Any
+    origin: bool
+    key: Any
+    holder: int | None
+
+
+@dataclass
+class Run:
+    """What one call returned and what was seen of it.
+
+    Attributes
+    ----------
+    result : object
+    error : BaseException or None
+        What the function raised.
+    events : list of Event
+    loops : list of tuple
+        ``(time, site, target)`` at the start of every iteration, ``(time, site, END)`` at the end
+        of every loop.
+    truncated : bool
+        More happened than was kept.
+    """
+
+    result: Any = None
+    error: BaseException | None = None
+    events: list[Event] = field(default_factory=list)
+    loops: list[tuple[int, int, Any]] = field(default_factory=list)
+    truncated: bool = False
+
+
+END = object()
+
+
+class Watcher:
+    """The user's functions around one function, ready to be watched.
+
+    Parameters
+    ----------
+    function : callable
+        A function, a method, or something that calls one: a closure, `functools.partial`, an
+        object with ``__call__``. Watched are all functions of the modules it comes from.
+
+    Raises
+    ------
+    CannotWatch
+        The source of none of them can be read.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.sites: list[Site] = []
+        self._codes: list[tuple[FunctionType, CodeType]] = []
+        self._rewritten: dict[str, dict[CodeType, CodeType]] = {}
+        functions = list(_functions(function))
+        problem = "it is not written in Python"
+        for found in functions:
+            try:
+                codes = self._rewritten_file(found)
+            except (SyntaxError, ValueError, OSError) as error:
+                problem = str(error)
+                continue
+            watched = codes.get(found.__code__)
+            if watched is None:
+                problem = f"{found.__code__.co_filename} has changed since it was loaded"
+            else:
+                self._codes.append((found, watched))
+        if not self._codes:
+            raise CannotWatch(f"the lines of {_name(function)} cannot be watched: {problem}.")
+
+    def _rewritten_file(self, function: FunctionType) -> dict[CodeType, CodeType]:
+        filename = function.__code__.co_filename
+        if filename not in self._rewritten:
+            self._rewritten[filename] = {}
+            linecache.checkcache(filename)
+            lines = linecache.getlines(filename, function.__globals__)
+            if not lines:
+                raise OSError(f"the source in {filename} cannot be read")
+            sites, codes = rewrite("".join(lines), filename, len(self.sites), function.__code__)
+            self.sites += sites
+            self._rewritten[filename] = codes
+        return self._rewritten[filename]
+
+    def run(
+        self,
+        example: Mapping[str, Any],
+        replaced: Mapping[Place, Any] | None = None,
+        record: bool = False,
+        finals: Mapping[tuple[int, Part], set[int]] | None = None,
+    ) -> Run:
+        """Call the function with a copy of the arguments.
+
+        Parameters
+        ----------
+        example : mapping
+            Keyword arguments.
+        replaced : mapping of place to value, optional
+            Values to put where the function binds its own.
+        record : bool
+            Keep the events.
+        finals : mapping, optional
+            For arrays written in place, at which of the writes a copy is kept.
+
+        Returns
+        -------
+        Run
+            Errors of the function are in it, never raised.
+        """
+        reporter = _Reporter(replaced or {}, record, finals)
+        arguments = {name: _own_copy(value) for name, value in example.items()}
+        function = _fresh(self.function)
+        with self._exchanged(reporter), _quiet():
+            try:
+                reporter.run.result = function(**arguments)
+            except Exception as error:
+                reporter.run.error = error
+            except SystemExit as error:
+                reporter.run.error = error
+        return reporter.run
+
+    @contextlib.contextmanager
+    def _exchanged(self, reporter: _Reporter) -> Iterator[None]:
+        before = [(function, function.__code__) for function, _ in self._codes]
+        spaces = {id(f.__globals__): f.__globals__ for f, _ in self._codes}.values()
+        try:
+            for space in spaces:
+                space[WATCH] = reporter
+            for function, code in self._codes:
+                function.__code__ = code
+            yield
+        finally:
+            for function, code in before:
+                function.__code__ = code
+            for space in spaces:
+                space.pop(WATCH, None)
+
+
+class _Reporter:
+    """Receives what a watched run binds, and hands back what is to be bound."""
+
+    def __init__(self, replaced: Mapping[Place, Any], record: bool, finals: Any) -> None:
+        self.replaced = replaced
+        self.record = record
+        self.finals = finals
+        self.run = Run()
+        self.time = 0
+        self.bytes = 0
+        self.counts: dict[tuple[int, Part], int] = {}
+        self.seen: dict[int, tuple[Any, Any]] = {}  # arrays bound so far, and their last value
+        self.holders: dict[int, int] = {}
+
+    # --- what rewritten code calls ---------------------------------------------------------------
+
+    def value(self, site: int, value: Any, key: Any = None) -> Any:
+        return self._bound(site, (), value, key)
+
+    def augmented(self, site: int, value: Any) -> Any:
+        if type(value) is np.ndarray:
+            return self._written(site, value, None)
+        return self._bound(site, (), value, None)
+
+    def attribute(self, site: int, base: Any, name: str) -> None:
+        value = getattr(base, name)
+        bound = self.augmented(site, value)
+        if bound is not value:
+            setattr(base, name, bound)
+
+    def item(self, site: int, base: Any, key: Any) -> None:
+        if type(base) is np.ndarray:
+            self._written(site, base, None)
+            return
+        value = base[key]
+        in_place = type(value) is np.ndarray
+        bound = self._written(site, value, key) if in_place else self._bound(site, (), value, key)
+        if bound is not value:
+            base[key] = bound
+
+    def container(self, site: int, base: Any) -> None:
+        if type(base) is np.ndarray:
+            self._written(site, base, None)
+
+    def loop(self, site: int, target: Any) -> None:
+        self.time += 1
+        if self.record and len(self.run.loops) < _MOST_EVENTS:
+            kept = target[0] if type(target) is tuple and target else target
+            kept = kept if isinstance(kept, (int, np.integer)) else None
+            self.run.loops.append((self.time, site, kept))
+
+    def end(self, site: int) -> None:
+        self.time += 1
+        if self.record:
+            self.run.loops.append((self.time, site, END))
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def _bound(self, site: int, part: Part, value: Any, key: Any) -> Any:
+        kind = type(value)
+        if kind is np.ndarray or kind is float or isinstance(value, np.generic):
+            place = self._place(site, part)
+            if self.record:
+                self._keep(place, value, key, None)
+            return self._other(place, value)
+        if isinstance(value, dict) and len(value) <= _PARTS and len(part) < 2:
+            other = value
+            for name, each in list(value.items()):
+                bound = self._bound(site, (*part, name), each, name)
+                if bound is not each:
+                    other = dict(value) if other is value else other
+                    other[name] = bound
+            return other
+        if kind in (list, tuple) and len(value) <= _PARTS and len(part) < 2:
+            bound = [self._bound(site, (*part, i), x, None) for i, x in enumerate(value)]
+            if any(a is not b for a, b in zip(bound, value, strict=True)):
+                return kind(bound)
+        return value
+
+    def _written(self, site: int, array: np.ndarray, key: Any) -> Any:
+        """An array after something has been written into it."""
+        place = self._place(site, ())
+        if self.record:
+            self._keep(place, array, key, self.holders.setdefault(id(array), len(self.holders)))
+        other = self._other(place, array)
+        if other is array:
+            return array
+        if np.shape(other) != array.shape or array.dtype.kind != "f":
+            return other
+        array[...] = other
+        return array
+
+    def _place(self, site: int, part: Part) -> Place:
+        self.time += 1
+        count = self.counts.get((site, part), 0)
+        self.counts[site, part] = count + 1
+        return site, part, count
+
+    def _other(self, place: Place, value: Any) -> Any:
+        if place not in self.replaced:
+            return value
+        other = self.replaced[place]
+        return other.copy() if isinstance(other, np.ndarray) else other
+
+    def _keep(self, place: Place, value: Any, key: Any, holder: int | None) -> None:
+        run = self.run
+        if holder is not None and (
+            self.finals is None or place[2] not in self.finals.get(place[:2], ())
+        ):
+            kept = None
+        elif len(run.events) >= _MOST_EVENTS or place[2] >= _MOST_AT_ONE_SITE:
+            run.truncated = True
+            return
+        else:
+            kept = _own_copy(value)
+            self.bytes += getattr(kept, "nbytes", 8)
+        if self.bytes > _MOST_BYTES or len(run.events) >= 10 * _MOST_EVENTS:
+            run.truncated = True
+            return
+        origin = True
+        if type(value) is np.ndarray:
+            present, last = self.seen.get(id(value), (None, None))
+            origin = holder is not None or present is not value or not _same(last, kept)
+            self.seen[id(value)] = (value, kept)
+        run.events.append(Event(place, self.time, kept, origin, key, holder))
+
+
+def _same(a: Any, b: Any) -> bool:
+    return (
+        a is not None
+        and b is not None
+        and a.shape == b.shape
+        and np.array_equal(a, b, a.dtype.kind == "f")
+    )
+
+
+def _own_copy(value: Any) -> Any:
+    """A value that the user's function may write into."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, (list, tuple, dict)):
+        return copy.deepcopy(value)
+    return value
+
+
+def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a copy of its object, so that one call does not see what another one left."""
+    instance = getattr(function, "__self__", None)
+    if instance is None or isinstance(instance, (types.ModuleType, type)):
+        return function
+    try:
+        return types.MethodType(function.__func__, copy.deepcopy(instance))  # type: ignore[attr-defined]
+    except Exception:  # objects that hold files, locks or modules
+        return function
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No output, input or warnings, and the same random numbers for every run."""
+    stdin, state, legacy = sys.stdin, random.getstate(), np.random.get_state()  # noqa: NPY002
+    sys.stdin = io.StringIO()
+    try:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.stdin = stdin
+        random.setstate(state)
+        np.random.set_state(legacy)  # noqa: NPY002
+
+
+# --- which functions are the user's --------------------------------------------------------------
+
+
+def _functions(function: Callable[..., Any]) -> Iterator[FunctionType]:
+    """The user's functions around a function: those of its modules, and those it closes over."""
+    seen: set[int] = set()
+    waiting: list[Any] = [function]
+    spaces: dict[int, dict[str, Any]] = {}
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, FunctionType):
+            filename = thing.__code__.co_filename
+            waiting += [x for x in map(_contents, thing.__closure__ or ()) if _may_hold(x)]
+            waiting += [x for x in vars(thing).values() if _may_hold(x)]
+            if _is_users(filename):
+                yield thing
+                if id(thing.__globals__) not in spaces:
+                    spaces[id(thing.__globals__)] = thing.__globals__
+                    waiting += [x for x in list(thing.__globals__.values()) if _may_hold(x)]
+        elif isinstance(thing, type):
+            waiting += [x for x in vars(thing).values() if _may_hold(x)]
+        elif isinstance(thing, (types.MethodType, staticmethod, classmethod)):
+            waiting.append(thing.__func__)
+            waiting += [x for x in [getattr(thing, "__self__", None)] if _may_hold(x)]
+        elif isinstance(thing, property):
+            waiting += [x for x in (thing.fget, thing.fset) if x is not None]
+        elif isinstance(thing, functools.partial):
+            waiting.append(thing.func)
+        elif _may_hold(thing):
+            waiting.append(type(thing))
+            waiting += [x for x in getattr(thing, "__dict__", {}).values() if _may_hold(x)]
+
+
+_HOLDING = (
+    FunctionType, types.MethodType, staticmethod, classmethod, property, functools.partial,
+)  # fmt: skip
+
+
+def _may_hold(thing: Any) -> bool:
+    """Whether functions of the user's may be found through something."""
+    if isinstance(thing, _HOLDING):
+        return True
+    kind = thing if isinstance(thing, type) else type(thing)
+    if kind is types.ModuleType or kind.__module__ in ("builtins", "numpy"):
+        return False
+    module = sys.modules.get(kind.__module__)
+    filename = getattr(module, "__file__", None) or ""
+    return not filename or _is_users(filename) or filename.startswith(_OWN)
+
+
+def _is_users(filename: str) -> bool:
+    return (
+        not filename.startswith(_OWN)
+        and "site-packages" not in filename
+        and "dist-packages" not in filename
+        and not is_machinery(filename)
+    )
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # an empty cell
+        return None
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
