@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +87,79 @@ def test_backward_passes_are_written_with_columns(f: Any, expressions: dict[str,
     graph = simplify(cr.trace(f, X, np.ones(COLUMNS)).backward())
     for name, count in expressions.items():
         assert _names(graph).count(name) == count, graph
+
+
+def half_mean_square(x: Any, w: Any) -> Any:
+    e = x @ w
+    return np.mean(e**2) / 2
+
+
+def mean_square(x: Any, w: Any) -> Any:
+    e = x @ w
+    return np.mean(e**2)
+
+
+def thrice(x: Any, w: Any) -> Any:
+    e = x @ w
+    return np.sum(3 * e**2)
+
+
+def half_of_all(x: Any, w: Any) -> Any:
+    e = x @ w
+    return 0.5 * np.sum(e * e)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("f", "rows", "written"),
+    [
+        (half_mean_square, 32, "0.03125 * e"),
+        (half_mean_square, 10, "0.1 * e"),
+        (half_mean_square, 7, "{1} / 7 * e"),
+        (mean_square, 10, "0.2 * e"),
+        (mean_square, 7, "{2} / 7 * e"),
+        (thrice, 7, "6 * e"),
+        (half_of_all, 7, "e"),
+    ],
+)
+def test_factors_become_one_where_that_rounds_alike(
+    f: Any, rows: int, written: str, dtype: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(rows, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
+    expected = "x_bar = np.outer(e, w)" if written == "e" else f"e_bar = {written}\n"
+    number = r"\1" if dtype is np.float64 else r"np.float32(\1.0)"
+    assert re.sub(r"{(.)}", number, expected) in cr.source(f, x, w)
+    _assert_same_bits(cr.trace(f, x, w).backward(), x, w)
+
+
+def _assert_same_bits(graph: Graph, *args: Any) -> None:
+    def compare(a: Any, b: Any) -> None:
+        assert (a.dtype, a.tobytes()) == (b.dtype, b.tobytes())
+
+    cr.tree_map(compare, simplify(graph).evaluate(*args), graph.evaluate(*args))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, w: np.sum(0.3 * (0.1 * np.tanh(x))),  # no power of two: each product is rounded
+        lambda x, w: np.sum(2.0**-110 * (2.0**110 * np.tanh(x))),  # far from usual numbers
+        lambda x, w: np.sum(0 * (2 * np.tanh(x))),
+        lambda x, w: np.sum(2 * (np.float64(0.1) * x)) + np.sum(np.float32(0.1) * np.tanh(x)),
+        lambda x, w: np.sum((np.float32(1) / 3 * np.tanh(x)) ** 2) / 2,
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_factors_keep_their_bits(f: Any, dtype: Any) -> None:
+    x = np.random.default_rng(0).normal(size=50).astype(dtype)
+    _assert_same_bits(cr.trace(f, x, x).backward(wrt=["x"]), x, x)
+
+
+def test_factors_of_half_precision_stay_apart() -> None:
+    w = (1e-3 * np.random.default_rng(0).normal(size=50)).astype(np.float16)
+    graph = cr.trace(lambda x, w: np.sum(w * (1e-3 * (2 * x))), w, w)
+    _assert_same_bits(graph.backward(wrt=["x"]), w, w)
 
 
 def test_signs_are_kept_by_everything_but_adding_zero() -> None:

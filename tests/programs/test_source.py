@@ -155,6 +155,27 @@ def test_two_layer_network_reads_as_a_student_writes_it() -> None:
     assert program == TWO_LAYER.format(*range(first, first + 4))
 
 
+def test_a_derivative_that_is_a_forward_value_is_said_to_be_it() -> None:
+    def f(W, x, y):
+        e = W @ x - y
+        loss = 0.5 * np.sum(e**2)
+        return loss
+
+    args = np.ones((2, 3)), np.ones(3), np.ones(2)
+    program = source(f, *args, argnums=(0, 2))
+    first = inspect.getsourcelines(f)[1]
+    expected = f"""
+    # backward of line {first + 2}: loss = 0.5 * np.sum(e**2)
+    # e_bar = e
+    # backward of line {first + 1}: e = W @ x - y
+    y_bar = -e
+    W_bar = np.outer(e, x)
+"""
+    assert expected in program
+    assert "# de = e\n" in source(f, *args, cotangents="d")
+    assert "#" not in source(f, *args, comments=False)
+
+
 def test_options_of_naming_and_comments() -> None:
     case = BY_NAME["two_layer"]
     differential = _written(case, cotangents="d", shapes=True, comments=False)

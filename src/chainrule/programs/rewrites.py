@@ -7,6 +7,7 @@ layout could change the order of a later summation, a rule holds back (`Candidat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -117,6 +118,9 @@ def _times(c: Candidate) -> Same | Made | None:
             return Same(other)
     if not c.backward:
         return None
+    folded = _one_factor(c)
+    if folded is not None:
+        return folded
     first, second = made_by(a, "negative"), made_by(b, "negative")
     if first is not None and second is not None:
         return Made(c.primitive, [first.inputs[0], second.inputs[0]], {})
@@ -130,6 +134,65 @@ def _times(c: Candidate) -> Same | Made | None:
         product = c.make(c.primitive, operands, {}, np.negative(c.value))
         return Made(PRIMITIVES["negative"], [product], {})
     return _outer(c)
+
+
+def _one_factor(c: Candidate) -> Same | Made | None:
+    """``2 * (0.1 * x)`` as ``0.2 * x``: to scale by a power of two commutes with rounding."""
+    if dtype_of(c.value) not in (np.float32, np.float64):  # half precision underflows too easily
+        return None
+    for outer, operand in (c.inputs, c.inputs[::-1]):
+        product = made_by(operand, "multiply")
+        if product is None or _number(outer) is None or not _same_spec(c, product):
+            continue
+        for inner, rest in (product.inputs, product.inputs[::-1]):
+            if _same_spec(c, rest) and (factor := _product(c, outer, inner)) is not None:
+                return Same(rest) if factor == 1 and c.keeps(rest) else _scaled(c, factor, rest)
+    return None
+
+
+def _scaled(c: Candidate, factor: Any, operand: Any) -> Made:
+    return Made(c.primitive, [factor, operand], {})
+
+
+def _product(c: Candidate, outer: Any, inner: Any) -> Any:
+    """Two factors as one, a fraction as a fraction; None unless it scales to the same bits."""
+    numbers = [_number(outer), _number(inner)]
+    if None in numbers:
+        return None
+    # the shortest decimal that rounds to a number is read alike among operands of its dtype
+    first, second = [
+        float(str(x)) if dtype_of(x) == dtype_of(c.value) else float(x) for x in numbers
+    ]
+    exact = _is_power_of_two(first) or _is_power_of_two(second)
+    if not exact or not all(map(_is_ordinary, (first, second, first * second))):
+        return None
+    computed = [x for x in (outer, inner) if type(x) is Node]
+    if not computed:
+        return _plainly(first * second)
+    fraction = made_by(computed[0], "divide")
+    scale = second if fraction is outer else first
+    if fraction is None or len(computed) > 1 or not _is_power_of_two(scale):
+        return None
+    above, below = map(scalar, fraction.inputs)
+    if type(below) not in (int, float) or not isinstance(above, (int, float, np.floating)):
+        return None
+    plain = type(above) in (int, float)
+    above = _plainly(scale * float(above)) if plain else type(above)(scale * above)
+    value = fraction.value * scale
+    return c.make(fraction.primitive, [above, below], {}, type(fraction.value)(value))
+
+
+def _plainly(number: float) -> int | float:
+    return int(number) if number.is_integer() and abs(number) < 1000 else number
+
+
+def _is_power_of_two(number: float) -> bool:
+    return abs(math.frexp(number)[0]) == 0.5
+
+
+def _is_ordinary(number: float) -> bool:
+    """Whether a factor lies far within the range of single precision."""
+    return 1e-30 < abs(number) < 1e30
 
 
 def _same_spec(c: Candidate, operand: Any) -> bool:

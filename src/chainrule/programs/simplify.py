@@ -4,7 +4,8 @@ A pass goes over the nodes once, in order, and once back for what is dead; there
 nothing is recursive, so a graph of any size takes time in proportion to it. What is promised: a
 simplified graph gives the same bits, for arguments laid out in memory like the traced ones, except
 that ``0 + x`` becomes ``x``, element by element too, which keeps a minus sign that a zero may
-have, and for the sign of NaN.
+have, for the sign of NaN, and for ``2 * (0.1 * x)`` where one of the steps would over- or
+underflow and ``0.2 * x`` does not.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def simplify(graph: Graph) -> Graph:
     ``x + x`` as ``2*x``; transposes of transposes, reshapes of reshapes, sums over no axes,
     conversions that convert nothing; broadcasts before elementwise functions; small computations
     with constants only. Scalars of NumPy become plain numbers where that changes no dtype. In
-    backward passes ``a + -b`` becomes ``a - b``, a column times a row ``np.outer``, and ``g @ A``
-    for a vector ``g`` becomes ``A.T @ g``.
+    backward passes ``2 * (0.1 * x)`` becomes ``0.2 * x`` where one of the factors is a power of
+    two, which rounds alike, ``a + -b`` becomes ``a - b``, a column times a row ``np.outer``, and
+    ``g @ A`` for a vector ``g`` becomes ``A.T @ g``.
     """
     for _ in range(_PASSES):
         simplifier = _Simplifier(graph)

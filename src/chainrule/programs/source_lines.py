@@ -16,11 +16,12 @@ MARGIN = " " * INDENT
 
 
 class Alias(NamedTuple):
-    """A gradient that is another value: ``b_bar = h_bar``."""
+    """A derivative that is another value: ``b_bar = h_bar``."""
 
     name: str
     output: Any  # the node or constant that it is
     argument: Node
+    remark: bool = False  # nothing reads it by this name: a comment says so
 
 
 class Lines:
@@ -63,7 +64,7 @@ class Lines:
         bound = {x.line.value.index: i for i, x in enumerate(lines) if x.line.value is not None}
         users = self.body.graph.users()
         waiting: dict[int, list[_Placed]] = {}
-        for name, output, argument in self.aliases:
+        for name, output, argument, remark in self.aliases:
             readers = [u for u in users[argument.index] if u.of is None]
             place = readers[0] if readers else argument
             after = start
@@ -71,8 +72,9 @@ class Lines:
                 after = max(start, bound.get(output.index, -1) + 1)
             while after < len(lines) and _belongs_to(lines[after].line) >= place.index:
                 after += 1
-            alias = Line(f"{name} = {self._alias(output, argument)}", argument, argument)
-            waiting.setdefault(after, []).append(_Placed(alias, place, True))
+            sign = "# " if remark else ""
+            alias = Line(f"{sign}{name} = {self._alias(output, argument)}", argument, argument)
+            waiting.setdefault(after, []).append(_Placed(alias, place, True, remark))
         found: list[_Placed] = []
         for i in range(len(lines) + 1):
             found += waiting.get(i, [])
@@ -98,12 +100,13 @@ class Lines:
                 found.append("")
                 backward, previous = True, None
             key = statement[:3] if statement is not None else self._quoted(item)
-            if self.comments and key != previous and not item.line.text.startswith("#"):
+            said = item.line.text.startswith("#") and not item.remark
+            if self.comments and key != previous and not said:
                 if item.backward:
                     found += self._comment("backward of ", statement, self._quoted(item))
                 elif statement is not None and _same_group(statements, placed, i) > 1:
                     found += self._comment("", statement, "")
-            if not item.line.text.startswith("#"):
+            if not said:
                 previous = key
             found += self._finished(item.line)
         return found
@@ -162,11 +165,12 @@ def _shortened(text: str) -> str:
 
 
 class _Placed(NamedTuple):
-    """A statement, the node whose source line it is grouped under, and the pass."""
+    """A statement, the node whose line it is grouped under, the pass, whether it is a remark."""
 
     line: Line
     place: Node | None
     backward: bool
+    remark: bool = False
 
 
 def _belongs_to(line: Line) -> int:

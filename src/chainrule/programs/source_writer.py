@@ -71,6 +71,7 @@ class Writer:
         copy = "clone" if self.torch else "copy"
         self.constants = Constants(graph, arrays, self.space, self.write, copy)
         self.gradients, aliases = self._gradients()
+        aliases += self._remarks() if options.comments else []
         room = (lambda node: len(shape_comment(node))) if options.shapes else (lambda node: 0)
         body = Body(
             graph,
@@ -114,6 +115,18 @@ class Writer:
                 names[position] = self.space.create(wanted)
                 aliases.append(Alias(names[position], output, argument))
         return names, aliases
+
+    def _remarks(self) -> list[Alias]:
+        """Derivatives by the user's variables that are values of the forward pass: e_bar = e."""
+        found: list[Alias] = []
+        written = set(self.gradients.values()) | set(self.naming.names.values())
+        for index, cotangent in self.graph.cotangents.items():
+            node = self.graph.nodes[index]
+            name = self.style(self.naming.names[index])
+            named = index in self.naming.variables and cotangent.index in self.naming.variables
+            if named and cotangent.of is None and name not in written:
+                found.append(Alias(name, cotangent, node, remark=True))
+        return found
 
     def _function_name(self) -> str:
         own = self.graph.name
