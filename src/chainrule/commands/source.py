@@ -58,7 +58,8 @@ def source(
     """Print a function and its gradient as one NumPy program.
 
     Example arguments come from example() in the same file, a dict by parameter name, or from
-    --shape and --arg.
+    --shape and --arg. A function that returns arrays becomes the backward pass of a layer, which
+    takes their cotangents as one more argument.
 
     \b
     chainrule source hw.py::loss

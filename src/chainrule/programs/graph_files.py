@@ -144,8 +144,10 @@ class GraphFile:
             values[name] = to_value(value, refuse)
         missing = [name for name, value in values.items() if value is None]
         if missing:
+            name = missing[0]
             raise self._error(
-                f"input {missing[0]!r} has no value; write one into the file or give one here"
+                f"input {name!r} has no value; write one into the file, or give one as in "
+                f'--arg {name}=1 or {{"{name}": 1}}'
             )
         return values
 

@@ -124,7 +124,7 @@ def parameter_names(graph: Graph) -> list[str]:
         found = list(inspect.signature(graph.function).parameters)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         found = []
-    heads = [_HEAD.match(node.name or "") for node in graph.inputs]
+    heads = [_HEAD.match(node.name or "") for node in graph.inputs if node.of is None]
     return list(dict.fromkeys([*found, *(match[0] for match in heads if match)]))
 
 

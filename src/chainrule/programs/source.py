@@ -7,10 +7,8 @@ import linecache
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from chainrule.engine.errors import InvalidInput
-from chainrule.engine.graph import Graph, dtype_of, shape_of
+from chainrule.engine.graph import Graph, dtype_of
 from chainrule.engine.selection import Selection, select
 from chainrule.engine.trees import Structure, flatten
 from chainrule.programs.bindings import Bindings
@@ -64,7 +62,7 @@ def source(
     Parameters
     ----------
     f : callable
-        Written in NumPy; returns one real number.
+        Written in NumPy; returns one real number, or arrays.
     *args, **kwargs
         Example arguments. Arrays and floats stay parameters; integers, booleans and strings are
         fixed, and checked.
@@ -89,12 +87,15 @@ def source(
     Source
         The text of a function with the parameters of ``f`` that returns
         ``(value, {parameter: gradient})``, gradients in the trees of their parameters. They may
-        share memory with each other and with the arguments.
+        share memory with each other and with the arguments. If ``f`` returns anything but one
+        number, it is the backward pass of a layer: it takes one more argument, the cotangent of
+        the result, such as ``h_bar`` (or the keyword ``cotangents``, one for each of several
+        results), and the gradients are vector-Jacobian products.
 
     Raises
     ------
     InvalidInput
-        The function does not return one real number, or an argument has no gradient.
+        The function returns nothing that depends on an argument, or an argument has no gradient.
     TracingError
         The function cannot be traced.
 
@@ -108,6 +109,9 @@ def source(
     >>> value, gradient = program.function(np.ones(3), np.ones((2, 3)))
     >>> gradient
     {'w': array([12., 12., 12.])}
+    >>> layer = cr.source(lambda x, W: np.tanh(x @ W), np.ones((2, 3)), np.ones((3, 4)))
+    >>> layer.function.__code__.co_varnames[:3]
+    ('x', 'W', 'value_bar')
     """
     if not callable(f):
         raise InvalidInput(f"source needs a function, got {type(f).__name__}.")
@@ -115,7 +119,7 @@ def source(
     graph, seen = trace_watched(f, *args, **kwargs)
     backward = _value_and_gradients(graph, select(f, argnums, argnames, args, kwargs))
     fixed = _fixed(graph, args, kwargs)
-    options = Options(cotangents, shapes, comments, assertions, backend, gradients=True)
+    options = Options(cotangents, shapes, comments, assertions, backend, gradients=True, layer=True)
     return _finished(Writer(simplify(backward), seen, fixed, options))
 
 
@@ -159,7 +163,6 @@ def _check_options(backend: str, cotangents: str) -> None:
 
 def _value_and_gradients(graph: Graph, selection: Selection) -> Graph:
     """The graph with its backward pass, its result as ``(value, {parameter: tree})``."""
-    _check_scalar(graph)
     leaves, structure = flatten(selection.chosen)
     labels = selection.leaf_names(structure)
     inputs = {node.name: node for node in graph.inputs}
@@ -174,20 +177,6 @@ def _value_and_gradients(graph: Graph, selection: Selection) -> Graph:
     trees = Structure(dict, tuple(selection.labels), structure.children)
     backward.structure = Structure(tuple, None, (graph.structure, trees))
     return backward
-
-
-def _check_scalar(graph: Graph) -> None:
-    value = graph.value
-    if not isinstance(value, (int, float, np.generic, np.ndarray)):
-        raise InvalidInput(
-            f"{graph.name} returned {type(value).__name__}; source needs a function that returns "
-            "one real number."
-        )
-    if shape_of(value) != ():
-        raise InvalidInput(
-            f"{graph.name} returned an array of shape {shape_of(value)}; source needs a function "
-            "that returns one real number: sum or average it."
-        )
 
 
 def _fixed(graph: Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from chainrule.programs.literals import literal
 from chainrule.programs.names import legal
 
 Bind = Callable[[str, Any], str]
+_COTANGENTS = "cotangents"  # the keyword by which a backward pass is given them
 _STARS: dict[Any, str] = {
     inspect.Parameter.VAR_POSITIONAL: "*",
     inspect.Parameter.VAR_KEYWORD: "**",
@@ -110,6 +111,15 @@ class Signature:
             return label
         return f"{self.double_star}[{literal(label)}]" if self.double_star else legal(label)
 
+    def name_cotangent(self, name: str) -> None:
+        """Take the cotangent of a single result by its own name: ``def f(x, W, h_bar):``."""
+        last = next(p for p in self.parameters if p.name == _COTANGENTS)
+        others = [p for p in self.parameters if p is not last]
+        plain = all(p.kind in _POSITIONAL for p in others)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if plain else last.kind
+        self.parameters[self.parameters.index(last)] = last.replace(name=name, kind=kind)
+        del self.trees[_COTANGENTS]
+
     def checks(self) -> list[str]:
         """Assertions that arguments which are no arrays are what they were when traced."""
         lines = []
@@ -128,7 +138,7 @@ def input_labels(graph: Graph) -> dict[int, str]:
     for node in graph.inputs:
         labels[node.index] = node.name or f"input{node.index}"
         if node.of is not None:  # a cotangent that a backward pass asks for
-            labels[node.index] = f"cotangents[{added}]"
+            labels[node.index] = f"{_COTANGENTS}[{added}]"
             added += 1
     return labels
 
@@ -146,7 +156,7 @@ def _parameters(graph: Graph, count: int) -> list[inspect.Parameter]:
         found = list(inspect.signature(graph.function).parameters.values())  # type: ignore[arg-type]
         if any(node.of is not None for node in graph.inputs):
             last = found.pop() if found and found[-1].kind is found[-1].VAR_KEYWORD else None
-            found.append(inspect.Parameter("cotangents", inspect.Parameter.KEYWORD_ONLY))
+            found.append(inspect.Parameter(_COTANGENTS, inspect.Parameter.KEYWORD_ONLY))
             found += [last] if last is not None else []
         return found
     names = [legal(f"argument {i}") for i in range(count)]
@@ -254,10 +264,14 @@ def _built(structure: Structure, texts: Iterator[str], access: str | None, bind:
     if _is_registered(kind):
         builder = functools.partial(container_of(structure).unflatten, structure.description)
         return f"{bind(kind.__name__, builder)}(({', '.join(parts)},))"
-    name = f"type({access})" if access is not None else bind(kind.__name__, kind)
+    written = ""
     if issubclass(kind, dict):
         pairs = zip(structure.description, parts, strict=True)
         written = "{" + ", ".join(f"{literal(key)}: {part}" for key, part in pairs) + "}"
-        return written if kind is dict else f"{name}({written})"
+    if kind is dict:
+        return written
+    name = f"type({access})" if access is not None else bind(kind.__name__, kind)
+    if written:
+        return f"{name}({written})"
     given = [f"{step[1:]}={part}" for step, part in zip(steps, parts, strict=True)]
     return f"{name}({', '.join(given)})"

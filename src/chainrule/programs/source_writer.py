@@ -40,6 +40,7 @@ class Options(NamedTuple):
     assertions: bool
     backend: str
     gradients: bool  # the result is (value, {parameter: gradient})
+    layer: bool = False  # a single cotangent is an argument by its own name
 
 
 class Writer:
@@ -61,6 +62,9 @@ class Writer:
         taken = [self.name, *self.bound]
         self.naming = Naming(graph, self.style, seen.leaves(graph), taken, sharing.holder)
         self.space = self.naming.space
+        seeds = [x for x in graph.inputs if x.of is not None]
+        if len(seeds) == 1 and options.layer:
+            self.signature.name_cotangent(self.naming.names[seeds[0].index])
         self.dialect = numpy_dialect(self._foreign)
         self.write: Callable[[Any], str] = literal
         if self.torch:
@@ -230,7 +234,17 @@ class Writer:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return [f'    """{what} of {own}.', "", *[f"    {line}" for line in shapes], '    """']
+        title = [f"{what} of {own}."]
+        products = [
+            f"sum({self.naming.names[x.index]} * {self.naming.names[x.of.index]})"
+            for x in self.graph.inputs
+            if x.of is not None
+        ]
+        if products:
+            text = f"Value of {own}, and gradient of {' + '.join(products)}."
+            title = textwrap.wrap(text, WIDTH - 7)
+        title[0] = f'"""{title[0]}'
+        return [f"    {line}".rstrip() for line in [*title, "", *shapes, '"""']]
 
     def _results(self) -> list[str]:
         """The return statement; long gradients are collected first."""
