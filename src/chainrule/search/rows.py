@@ -53,7 +53,7 @@ def trial_of(path: Path, row: Sequence[Any]) -> Trial:
     fields = list(row)
     fields[4] = document(path, fields[4])
     fields[12] = document(path, fields[12]) if fields[12] else {}
-    if not all(map(isinstance, fields, _TYPES)):
+    if not all(isinstance(field, kind) for field, kind in zip(fields, _TYPES, strict=True)):
         raise _damaged(path)
     return Trial(*fields)
 
