@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from chainrule import optim as optim
     from chainrule import search as search
     from chainrule import theory as theory
+    from chainrule import training as training
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Imported when first used, so that ``import chainrule`` stays quick.
-_ROOMS = ("data", "nn", "optim", "programs", "search", "theory")
+_ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training")
 _LATER = {
     "compile": "chainrule.programs.compiled",
     "explain": "chainrule.programs.explain",

@@ -109,7 +109,7 @@ class Optimizer:
         """
         rate, t, weights, gradients, slots, structure = self._prepare(grads, state, params)
         rows = [
-            self._step(rate, t, *_writable(w, g, *own))
+            self.apply_rule(rate, t, *_writable(w, g, *own))
             for w, g, *own in zip(weights, gradients, *slots, strict=True)
         ]
         columns = list(zip(*rows, strict=True)) or [()] * (1 + len(slots))
@@ -146,7 +146,7 @@ class Optimizer:
                         f"got {type(leaf).__name__}; use update, which returns new ones."
                     )
         for w, g, *own in zip(weights, gradients, *slots, strict=True):
-            self._step(rate, t, w, g, *own)
+            self.apply_rule(rate, t, w, g, *own)
         return self.state_type(t, *state[1:])
 
     def gradient_point(self, state: Any, params: Any) -> Any:
@@ -164,19 +164,24 @@ class Optimizer:
         """
         if self.lookahead is None:
             return params
-        rate = self._rate(state.steps)
+        rate = self.rate_after(state.steps)
         weights, structure = flatten(params)
         slots = [flatten(getattr(state, name))[0] for name in self.slots]
         return structure.unflatten(
             [self.lookahead(rate, w, *own) for w, *own in zip(weights, *slots, strict=True)]
         )
 
-    def _step(self, rate: float, t: int, w: Any, g: Any, *slots: Any) -> tuple[Any, ...]:
+    def apply_rule(self, rate: float, t: int, w: Any, g: Any, *slots: Any) -> tuple[Any, ...]:
+        """Step t = 1, 2, … on arrays, or on any part of them, which it may write into.
+
+        Without checks and without transforms: what a loop over arrays that it knows calls.
+        """
         if self.decay:
             w *= 1.0 - rate * self.decay
         return self.rule(rate, t, w, g, *slots)
 
-    def _rate(self, steps: int) -> float:
+    def rate_after(self, steps: int) -> float:
+        """Learning rate of the step after so many, checked."""
         rate = self.schedule(steps)
         if not 0 <= rate < math.inf:
             raise InvalidInput(
@@ -192,7 +197,7 @@ class Optimizer:
                 f"state must be a {self.state_type.__name__} as from init, got "
                 f"{type(state).__name__}."
             )
-        rate, t = self._rate(state.steps), state.steps + 1  # type: ignore[attr-defined]
+        rate, t = self.rate_after(state.steps), state.steps + 1  # type: ignore[attr-defined]
         weights, structure = flatten(params)
         gradients = self._checked(grads, structure, weights, t)
         if self.transforms:

@@ -12,9 +12,9 @@ from chainrule.search.trial import Trial
 
 __all__ = ["document", "text_of", "trial_of"]
 
-_NUMBER = (int, float, type(None))
+_NUMBER: tuple[type, ...] = (int, float, type(None))
 #: What each column of a trial may hold once its JSON is read, in the order of `Trial`'s fields.
-_TYPES = (
+_TYPES: tuple[type | tuple[type, ...], ...] = (
     int, int, int, _NUMBER, dict, int, str, str, int, _NUMBER, _NUMBER, _NUMBER, dict,
     (str, type(None)),
 )  # fmt: skip
