@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from chainrule import search as search
     from chainrule import theory as theory
     from chainrule import training as training
+    from chainrule.checking.check import check as check
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -60,6 +61,7 @@ __version__ = "0.1.0"
 # Imported when first used, so that ``import chainrule`` stays quick.
 _ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training")
 _LATER = {
+    "check": "chainrule.checking.check",
     "compile": "chainrule.programs.compiled",
     "explain": "chainrule.programs.explain",
     "source": "chainrule.programs.source",
@@ -100,6 +102,7 @@ __all__ = [
     "UnsupportedFunction",
     "UnusedInputWarning",
     "avg_pool2d",
+    "check",
     "check_grads",
     "checkpoint",
     "compile",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.commands.check import check
 from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
 from chainrule.commands.graph import graph
@@ -265,6 +266,7 @@ def data_sets(
 
 
 app.command()(doctor)
+app.command()(check)
 app.command()(explain)
 app.command()(graph)
 app.command()(search)

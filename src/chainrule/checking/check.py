@@ -1,0 +1,203 @@
+"""The check of a hand-written gradient, in the order of judgement: hygiene, reference, verdicts,
+localisation, causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.diagnosis import Diagnosis, diagnose
+from chainrule.checking.hygiene import Hygiene, cause, examine
+from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
+from chainrule.checking.reference import Reference, reference_at
+from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
+from chainrule.checking.subject import Subject, SubjectError, is_floating
+
+#: Above this a difference is wrong whatever it may come from; below it, two probes decide.
+_PLAINLY_WRONG = 1e-4
+_SINGLE = 3e-5
+
+
+def check(
+    loss: Callable[..., Any],
+    gradient: Callable[..., Any],
+    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    parameters: tuple[str, ...] = (),
+    seed: int = 0,
+) -> Report:
+    """Check a hand-written gradient, and say which mistake it holds.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(**arrays) -> float``, written in NumPy.
+    gradient : callable
+        ``gradient(**arrays) -> {name: array}``, the hand-written gradient of the loss with
+        respect to the arguments that it names.
+    example : mapping of str to array, or callable that returns one
+        Arguments for both. Probes of other sizes are drawn from their shapes.
+    parameters : tuple of str, optional
+        Arguments that must have a gradient; by default those that look like parameters.
+    seed : int
+        Of the probes; the same seed gives the same report.
+
+    Returns
+    -------
+    Report
+        Its ``verdict`` is ok, wrong, inconclusive, or error where the functions cannot be called.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> report = cr.check(
+    ...     lambda w, x: np.mean((x @ w) ** 2),
+    ...     lambda w, x: {"w": 2 * x.T @ (x @ w)},
+    ...     {"w": np.ones(3), "x": np.arange(12.0).reshape(4, 3)},
+    ... )
+    >>> report.verdict, report.codes
+    ('wrong', ('G201',))
+    """
+    try:
+        return _check(Subject(loss, gradient, example), parameters, seed)
+    except SubjectError as error:
+        return Report("error", message=str(error))
+
+
+def _check(subject: Subject, parameters: tuple[str, ...], seed: int) -> Report:
+    unknown = [name for name in parameters if name not in subject.example]
+    if unknown:
+        raise SubjectError(f"the example has no {unknown[0]!r} to check the gradient of.")
+    value, again = subject.loss_value(subject.example), subject.loss_value(subject.example)
+    if not np.isfinite(value):
+        raise SubjectError(
+            f"the loss of the example is {value}; choose arguments for which it is finite."
+        )
+    if value != again:
+        return Report(
+            "inconclusive",
+            message=f"two identical calls of loss returned {value:.6g} and {again:.6g}: it is "
+            "random. Pass the mask or the seed as an argument, so that loss and gradient see the "
+            "same numbers.",
+        )
+    hygiene = examine(subject, parameters)
+    names = tuple(name for name in subject.example if name in hygiene.claims)
+    blamed = tuple(name for name in subject.example if name in hygiene.causes)
+    if not names and not blamed:
+        raise SubjectError(
+            "gradient returned no gradient of an argument of the example; return a dict with the "
+            "parameters' names as keys."
+        )
+    every = tuple(name for name in subject.example if name in names or name in blamed)
+    for name in every:
+        if not is_floating(subject.example[name]):
+            raise SubjectError(
+                f"gradient returned a gradient of {name}, which is "
+                f"{_kind(subject.example[name])} in the example; give it as a floating-point array."
+            )
+    reference = reference_at(subject, subject.example, every, seed=seed)
+    verdicts = {name: _verdict(name, hygiene, reference) for name in every}
+    if not reference.confirmed:
+        return _undecided(reference, verdicts, hygiene)
+    diagnosis = diagnose(reference, hygiene, verdicts, seed)
+    return _report(reference, hygiene, verdicts, diagnosis)
+
+
+def _kind(value: Any) -> str:
+    return (
+        f"of dtype {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    )
+
+
+def relative_error(claim: np.ndarray[Any, Any], true: np.ndarray[Any, Any]) -> float:
+    """``‖claimed - true‖ / max(‖claimed‖, ‖true‖)``; 0 where both are 0."""
+    largest = max(float(np.linalg.norm(claim)), float(np.linalg.norm(true)))
+    return float(np.linalg.norm(claim - true)) / largest if largest else 0.0
+
+
+def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdict:
+    """The verdict on one gradient by its numbers alone."""
+    true = reference.gradients[name]
+    if name not in hygiene.claims:
+        return GradientVerdict(name, "wrong", 1.0, causes=tuple(hygiene.causes[name]))
+    claim = hygiene.claims[name]
+    error = relative_error(claim, true)
+    noise = reference.noise.get(name, 0.0)
+    scale = float(np.max(np.abs(true), initial=0.0))
+    # where everything cancels, rounding is all that is left to compare
+    others = max(float(np.max(np.abs(g), initial=0.0)) for g in reference.gradients.values())
+    gap = float(np.max(np.abs(claim - true), initial=0.0))
+    note = ""
+    if not np.any(true) and not np.any(claim):
+        note = "vacuous: both gradients are zero at this example, so nothing was tested"
+    tolerance = max(TOLERANCE, _SINGLE if hygiene.single else 0.0)
+    if noise and scale:
+        tolerance = max(tolerance, NOISE_FACTOR * noise / scale)
+    verdict: Verdict = "ok"
+    if error > tolerance and gap > 1e-13 * max(others, abs(reference.value)):
+        verdict = "wrong" if error > max(_PLAINLY_WRONG, 10 * tolerance) else "inconclusive"
+    if hygiene.causes.get(name):
+        verdict = "wrong"
+    return GradientVerdict(
+        name, verdict, error, causes=tuple(hygiene.causes.get(name, ())), note=note
+    )
+
+
+def _undecided(
+    reference: Reference, verdicts: Mapping[str, GradientVerdict], hygiene: Hygiene
+) -> Report:
+    gradients = {
+        name: each
+        if each.causes
+        else GradientVerdict(name, "inconclusive", each.relative_error, note=each.note)
+        for name, each in verdicts.items()
+    }
+    return Report(
+        overall([each.verdict for each in gradients.values()]),
+        gradients,
+        message=f"the true gradient is not known: {reference.trusted}.",
+        notes=tuple(hygiene.notes),
+        trusted=reference.trusted,
+    )
+
+
+def _report(
+    reference: Reference,
+    hygiene: Hygiene,
+    verdicts: Mapping[str, GradientVerdict],
+    diagnosis: Diagnosis,
+) -> Report:
+    gradients: dict[str, GradientVerdict] = {}
+    for name, each in verdicts.items():
+        verdict = diagnosis.verdicts.get(name, each.verdict)
+        causes: list[Cause] = [*each.causes]
+        if verdict != "ok":
+            causes += [c for c in hygiene.everywhere if c not in causes]
+            causes += [c for c in diagnosis.causes.get(name, ()) if c not in causes]
+            if not causes and verdict == "wrong":
+                causes.append(cause("G000", diagnosis.unexplained(name)))
+        elif hygiene.everywhere:
+            verdict = "wrong"
+            causes += hygiene.everywhere
+        gradients[name] = GradientVerdict(
+            name, verdict, each.relative_error, name in diagnosis.inherited, tuple(causes),
+            each.note,
+        )  # fmt: skip
+    notes = [*hygiene.notes, *diagnosis.notes]
+    if reference.kinks:
+        notes.append(
+            f"the loss has a kink along {', '.join(reference.kinks)} at this example; any slope "
+            "between the one-sided ones is accepted there."
+        )
+    return Report(
+        overall([each.verdict for each in gradients.values()]),
+        gradients,
+        first_wrong=diagnosis.first_wrong,
+        notes=tuple(notes),
+        blind_spots=tuple(diagnosis.blind_spots),
+        shortcuts=tuple(diagnosis.shortcuts),
+        trusted=reference.trusted,
+    )

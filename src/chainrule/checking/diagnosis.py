@@ -1,0 +1,200 @@
+"""From a wrong gradient to its causes: probes are drawn, claims compared, mistakes searched for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.hygiene import Hygiene, cause
+from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
+from chainrule.checking.reference import Reference, forward_graph
+from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
+from chainrule.checking.search import Explanation, Search
+from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph
+from chainrule.checking.subject import Subject, SubjectError
+from chainrule.checking.trial import Trial
+from chainrule.engine.errors import ChainruleError
+
+_PROBES = 2
+
+
+@dataclass
+class Diagnosis:
+    """What probes of other sizes say about a gradient.
+
+    Attributes
+    ----------
+    verdicts : dict of str to str
+        Verdicts that the probes change.
+    causes : dict of str to list of Cause
+    inherited : set of str
+    first_wrong : WrongLine or None
+    notes, blind_spots, shortcuts : list of str
+    reasons : str
+        Why no cause can be named, where that is so.
+    """
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    causes: dict[str, list[Cause]] = field(default_factory=dict)
+    inherited: set[str] = field(default_factory=set)
+    first_wrong: WrongLine | None = None
+    notes: list[str] = field(default_factory=list)
+    blind_spots: list[str] = field(default_factory=list)
+    shortcuts: list[str] = field(default_factory=list)
+    reasons: str = ""
+
+    def unexplained(self, name: str) -> str:
+        """Why the cause of a wrong gradient is not named."""
+        return self.reasons or (
+            f"the gradient of {name} is wrong, and no mistake of the dictionary reproduces it."
+        )
+
+
+def diagnose(
+    reference: Reference,
+    hygiene: Hygiene,
+    verdicts: Mapping[str, GradientVerdict],
+    seed: int = 0,
+) -> Diagnosis:
+    """Look for the causes of wrong gradients, and for mistakes that the example hides."""
+    found = Diagnosis()
+    if reference.untraceable:
+        found.reasons = "the loss cannot be traced, so no mistake can be replayed"
+        return found
+    if not hygiene.steady:
+        found.reasons = "identical calls give different gradients"
+        return found
+    if not hygiene.claims:
+        return found
+    claimed = list(hygiene.claims)
+    trials = draw_trials(reference, claimed, hygiene.single, seed, found)
+    if len(trials) < _PROBES:
+        found.reasons = found.reasons or "the gradient cannot be called with other numbers"
+        return found
+    search = Search(trials)
+    wrong = set(claimed) - search.matched(search.states)
+    if not wrong:
+        _only_here(verdicts, found)
+        return found
+    explanations, left, _ = search.explain()
+    _attribute(explanations, left, search, verdicts, found)
+    return found
+
+
+def _only_here(verdicts: Mapping[str, GradientVerdict], found: Diagnosis) -> None:
+    """The probes find nothing wrong, but the example may."""
+    for name, each in verdicts.items():
+        if each.verdict == "inconclusive" and not each.causes:
+            found.notes.append(
+                f"the gradient of {name} differs by {each.relative_error:.1e} at the example and "
+                "by nothing on probes of other sizes."
+            )
+
+
+def _attribute(
+    explanations: list[Explanation],
+    left: frozenset[str],
+    search: Search,
+    verdicts: Mapping[str, GradientVerdict],
+    found: Diagnosis,
+) -> None:
+    for explanation in explanations:
+        for name in explanation.touches:
+            for _, codes, evidence in explanation.alternatives:
+                found.causes.setdefault(name, []).extend(cause(code, evidence) for code in codes)
+    for name in left:
+        found.causes.setdefault(name, []).append(cause("G000", found.unexplained(name)))
+    for name in found.causes:
+        each = verdicts.get(name)
+        if each is None or each.verdict == "wrong":
+            continue
+        if name in left:
+            found.verdicts[name] = "inconclusive"
+            found.causes[name] = []
+            found.notes.append(
+                f"the gradient of {name} is right at the example and wrong for other sizes or "
+                "numbers: is something of the example written into it?"
+            )
+        else:
+            found.verdicts[name] = "wrong"
+
+
+def draw_trials(
+    reference: Reference, claimed: list[str], single: bool, seed: int, found: Diagnosis
+) -> list[Trial]:
+    """Two probes on which loss and gradient can be called, of sizes as different as possible."""
+    subject = reference.subject
+    plans: list[Sizes] = []
+    try:
+        graph = forward_graph(subject, reference.point)
+        plans.append(sizes_by_graph(graph, subject.example, claimed))
+    except ChainruleError:
+        pass
+    plans.append(sizes_by_equality(subject.example, claimed))
+    for sizes, fixed in size_plans(plans):
+        trials = []
+        for number in range(_PROBES):
+            trial = _trial(subject, sizes, fixed, claimed, number, single, seed)
+            if trial is None:
+                break
+            trials.append(trial)
+        if len(trials) == _PROBES:
+            if fixed:
+                kept = ", ".join(f"{symbol} = {sizes.symbols[symbol]}" for symbol in fixed)
+                found.blind_spots.append(
+                    f"the functions do not run with other sizes than the example's for {kept}; "
+                    "factors of these sizes cannot be told from constants."
+                )
+            return trials
+    return []
+
+
+def _trial(
+    subject: Subject,
+    sizes: Sizes,
+    fixed: tuple[str, ...],
+    claimed: list[str],
+    number: int,
+    single: bool,
+    seed: int,
+) -> Trial | None:
+    """A probe with the claims made on it; None if the functions cannot be called there."""
+    for attempt in range(3):
+        probe = draw_probe(
+            subject.example, sizes, sizes_of(sizes, number, fixed), number, seed + attempt
+        )
+        try:
+            return _tried(subject, probe, sizes, claimed, single)
+        except SubjectError:
+            return None
+        except (ChainruleError, _NotFinite):
+            continue
+        except Exception:  # tracing runs the user's code, which may raise anything
+            return None
+    return None
+
+
+class _NotFinite(Exception):
+    """A probe at which the loss or the claim is not a number."""
+
+
+def _tried(subject: Subject, probe: Probe, sizes: Sizes, claimed: list[str], single: bool) -> Trial:
+    if not np.isfinite(subject.loss_value(probe.point)):
+        raise _NotFinite
+    named, _ = subject.named(subject.gradient(probe.point))
+    claims: dict[str, Any] = {}
+    for name in claimed:
+        claim = np.asarray(named[name], dtype=float) if name in named else None
+        if claim is None or claim.shape != np.shape(probe.point[name]):
+            raise SubjectError(f"the gradient of {name} has another shape on a probe.")
+        if not np.all(np.isfinite(claim)):
+            raise _NotFinite
+        claims[name] = claim
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = forward_graph(subject, probe.point)
+        return Trial(graph, probe.point, probe.sizes, sizes, claims, single)

@@ -1,0 +1,177 @@
+"""Which constant, size or scalar a factor is: named only if it follows the probes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chainrule.checking.sizes import Sizes
+
+_EXACT = 1e-7
+#: Names of the scalars that dropout uses.
+KEEP = re.compile(r"keep|drop|^p$|^q$|rate|prob", re.I)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor that has a meaning.
+
+    Attributes
+    ----------
+    text : str
+        As it is written: ``"n"``, ``"-2"``, ``"1/keep"``.
+    codes : tuple of str
+        The mistakes that it stands for; two for a product of two.
+    follows : str
+        ``"n"``, ``"1/n"``, ``"sizes"``, ``"scalar"`` or ``"constant"``: what it follows.
+    meaning : str
+        A clause that says what the number is.
+    """
+
+    text: str
+    codes: tuple[str, ...]
+    follows: str
+    meaning: str
+
+
+_TWOS: tuple[tuple[float, str, tuple[str, ...]], ...] = (
+    (1.0, "", ()),
+    (-1.0, "-", ("G205",)),
+    (2.0, "2·", ("G204",)),
+    (0.5, "½·", ("G204",)),
+    (-2.0, "-2·", ("G205", "G204")),
+    (-0.5, "-½·", ("G205", "G204")),
+)
+
+
+Formula = tuple[str, str, str, str, list[float]]
+
+
+def name_factor(
+    values: Sequence[float],
+    sizes: Sequence[Mapping[str, int]],
+    scalars: Sequence[Mapping[str, float]],
+    symbols: Sizes,
+    means: Sequence[Sequence[int]],
+) -> Factor | None:
+    """What a factor is, from its value on every probe; None if nothing follows it.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The factor on each probe.
+    sizes : sequence of mapping of str to int
+        The sizes of each probe.
+    scalars : sequence of mapping of str to float
+        The scalar arguments of each probe.
+    symbols : Sizes
+    means : sequence of sequence of int
+        How many elements each mean of the loss runs over, on each probe.
+    """
+    constant = all(_close(value, values[0]) for value in values)
+    if constant:
+        for number, sign, codes in _TWOS[1:]:
+            if _close(values[0], number):
+                text = {"-": "-1", "2·": "2", "½·": "1/2"}.get(sign, sign.rstrip("·"))
+                return Factor(text, codes, "constant", "whatever the sizes")
+    formulas = [*_of_sizes(symbols, sizes, means), *_of_scalars(scalars, symbols, sizes)]
+    for number, sign, codes in _TWOS:
+        for text, code, follows, meaning, formula in formulas:
+            fits = all(_close(v, number * f) for v, f in zip(values, formula, strict=True))
+            if fits and _moves(formula):
+                return Factor(sign + text, (*codes, code), follows, meaning)
+    if constant:
+        return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
+    return None
+
+
+def _moves(formula: Sequence[float]) -> bool:
+    """Whether it differs between the probes, so that it cannot be taken for a constant."""
+    return not all(_close(value, formula[0]) for value in formula[1:])
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= _EXACT * max(abs(a), abs(b), 1e-300)
+
+
+def _of_sizes(
+    symbols: Sizes, sizes: Sequence[Mapping[str, int]], means: Sequence[Sequence[int]]
+) -> list[Formula]:
+    """The sizes, their inverses, and their products and ratios, the likeliest first."""
+    found: list[Formula] = []
+
+    def add(text: str, code: str, follows: str, meaning: str, value: list[float]) -> None:
+        found.append((text, code, follows, meaning, value))
+
+    n = symbols.batch
+    if n is not None:
+        ns = [float(each[n]) for each in sizes]
+        add("n", "G201", "n", "n is the batch size", ns)
+        add("1/n", "G202", "1/n", "n is the batch size", [1 / v for v in ns])
+        for power, code in ((2, "G201"), (-2, "G202")):
+            text = "n²" if power > 0 else "1/n²"
+            add(text, code, "n" if power > 0 else "1/n", "n is the batch size",
+                [v**power for v in ns])  # fmt: skip
+        near = "n is the batch size"
+        add("n/(n-1)", "G203", "sizes", near, [v / (v - 1) for v in ns])
+        add("(n-1)/n", "G203", "sizes", near, [(v - 1) / v for v in ns])
+        add("1/(n-1)", "G203", "sizes", near, [1 / (v - 1) for v in ns])
+        add("n-1", "G203", "sizes", near, [v - 1 for v in ns])
+    for number in range(min((len(each) for each in means), default=0)):
+        counts = [float(each[number]) for each in means]
+        said = "the loss is a mean over that many elements"
+        add("N", "G201", "n", said, counts)
+        add("1/N", "G202", "1/n", said, [1 / v for v in counts])
+    others = [symbol for symbol in symbols.symbols if symbol != n]
+    for symbol in others:
+        vs = [float(each[symbol]) for each in sizes]
+        word = "C" if symbol == symbols.classes else "d"
+        said = (
+            "C is the number of classes"
+            if symbol == symbols.classes
+            else f"d is a width, {symbols.symbols[symbol]} in your example"
+        )
+        add(word, "G203", "sizes", said, vs)
+        add(f"1/{word}", "G203", "sizes", said, [1 / v for v in vs])
+        if n is not None:
+            pairs = list(zip(ns, vs, strict=True))
+            also = f"n is the batch size and {said}"
+            add(f"n·{word}", "G203", "sizes", also, [a * b for a, b in pairs])
+            add(f"1/(n·{word})", "G203", "sizes", also, [1 / (a * b) for a, b in pairs])
+            add(f"n/{word}", "G203", "sizes", also, [a / b for a, b in pairs])
+            add(f"{word}/n", "G203", "sizes", also, [b / a for a, b in pairs])
+    for i, first in enumerate(others):
+        for second in others[i + 1 :]:
+            products = [float(each[first] * each[second]) for each in sizes]
+            ratios = [each[first] / each[second] for each in sizes]
+            said = "a product or ratio of widths"
+            add("d·d'", "G203", "sizes", said, products)
+            add("1/(d·d')", "G203", "sizes", said, [1 / v for v in products])
+            add("d/d'", "G203", "sizes", said, ratios)
+            add("d'/d", "G203", "sizes", said, [1 / v for v in ratios])
+    return found
+
+
+def _of_scalars(
+    scalars: Sequence[Mapping[str, float]], symbols: Sizes, sizes: Sequence[Mapping[str, int]]
+) -> list[Formula]:
+    """The scalar arguments, such as a keep probability or a learning rate."""
+    found: list[Formula] = []
+    for name in scalars[0] if scalars else ():
+        vs = [each[name] for each in scalars]
+        if any(v == 0 or v == 1 for v in vs):
+            continue
+        code = "G902" if all(0 < v < 1 for v in vs) and KEEP.search(name) else "G206"
+        said = f"{name} is an argument"
+        found.append((name, code, "scalar", said, list(vs)))
+        found.append((f"1/{name}", code, "scalar", said, [1 / v for v in vs]))
+        found.append((f"(1-{name})", code, "scalar", said, [1 - v for v in vs]))
+        found.append((f"1/(1-{name})", code, "scalar", said, [1 / (1 - v) for v in vs]))
+        if symbols.batch is not None:
+            ns = [float(each[symbols.batch]) for each in sizes]
+            said = f"{said} and n the batch size"
+            pairs = list(zip(vs, ns, strict=True))
+            found.append((f"{name}·n", code, "scalar", said, [v * m for v, m in pairs]))
+            found.append((f"{name}/n", code, "scalar", said, [v / m for v, m in pairs]))
+    return found

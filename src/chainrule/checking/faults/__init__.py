@@ -1,0 +1,20 @@
+"""The dictionary of mistakes: each file makes the hypotheses of one family for a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chainrule.checking.faults.activations import activation_faults
+from chainrule.checking.faults.scales import scale_faults
+from chainrule.checking.hypothesis import Hypothesis
+from chainrule.checking.roles import Roles
+
+FAMILIES: tuple[Callable[[Roles], list[Hypothesis]], ...] = (
+    scale_faults,
+    activation_faults,
+)
+
+
+def hypotheses(roles: Roles) -> list[Hypothesis]:
+    """Every mistake that could have been made in the backward pass of a trial."""
+    return [each for family in FAMILIES for each in family(roles)]

@@ -1,0 +1,193 @@
+"""Mistakes at activations: derivative missing, taken elsewhere, wrong, wrong mask (G4, G5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.replay import Alterations
+from chainrule.checking.roles import Activation, Roles
+
+Ratio = Callable[[Any], Any]  # cotangent of a -> contribution to z
+
+
+def activation_faults(roles: Roles) -> list[Hypothesis]:
+    """For every activation, every local ratio that is not f'(z); alone, and in all layers."""
+    found: list[Hypothesis] = []
+    families: dict[tuple[Any, ...], list[tuple[Activation, Ratio]]] = {}
+    for activation in roles.activations:
+        key = roles.trial.keys[activation.a]
+        what = roles.trial.describe(activation.a)
+        for variant, codes, said, ratio in _ratios(roles, activation):
+            alterations = Alterations(bypasses={activation.a: (activation.z, ratio)})
+            found.append(
+                Hypothesis(
+                    ("activation", variant, *key),
+                    codes,
+                    1 if codes[0] != "G403" else 2,
+                    f"at {what} {said}.",
+                    always(alterations),
+                )
+            )
+            families.setdefault((variant, codes, said), []).append((activation, ratio))
+    for (variant, codes, said), members in families.items():
+        if len(members) > 1:
+            every = Alterations(bypasses={m.a: (m.z, ratio) for m, ratio in members})
+            found.append(
+                Hypothesis(
+                    ("activations", variant),
+                    codes,
+                    1 if codes[0] != "G403" else 2,
+                    f"at every activation {said}.",
+                    always(every),
+                )
+            )
+    return found
+
+
+def _ratios(
+    roles: Roles, activation: Activation
+) -> Iterator[tuple[str, tuple[str, ...], str, Ratio]]:
+    z = np.asarray(roles.values[activation.z], dtype=float)
+    a = np.asarray(roles.values[activation.a], dtype=float)
+    d = activation.derivative
+    seen: list[Any] = [d]
+
+    def new(ratio: Any) -> bool:
+        with np.errstate(all="ignore"):
+            if not np.all(np.isfinite(ratio)):
+                return False
+            if any(np.allclose(ratio, each, rtol=1e-9, atol=1e-12) for each in seen):
+                return False
+        seen.append(ratio)
+        return True
+
+    output = activation.is_output
+    if new(np.ones_like(z)):
+        code = "G502" if output else "G401"
+        yield "missing", (code,), "the cotangent passes without f'(z)", lambda g: g
+    with np.errstate(all="ignore"):
+        at_a = roles.local_derivative(activation.z, activation.a, activation.inside, a)
+        if at_a is not None and new(at_a):
+            yield "at a", ("G402",), "the derivative is f'(a) instead of f'(z)", _times(at_a)
+        squared = d * d
+        if new(squared):
+            code = "G501" if output else "G403"
+            yield "twice", (code,), "the derivative f'(z) is applied twice", _times(squared)
+        yield (
+            "dropped",
+            ("G405",),
+            "the contribution is f'(z) alone, without the cotangent",
+            (lambda g: d + 0 * g),
+        )
+        if _is_mask(d):
+            yield from _masks(roles, activation, z, d, new)
+        for text, ratio in _formulas(z, a, d):
+            if new(ratio):
+                yield (
+                    text,
+                    ("G403",),
+                    f"the local derivative is {text} instead of f'(z)",
+                    _times(ratio),
+                )
+
+
+def _times(ratio: Any) -> Ratio:
+    return lambda g: g * ratio
+
+
+def _is_mask(d: Any) -> bool:
+    return len(np.unique(np.round(d, 12))) <= 2
+
+
+def _masks(
+    roles: Roles, activation: Activation, z: Any, d: Any, new: Callable[[Any], bool]
+) -> Iterator[tuple[str, tuple[str, ...], str, Ratio]]:
+    """Masks that are not z > 0 of the same layer."""
+    low, high = float(np.min(d)), float(np.max(d))
+    if low == high:
+        return
+    flipped = np.where(z > 0, low, high)
+    if new(flipped):
+        yield "flipped", ("G404",), "the mask is flipped, z < 0", _times(flipped)
+    yield (
+        "sign of g",
+        ("G404",),
+        "the mask is taken from the sign of the cotangent",
+        (lambda g: np.where(g > 0, high, low) * g),
+    )
+    yield (
+        "both signs",
+        ("G404",),
+        "the mask is taken from z and the cotangent's sign",
+        (lambda g: np.where((g > 0) & (z > 0), high, low) * g),
+    )
+    for other in roles.activations:
+        value = roles.values[other.z]
+        if other.z != activation.z and value is not None and value.shape == z.shape:
+            mask = np.where(value > 0, high, low)
+            if new(mask):
+                where = roles.trial.describe(other.z)
+                yield (
+                    f"mask {roles.trial.keys[other.z]}",
+                    ("G404",),
+                    (f"the mask is that of {where}"),
+                    _times(mask),
+                )
+
+
+def _formulas(z: Any, a: Any, d: Any) -> Iterator[tuple[str, Any]]:
+    """Near misses, by their text."""
+    sigmoid = 1 / (1 + np.exp(-z))
+    positive = np.where(z > 0, 1.0, 0.0)
+    yield from (
+        ("a", a),
+        ("z", z),
+        ("1 - a", 1 - a),
+        ("1 - z", 1 - z),
+        ("1 - a²", 1 - a * a),
+        ("1 - z²", 1 - z * z),
+        ("a(1 - a)", a * (1 - a)),
+        ("z(1 - z)", z * (1 - z)),
+        ("1 + a²", 1 + a * a),
+        ("1 + z²", 1 + z * z),
+        ("1 + a", 1 + a),
+        ("1 + z", 1 + z),
+        ("a²", a * a),
+        ("z²", z * z),
+        ("a(1 + a)", a * (1 + a)),
+        ("(1 - a)²", (1 - a) ** 2),
+        ("√(1 - a²)", np.sqrt(np.abs(1 - a * a))),
+        ("1 - |a|", 1 - np.abs(a)),
+        ("1 - tanh(z)²", 1 - np.tanh(z) ** 2),
+        ("1 - tanh(a)²", 1 - np.tanh(a) ** 2),
+        ("1 - tanh(z)", 1 - np.tanh(z)),
+        ("σ(z)", sigmoid),
+        ("σ(z)(1 - σ(z))", sigmoid * (1 - sigmoid)),
+        ("σ(a)(1 - σ(a))", np.exp(-a) / (1 + np.exp(-a)) ** 2),
+        ("σ(a)", 1 / (1 + np.exp(-a))),
+        ("1 - σ(z)", 1 - sigmoid),
+        ("exp(z)", np.exp(z)),
+        ("exp(-z)", np.exp(-z)),
+        ("exp(a)", np.exp(a)),
+        ("1[z > 0]", positive),
+        ("1[z < 0]", 1 - positive),
+        ("z·1[z > 0]", z * positive),
+        ("a·f'(z)", a * d),
+        ("z·f'(z)", z * d),
+        ("sign(z)", np.sign(z)),
+        ("|z|", np.abs(z)),
+        ("1 - f'(z)", 1 - d),
+        ("1/f'(z)", 1 / d),
+        ("√f'(z)", np.sqrt(np.abs(d))),
+        ("1[z > 0] + 1[z ≤ 0]·a", np.where(z > 0, 1.0, a)),
+        ("1[z > 0] + 1[z ≤ 0]·(a + 1)", np.where(z > 0, 1.0, a + 1)),
+        ("1[z > 0] + 1[z ≤ 0]·exp(z)", np.where(z > 0, 1.0, np.exp(z))),
+        ("1[z > 0] + 1[z ≤ 0]·exp(a)", np.where(z > 0, 1.0, np.exp(a))),
+        ("1[z > 0]·f'(z)", positive * d),
+        ("1[z > 0] + 1[z ≤ 0]·z", np.where(z > 0, 1.0, z)),
+        ("max(a, f'(z))", np.maximum(a, d)),
+    )

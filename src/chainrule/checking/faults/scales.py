@@ -1,0 +1,179 @@
+"""Factors: a cotangent, a contribution or a gradient multiplied by n, 1/n, 2, -1, 0, … (G2, G3).
+
+The factor is fitted, not tried: the backward pass is linear in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.factors import Factor
+from chainrule.checking.hypothesis import Build, Hypothesis, Naming, always
+from chainrule.checking.replay import Alterations
+from chainrule.checking.roles import Roles
+
+Codes = tuple[tuple[str, ...], str] | None
+
+
+def scale_faults(roles: Roles) -> list[Hypothesis]:
+    """Factors on every parameter's gradient, on its parts, and on every step of the pass."""
+    return [*_on_parameters(roles), *_on_edges(roles)]
+
+
+def doubled(g: Any, contribution: Any) -> Any:
+    """The factor 2 on a contribution."""
+    return 2 * contribution
+
+
+def _edges_into(roles: Roles, at: int) -> list[tuple[int, int]]:
+    return [
+        (user.index, position)
+        for user in roles.users[at]
+        for position, operand in enumerate(user.inputs)
+        if operand is roles.nodes[at] and (user.index, position) in roles.replay.rules
+    ]
+
+
+def _scaling(edges: Iterable[tuple[int, int]]) -> Build:
+    alterations = Alterations(edges=dict.fromkeys(edges, doubled))
+    return always(alterations)
+
+
+def _on_parameters(roles: Roles) -> list[Hypothesis]:
+    """A factor on one parameter's gradient, or on its share of the data or of the penalty."""
+    found = []
+    every: list[tuple[int, int]] = []
+    penalties: list[tuple[int, int]] = []
+    for name, node in roles.replay.parameters.items():
+        edges = _edges_into(roles, node.index)
+        of_penalty = [edge for edge in edges if edge[0] in roles.penalty]
+        of_data = [edge for edge in edges if edge[0] not in roles.penalty]
+        every += of_data
+        penalties += of_penalty
+        bias = _is_bias(roles, of_data)
+        if of_data:
+            naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
+            found.append(Hypothesis(("scale data", name), (), 2, "", _scaling(of_data), naming))
+        if of_penalty:
+            found.append(
+                Hypothesis(
+                    ("scale penalty", name), (), 0, "", _scaling(of_penalty), _of_penalty(name)
+                )
+            )
+            if of_data:
+                naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
+                found.append(Hypothesis(("scale all", name), (), 2, "", _scaling(edges), naming))
+    if len(roles.replay.parameters) > 1:
+        naming = _of_share("every gradient")
+        if penalties:
+            found.append(Hypothesis(("scale data",), (), 1, "", _scaling(every), naming))
+            found.append(
+                Hypothesis(
+                    ("scale penalty",), (), 0, "", _scaling(penalties), _of_penalty("every weight")
+                )
+            )
+        found.append(Hypothesis(("scale all",), (), 1, "", _scaling([*every, *penalties]), naming))
+    return found
+
+
+def _is_bias(roles: Roles, edges: Iterable[tuple[int, int]]) -> bool:
+    """Whether a parameter is broadcast over the batch: its gradient is a sum over it."""
+    edges = list(edges)
+    return bool(edges) and all(
+        roles.nodes[k].primitive.name in ("add", "subtract")
+        and np.size(roles.nodes[k].value) > np.size(roles.nodes[k].operands[position])
+        for k, position in edges
+    )
+
+
+def _on_edges(roles: Roles) -> list[Hypothesis]:
+    """A factor on what one step, or one line of a loop, contributes to one operand."""
+    found = []
+    groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    parameters = {node.index for node in roles.replay.parameters.values()}
+    for k, position in roles.replay.rules:
+        key = roles.trial.keys[k]
+        penalty = k in roles.penalty
+        if roles.nodes[k].inputs[position].index in parameters and not penalty:
+            continue
+        groups.setdefault((*key[:-1], position), []).append((k, position))
+        naming = (
+            _of_penalty("the penalised weights")
+            if penalty
+            else _of_share(f"the cotangent of {_operand(roles, k, position)}")
+        )
+        found.append(
+            Hypothesis(
+                ("scale edge", *key, position),
+                (),
+                0 if penalty else 3,
+                "",
+                _scaling([(k, position)]),
+                naming,
+            )
+        )
+    for key, edges in groups.items():
+        if len(edges) > 1:
+            k, position = edges[0]
+            naming = _of_share(f"the cotangent of {_operand(roles, k, position)}")
+            found.append(Hypothesis(("scale line", *key), (), 3, "", _scaling(edges), naming))
+    return found
+
+
+def _operand(roles: Roles, k: int, position: int) -> str:
+    return roles.trial.describe(roles.nodes[k].inputs[position].index)
+
+
+def _said(what: str, factor: Factor) -> str:
+    text = f"{what} is exactly {factor.text} × the true one on probes of different sizes"
+    hints = {
+        "n": "is a 1/n missing?",
+        "1/n": "is it divided by the batch size twice?",
+        "sizes": "is the mean taken over the wrong count?",
+        "scalar": "is it applied once too often, or missing?",
+    }
+    if factor.follows in hints:
+        return f"{text}; {factor.meaning}: {hints[factor.follows]}"
+    if factor.codes == ("G204",):
+        return f"{text}: look for the 1/2 of the loss, or for the 2 of a square."
+    if factor.codes == ("G205",):
+        return f"{text}: a difference is taken the wrong way round, or a minus is lost."
+    return f"{text}, {factor.meaning}."
+
+
+def _of_share(what: str) -> Naming:
+    def naming(factor: Factor | None, value: float) -> Codes:
+        return None if factor is None else (factor.codes, _said(what, factor))
+
+    return naming
+
+
+def _of_bias(name: str) -> Naming:
+    def naming(factor: Factor | None, value: float) -> Codes:
+        if factor is None:
+            return None
+        if factor.codes in (("G201",), ("G202",)):
+            how = "averaged instead of summed" if factor.codes == ("G202",) else "not averaged"
+            said = _said(f"the gradient of {name}", factor).partition(";")[0]
+            return ("G601",), f"{said}: the cotangent is {how} over the batch."
+        return factor.codes, _said(f"the gradient of {name}", factor)
+
+    return naming
+
+
+def _of_penalty(name: str) -> Naming:
+    def naming(factor: Factor | None, value: float) -> Codes:
+        what = f"the penalty's share in the gradient of {name}"
+        if abs(value) < 1e-7:
+            return ("G301",), f"{what} is missing; the rest is exact."
+        if factor is None:
+            return None
+        if factor.codes == ("G205",):
+            return ("G303",), f"{what} is subtracted instead of added; the rest is exact."
+        codes = ("G302", "G303") if "G205" in factor.codes else ("G302",)
+        return codes, f"{what} is {factor.text} × the true one; the rest is exact."
+
+    return naming

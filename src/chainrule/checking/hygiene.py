@@ -1,0 +1,270 @@
+"""What is checked before any mathematics: results of the right kind, inputs left alone, no chance.
+
+Every finding is a cause with its code, or a note where nothing is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.mistakes import MISTAKES
+from chainrule.checking.report import Cause
+from chainrule.checking.subject import Subject, is_floating, same_randomness
+
+_DATA = re.compile(
+    r"^(x|y|t|z|a|xs|ys|x_.*|y_.*|.*_x|.*_y|xb|yb|.*batch.*|data.*|inputs?|images?|features?|"
+    r"targets?|labels?|one_?hot.*|.*mask.*|train.*|test.*|h0|h_?init.*|c0|eps|noise.*|.*cache.*)$",
+    re.I,
+)
+_PARAMETER = re.compile(
+    r"^(w|b|v|u|k|theta|beta|gamma|weights?|bias(es)?|kernels?|emb.*|[wbuvk]_?[a-z0-9]{1,3})$"
+    r"|^(w|b|bias|weights?|gamma|beta|theta)_?\w*$",
+    re.I,
+)
+
+
+@dataclass
+class Hygiene:
+    """What the calls of a gradient on the example gave.
+
+    Attributes
+    ----------
+    claims : dict of str to array
+        The gradients of the first call that can be compared with a derivative, in float64.
+    causes : dict of str to list of Cause
+        What is wrong with a gradient before its numbers are looked at.
+    everywhere : list of Cause
+        What concerns every gradient.
+    notes : list of str
+    single : bool
+        A gradient came in single precision.
+    steady : bool
+        Identical calls give identical results, so that other calls mean something.
+    """
+
+    claims: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    causes: dict[str, list[Cause]] = field(default_factory=dict)
+    everywhere: list[Cause] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    single: bool = False
+    steady: bool = True
+
+    def blame(self, name: str, code: str, evidence: str) -> None:
+        """Record a mistake in one gradient."""
+        self.causes.setdefault(name, []).append(cause(code, evidence))
+
+
+def cause(code: str, evidence: str, repaired: bool | None = None) -> Cause:
+    """A cause with the name that belongs to its code."""
+    return Cause(code, MISTAKES[code].name, evidence, repaired)
+
+
+def examine(subject: Subject, expected: tuple[str, ...] = ()) -> Hygiene:
+    """Call the gradient on the example, twice or more, and examine what comes back.
+
+    Parameters
+    ----------
+    subject : Subject
+    expected : tuple of str
+        Parameters that must have a gradient; by default those that look like parameters.
+
+    Raises
+    ------
+    UserCodeError
+        The gradient raises.
+    SubjectError
+        It returns no dict.
+    """
+    found = Hygiene()
+    arguments = subject.gradient_arguments(subject.example)
+    before = _digests(arguments)
+    with same_randomness():
+        result = subject.gradient_of(arguments)
+    named, unknown = subject.named(result)
+    changed = [name for name, digest in _digests(arguments).items() if before[name] != digest]
+    first = {name: _frozen(value) for name, value in named.items()}
+    if changed:
+        what = ", ".join(changed)
+        found.everywhere.append(
+            cause("G104", f"{what} differ{'s' if len(changed) == 1 else ''} after the call.")
+        )
+    for key in unknown:
+        known = ", ".join(name for name, value in subject.example.items() if is_floating(value))
+        found.notes.append(
+            f"gradient returned {key!r}, which is no argument of the example ({known}); it was "
+            "not checked."
+        )
+    _views(arguments, named, found)
+    _repeat(subject, first, found)
+    wanted = expected or tuple(dict.fromkeys([*named, *likely_parameters(subject, list(named))]))
+    for name in wanted:
+        if name not in named or named[name] is None:
+            what = "is None" if name in named else f"is missing from {sorted(named)}"
+            found.blame(name, "G107", f"the gradient of {name} {what}.")
+            continue
+        claim = _checked(name, named[name], subject.example[name], found)
+        if claim is not None:
+            found.claims[name] = claim
+    return found
+
+
+def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
+    """Floating-point arrays that have no gradient but look like the parameters that have one.
+
+    An array is data if it shares the size that only data have, or has the name of data.
+    """
+    own = [np.shape(subject.example[name]) for name in claimed if np.ndim(subject.example[name])]
+    sizes = {size for shape in own for size in shape}
+    found = []
+    for name, value in subject.example.items():
+        if name in claimed or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            continue
+        if _DATA.match(name) or value.size == 0:
+            continue
+        named_like_one = _PARAMETER.match(name) is not None
+        if named_like_one and (
+            not sizes or any(size in sizes or size == 1 for size in value.shape)
+        ):
+            found.append(name)
+    return found
+
+
+def _frozen(value: Any) -> Any:
+    """A copy that later calls cannot change."""
+    try:
+        return np.array(value) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _digests(arguments: Mapping[str, Any], prefix: str = "") -> dict[str, bytes]:
+    """A fingerprint of every array, so that changes show without a second copy."""
+    found: dict[str, bytes] = {}
+    for name, value in arguments.items():
+        label = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            found.update(_digests(value, f"{label}."))
+        elif isinstance(value, (list, tuple)):
+            found.update(_digests({str(i): item for i, item in enumerate(value)}, f"{label}."))
+        elif isinstance(value, np.ndarray):
+            data = np.ascontiguousarray(value)
+            head = f"{value.shape}{value.dtype}".encode()
+            body = repr(value.tolist()).encode() if value.dtype.kind == "O" else data.data
+            found[label] = hashlib.blake2b(body, digest_size=16, key=head[:64]).digest()
+    return found
+
+
+def _views(arguments: Mapping[str, Any], named: Mapping[str, Any], found: Hygiene) -> None:
+    """Results that share memory with an argument change when it does."""
+    for name, value in named.items():
+        for other, argument in arguments.items():
+            if (
+                isinstance(value, np.ndarray)
+                and isinstance(argument, np.ndarray)
+                and np.shares_memory(value, argument)
+            ):
+                found.notes.append(
+                    f"the gradient of {name} is a view of the argument {other}; return a copy, or "
+                    "an update of one changes the other."
+                )
+
+
+def _repeat(subject: Subject, first: Mapping[str, Any], found: Hygiene) -> None:
+    """Call again: the same arguments must give the same gradients."""
+    second, third = (_called(subject) for _ in range(2))
+    changed = [name for name in first if not _equal(first[name], second.get(name))]
+    again = [name for name in first if not _equal(second.get(name), third.get(name))]
+    if not changed and not again:
+        return
+    found.steady = False
+    for name in dict.fromkeys([*changed, *again]):
+        a, b, c = (np.asarray(each.get(name), dtype=float) for each in (first, second, third))
+        if a.shape == b.shape == c.shape and a.size:
+            scale = float(np.max(np.abs(a), initial=0.0)) + float(np.max(np.abs(c), initial=0.0))
+            steps = float(np.max(np.abs((c - b) - (b - a)), initial=0.0)) <= 1e-9 * scale
+            settled = _equal(b, c)
+            if steps or settled:
+                share = _multiple(a, b)
+                times = f"{share:.6g} × the first" if share is not None else "not the first"
+                found.blame(
+                    name, "G106",
+                    f"a second identical call returned another gradient of {name}, {times}; "
+                    "something is kept between the calls.",
+                )  # fmt: skip
+                continue
+        found.blame(name, "G105", f"two identical calls returned different gradients of {name}.")
+
+
+def _called(subject: Subject) -> dict[str, Any]:
+    named, _ = subject.named(subject.gradient(subject.example))
+    return {name: _frozen(value) for name, value in named.items()}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=_numeric(a)))
+
+
+def _numeric(a: Any) -> bool:
+    return np.asarray(a).dtype.kind in "fc"
+
+
+def _multiple(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float | None:
+    length = float(np.sum(a * a))
+    if not length:
+        return None
+    share = float(np.sum(a * b)) / length
+    return share if np.allclose(share * a, b, rtol=1e-9) else None
+
+
+def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:
+    """A claim as an array of the parameter's shape; None if it cannot be one."""
+    if isinstance(value, (list, tuple)):
+        found.notes.append(f"the gradient of {name} is a {type(value).__name__}; return an array.")
+    try:
+        claim = np.asarray(value)
+        if claim.dtype.kind not in "fiub":
+            raise TypeError
+    except (ValueError, TypeError):
+        found.blame(
+            name, "G102", f"the gradient of {name} is a {type(value).__name__} that is no array "
+            "of real numbers."
+        )  # fmt: skip
+        return None
+    shape = np.shape(parameter)
+    if claim.shape != shape:
+        _wrong_shape(name, claim, shape, found)
+        return None
+    if claim.dtype.kind in "iub" and claim.size:
+        found.blame(name, "G102", f"the gradient of {name} has dtype {claim.dtype}.")
+    elif claim.dtype.itemsize < 8:
+        found.single = True
+        found.notes.append(
+            f"the gradient of {name} has dtype {claim.dtype} though the arguments are float64; "
+            "it is compared to single precision only."
+        )
+    claim = claim.astype(float)
+    if not np.all(np.isfinite(claim)):
+        count = int(np.sum(~np.isfinite(claim)))
+        found.blame(name, "G103", f"{count} of {claim.size} entries of the gradient of {name} are "
+                    "NaN or infinite.")  # fmt: skip
+        return None
+    return claim
+
+
+def _wrong_shape(name: str, claim: Any, shape: tuple[int, ...], found: Hygiene) -> None:
+    text = f"the gradient of {name} has shape {claim.shape}; {name} has shape {shape}"
+    if claim.shape == shape[::-1]:
+        text += "; it is transposed"
+    elif claim.size == int(np.prod(shape)):
+        text += f"; the numbers are as many: reshape it to {shape}"
+    elif claim.ndim == len(shape) + 1:
+        text += "; is a sum over the batch missing?"
+    found.blame(name, "G101", text + ".")

@@ -1,0 +1,181 @@
+"""Probes: arguments like the example's with other numbers, and sizes that are all different.
+
+A factor of the batch size can be told from a constant only where the batch size changes, and a
+transposed matrix only where it is not symmetric; so every size, scalar and array is drawn anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.sizes import Sizes
+
+# No two sizes of a probe are equal, and no symbol has the same size on two probes.
+_BATCH = (7, 11, 5)
+_WIDTHS = (
+    (3, 4, 5, 6, 8, 9, 10, 13, 12, 14, 15, 16, 17, 18, 19, 20),
+    (4, 5, 3, 8, 6, 10, 9, 12, 13, 15, 14, 17, 16, 19, 18, 21),
+    (6, 3, 4, 9, 8, 7, 12, 10, 14, 13, 16, 15, 18, 17, 20, 19),
+)
+_PENALTY = re.compile(
+    r"^(lam|lambda|lmbda?|lmbd|reg|l2|weight_?decay|wd|decay|penalty|ridge)", re.I
+)
+_DRAWN = (0.37, 0.83, 0.59)
+_FACTORS = (0.71, 0.43, 0.57)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Arguments to try a gradient on.
+
+    Attributes
+    ----------
+    point : dict of str to object
+    sizes : dict of str to int
+        The size of every symbol.
+    """
+
+    point: dict[str, Any]
+    sizes: Mapping[str, int]
+
+
+def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = ()) -> dict[str, int]:
+    """The sizes of a probe: all different, and different from those of other probes."""
+    chosen = {symbol: sizes.symbols[symbol] for symbol in fixed}
+    taken = {*chosen.values(), _BATCH[number]}
+    widths = itertools.chain(_WIDTHS[number], itertools.count(22))
+    for symbol in sizes.symbols:
+        if symbol in chosen:
+            continue
+        if symbol == sizes.batch and _BATCH[number] not in chosen.values():
+            chosen[symbol] = _BATCH[number]
+        else:
+            chosen[symbol] = next(size for size in widths if size not in taken)
+            taken.add(chosen[symbol])
+    return chosen
+
+
+def draw_probe(
+    example: Mapping[str, Any],
+    sizes: Sizes,
+    chosen: Mapping[str, int],
+    number: int,
+    seed: int = 0,
+) -> Probe:
+    """Draw one probe.
+
+    Parameters
+    ----------
+    example : mapping of str to object
+    sizes : Sizes
+    chosen : mapping of str to int
+        The sizes to use.
+    number : int
+        Which of the probes; scalars differ between them.
+    seed : int
+    """
+    rng = np.random.default_rng([seed, number, 20])
+    point: dict[str, Any] = {}
+    for name, value in example.items():
+        if isinstance(value, np.ndarray):
+            shape = sizes.shape(name, value, chosen)
+            high = chosen.get(sizes.ranges.get(name, ""), None)
+            point[name] = _array_like(value, shape, high, rng)
+        elif name in sizes.integers:
+            point[name] = chosen[sizes.integers[name]]
+        elif isinstance(value, float):
+            point[name] = _scalar_like(name, value, number)
+        else:
+            point[name] = value
+    return Probe(point, dict(chosen))
+
+
+def _scalar_like(name: str, value: float, number: int) -> float:
+    """A penalty's weight becomes large enough to be seen; other scalars keep their kind."""
+    if value == 0.0 or (_PENALTY.match(name) and 0 < value < 10):
+        return _DRAWN[number]
+    if 1e-3 <= abs(value) < 1:
+        return float(np.sign(value)) * (1 - abs(1 - abs(value)) * (0.5 + _FACTORS[number]))
+    return value * (1 + _FACTORS[number]) if abs(value) < 1e-3 else value
+
+
+def _array_like(
+    value: np.ndarray[Any, Any], shape: tuple[int, ...], high: int | None, rng: Any
+) -> np.ndarray[Any, Any]:
+    """An array of the kind that the example shows: labels, one-hot rows, masks, probabilities, …"""
+    if value.dtype.kind == "b":
+        return np.asarray(_both(rng, shape, False, True), dtype=bool)
+    if value.dtype.kind in "iu":
+        return _integers_like(value, shape, high, rng)
+    if value.dtype.kind != "f":
+        return value.copy()
+    found = np.unique(value[np.isfinite(value)])
+    for axis in (value.ndim - 1, 0):
+        if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
+            winners = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :])
+            return np.moveaxis(np.eye(shape[axis])[winners], -1, axis)
+    if value.size > 3 and len(found) == 2:  # a mask, or labels such as -1 and 1
+        return np.asarray(_both(rng, shape, found[0], found[1]), dtype=float)
+    if _is_distribution(value):
+        drawn = rng.uniform(0.2, 1.0, shape)
+        return np.asarray(drawn / drawn.sum(axis=-1, keepdims=True))
+    if value.size > 1 and found.size and found[0] > 0:
+        high_end = 0.95 if found[-1] < 1 else max(1.0, min(float(found[-1]), 3.0)) * 1.1
+        return np.asarray(rng.uniform(0.15 * high_end, high_end, shape))
+    spread = 1.0 / np.sqrt(max(shape[0], 1)) if len(shape) >= 2 else 0.5
+    if value.size > 8 and 0.6 < float(np.std(value)) < 2.0:
+        spread = float(np.std(value)) if len(shape) < 2 else max(spread, 0.6)
+    return np.asarray(spread * (1.3 * rng.normal(size=shape) + 0.05))
+
+
+def _one_hot(value: np.ndarray[Any, Any], axis: int) -> bool:
+    return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
+
+
+def _is_distribution(value: np.ndarray[Any, Any]) -> bool:
+    if value.ndim < 2 or value.shape[-1] < 2 or not value.size or value.min() < 0:
+        return False
+    return bool(np.allclose(value.sum(axis=-1), 1))
+
+
+def _both(rng: Any, shape: tuple[int, ...], low: Any, high: Any) -> Any:
+    """Two values at random, each at least once where there is room."""
+    drawn = rng.random(shape) < 0.6
+    if drawn.size > 1:
+        drawn.flat[0], drawn.flat[-1] = True, False
+    return np.where(drawn, high, low)
+
+
+def _integers_like(
+    value: np.ndarray[Any, Any], shape: tuple[int, ...], high: int | None, rng: Any
+) -> np.ndarray[Any, Any]:
+    low = int(value.min(initial=0))
+    if high is None:
+        found = np.unique(value)
+        if len(found) <= 2 and value.size > 1:
+            return np.asarray(_both(rng, shape, found[0], found[-1]), dtype=value.dtype)
+        return np.asarray(rng.integers(low, int(value.max(initial=0)) + 1, shape), value.dtype)
+    drawn = rng.integers(0, high, shape)
+    if drawn.size > 2:
+        drawn.flat[1] = drawn.flat[-1]  # a repeated index shows whether gradients accumulate
+    return np.asarray(drawn, dtype=value.dtype)
+
+
+def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]]:
+    """Ways to draw sizes, the most telling first: all new, then with some as in the example."""
+    for found in sizes:
+        yield found, ()
+    for found in sizes:
+        symbols = list(found.symbols)
+        others = tuple(symbol for symbol in symbols if symbol not in (found.batch, found.classes))
+        if others and found.classes is not None:
+            yield found, others
+        if found.batch is not None:
+            yield found, tuple(symbol for symbol in symbols if symbol != found.batch)
+    yield sizes[-1], tuple(sizes[-1].symbols)

@@ -1,0 +1,336 @@
+"""What parts of a traced loss are: activations, softmax, penalty, normalisation, logits.
+
+They are recognised by what they compute on a probe, not by how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.trial import Trial
+from chainrule.engine.backward import pull_back
+from chainrule.engine.graph import Graph, Node
+from chainrule.engine.primitive import UFUNCS
+
+_ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function of one value.
+
+    Attributes
+    ----------
+    z, a : int
+        The nodes of its argument and its result.
+    inside : tuple of int
+        The nodes between them, ``a`` included.
+    derivative : array
+        f'(z) on the probe.
+    is_output : bool
+        No parameter is used between it and the loss.
+    """
+
+    z: int
+    a: int
+    inside: tuple[int, ...]
+    derivative: np.ndarray[Any, Any]
+    is_output: bool
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """A softmax along one axis."""
+
+    z: int
+    p: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A standardisation of x along an axis, such as batch norm before its scale and shift.
+
+    Attributes
+    ----------
+    x, normal : int
+    axis : int
+    inverse : array
+        1/√(variance + ε), of the shape of the means.
+    """
+
+    x: int
+    normal: int
+    axis: int
+    inverse: np.ndarray[Any, Any]
+
+
+class Roles:
+    """The roles of the nodes of one trial."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.replay = trial.replay
+        self.graph: Graph = trial.graph
+        self.nodes = self.graph.nodes
+        self.users = self.graph.users()
+        self.values = [
+            None if isinstance(node.value, tuple) else np.asarray(node.value) for node in self.nodes
+        ]
+
+    @cached_property
+    def depends_on_data(self) -> list[bool]:
+        """By node: whether an array that is no parameter flows into it."""
+        found = [False] * len(self.nodes)
+        parameters = {node.index for node in self.replay.parameters.values()}
+        for node in self.nodes:
+            if not node.inputs:
+                found[node.index] = node.index not in parameters and np.ndim(node.value) > 0
+            else:
+                found[node.index] = any(found[x.index] for x in node.parents) or any(
+                    not isinstance(x, Node) and np.ndim(x) > 0 and np.size(x) > 1
+                    for x in node.inputs
+                )
+        return found
+
+    @cached_property
+    def penalty(self) -> set[int]:
+        """The nodes of a penalty: scalars made from parameters alone, and what leads to them."""
+        free = [
+            node.index
+            for node in self.nodes
+            if node.inputs
+            and self.replay.active[node.index]
+            and not self.depends_on_data[node.index]
+        ]
+        found = {k for k in free if self.nodes[k].shape == ()}
+        for k in reversed(free):
+            if any(user.index in found for user in self.users[k]):
+                found.add(k)
+        return found
+
+    @cached_property
+    def uses_parameter_later(self) -> list[bool]:
+        """By node: whether a parameter enters between it and the loss (penalties apart)."""
+        own = {node.index for node in self.replay.parameters.values()}
+        found = [False] * len(self.nodes)
+        from_parameters = [False] * len(self.nodes)
+        for node in self.nodes:
+            from_parameters[node.index] = node.index in own or (
+                bool(node.parents)
+                and not self.depends_on_data[node.index]
+                and any(from_parameters[x.index] for x in node.parents)
+            )
+        for node in reversed(self.nodes):
+            for user in self.users[node.index]:
+                if user.index in self.penalty or not self.replay.active[user.index]:
+                    continue
+                enters = any(
+                    from_parameters[x.index] and x.index != node.index for x in user.parents
+                )
+                enters = enters and not all(x.index in self.penalty for x in user.parents
+                                            if x.index != node.index)  # fmt: skip
+                if found[user.index] or enters:
+                    found[node.index] = True
+        return found
+
+    @cached_property
+    def activations(self) -> list[Activation]:
+        """Every elementwise function of one value, as far as it reaches."""
+        found: list[Activation] = []
+        covered: set[int] = set()
+        for node in self.nodes:
+            k = node.index
+            if not self.replay.active[k] or k in covered or k in self.penalty or not node.shape:
+                continue
+            if not node.inputs or isinstance(node.value, tuple):
+                continue
+            inside = self._closure(node)
+            covered |= inside
+            for a in sorted(inside):
+                if not self.replay.active[a] or not self._leaves(a, inside):
+                    continue
+                derivative = self.local_derivative(k, a, inside)
+                if derivative is None or not np.all(np.isfinite(derivative)):
+                    continue
+                members = tuple(m for m in sorted(inside) if m <= a)
+                output = not self.uses_parameter_later[a]
+                found.append(Activation(k, a, members, derivative, output))
+        return found
+
+    def _closure(self, root: Node) -> set[int]:
+        """The nodes that are elementwise functions of ``root`` and of numbers."""
+        inside: set[int] = set()
+        for node in self.nodes[root.index + 1 :]:
+            parents = node.parents
+            if not parents or not any(x is root or x.index in inside for x in parents):
+                continue
+            if node.shape != root.shape or not _is_elementwise(node):
+                continue
+            if all(
+                x is root
+                or x.index in inside
+                or (x.shape == () and not self.replay.active[x.index])
+                for x in parents
+            ) and all(isinstance(x, Node) or np.ndim(x) == 0 for x in node.inputs):
+                inside.add(node.index)
+        return inside
+
+    def _leaves(self, k: int, inside: set[int]) -> bool:
+        """Whether a value is used outside of the function that it belongs to."""
+        return any(
+            user.index not in inside and self.replay.active[user.index] for user in self.users[k]
+        )
+
+    def local_derivative(
+        self, z: int, a: int, inside: Iterable[int], at: Any = None
+    ) -> np.ndarray[Any, Any] | None:
+        """f' of the elementwise function from z to a, at z or at another value."""
+        members = sorted(inside)
+        nodes = self.nodes
+        with np.errstate(all="ignore"):
+            if at is not None:
+                nodes = self._with_value(z, a, members, at)
+            active = [False] * (a + 1)
+            for k in [z, *members]:
+                if k <= a:
+                    active[k] = self.replay.active[k]
+            if not active[a]:
+                return None
+            ones = np.ones(self.nodes[a].shape)
+            found = pull_back(nodes[: a + 1], [(nodes[a], ones)], [nodes[z]], active)[0]
+        return None if found is None else np.asarray(found, dtype=float)
+
+    def _with_value(self, z: int, a: int, members: list[int], at: Any) -> list[Node]:
+        """The nodes with another value at z, and what follows from it up to a."""
+        nodes = list(self.nodes)
+        moved: dict[int, Any] = {z: at}
+        source = self.nodes[z]
+        nodes[z] = Node(
+            z, source.primitive, source.inputs, source.operands, source.params, at, source.code,
+            source.instruction, source.of,
+        )  # fmt: skip
+        for k in members:
+            if k > a:
+                break
+            node = self.nodes[k]
+            operands = [
+                moved.get(x.index, x.value) if isinstance(x, Node) else x for x in node.inputs
+            ]
+            moved[k] = node.primitive.evaluate(*operands, **node.params)  # type: ignore[misc]
+            inputs = [nodes[x.index] if isinstance(x, Node) else x for x in node.inputs]
+            nodes[k] = Node(
+                k, node.primitive, inputs, operands, node.params, moved[k], node.code,
+                node.instruction, node.of,
+            )  # fmt: skip
+        return nodes
+
+    def value_at(self, z: int, a: int, inside: Iterable[int], at: Any) -> Any:
+        """f of the elementwise function from z to a at another value."""
+        with np.errstate(all="ignore"):
+            return self._with_value(z, a, sorted(inside), at)[a].value
+
+    @cached_property
+    def softmaxes(self) -> list[Softmax]:
+        """Values that are the softmax of an earlier value."""
+        found = []
+        for node in self.nodes:
+            p = self.values[node.index]
+            if p is None or p.ndim == 0 or not self.replay.active[node.index] or p.size < 2:
+                continue
+            if p.dtype.kind != "f" or not np.all((p > 0) & (p < 1)):
+                continue
+            for axis in range(p.ndim):
+                if p.shape[axis] < 2 or not np.allclose(p.sum(axis=axis), 1, rtol=0, atol=1e-12):
+                    continue
+                z = self._logits_of(node.index, np.log(p), axis)
+                if z is not None:
+                    found.append(Softmax(z, node.index, axis))
+                break
+        return found
+
+    def _logits_of(self, p: int, logarithm: np.ndarray[Any, Any], axis: int) -> int | None:
+        """The first value that differs from log p by a constant along the axis."""
+        for k in range(p):
+            z = self.values[k]
+            if z is None or z.shape != logarithm.shape or not self.replay.active[k]:
+                continue
+            if z.dtype.kind != "f":
+                continue
+            gap = z - logarithm
+            if np.allclose(gap, np.take(gap, [0], axis=axis), rtol=0, atol=1e-9):
+                return k
+        return None
+
+    @cached_property
+    def logits(self) -> list[int]:
+        """The last values before the loss that parameters enter: what the output layer gives."""
+        found = []
+        for node in self.nodes:
+            k = node.index
+            if not (self.replay.active[k] and node.shape and node.inputs) or k in self.penalty:
+                continue
+            if isinstance(node.value, tuple) or self.uses_parameter_later[k]:
+                continue
+            if any(self.uses_parameter_later[x.index] or not x.inputs for x in node.parents
+                   if self.replay.active[x.index]):  # fmt: skip
+                found.append(k)
+        return found
+
+    @cached_property
+    def normalisations(self) -> list[Normalisation]:
+        """Values that are an earlier value standardised along an axis."""
+        found: list[Normalisation] = []
+        for node in self.nodes:
+            normal = self.values[node.index]
+            if normal is None or normal.ndim < 1 or not self.replay.active[node.index]:
+                continue
+            if normal.dtype.kind != "f" or normal.size < 4 or node.index in self.penalty:
+                continue
+            for axis in range(normal.ndim):
+                if normal.shape[axis] < 3 or not np.allclose(normal.mean(axis=axis), 0, atol=1e-10):
+                    continue
+                size = normal.var(axis=axis)
+                if not np.all((size > 0.5) & (size < 1.0 + 1 / (normal.shape[axis] - 1) + 1e-9)):
+                    continue
+                match = self._standardised(node.index, normal, axis)
+                if match is not None:
+                    found.append(match)
+                    break
+        return found
+
+    def _standardised(
+        self, k: int, normal: np.ndarray[Any, Any], axis: int
+    ) -> Normalisation | None:
+        for j in range(k):
+            x = self.values[j]
+            if x is None or x.shape != normal.shape or not self.replay.active[j]:
+                continue
+            if x.dtype.kind != "f":
+                continue
+            centred = x - x.mean(axis=axis, keepdims=True)
+            variance = centred.var(axis=axis, keepdims=True)
+            if not np.all(variance > 1e-12):
+                continue
+            inverse = (centred * normal).sum(axis=axis, keepdims=True) / (centred**2).sum(
+                axis=axis, keepdims=True
+            )
+            if np.allclose(centred * inverse, normal, rtol=1e-9, atol=1e-11):
+                # a value that is centred already is inside the normalisation
+                if np.allclose(x.mean(axis=axis), 0, atol=1e-10) and j != 0:
+                    continue
+                return Normalisation(j, k, axis, inverse)
+        return None
+
+
+def _is_elementwise(node: Node) -> bool:
+    if node.primitive.name in _ELEMENTWISE:
+        return True
+    functions = node.primitive.functions
+    ufunc: Any = functions[0] if functions else None
+    return isinstance(ufunc, np.ufunc) and ufunc in UFUNCS and ufunc.signature is None

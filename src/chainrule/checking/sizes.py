@@ -1,0 +1,339 @@
+"""Which axes of the example's arrays have one size in common: the symbols n, features, classes.
+
+Axes are tied together by the operations of the traced loss, so that two sizes that happen to be
+equal (a batch of five and five classes) stay two symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.graph import Graph, Node
+
+Axis = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The symbols of an example.
+
+    Attributes
+    ----------
+    symbols : dict of str to int
+        Every symbol and its size in the example.
+    axes : dict of (str, int) to str
+        The symbol of every axis of every array; axes of size 1 have none.
+    ranges : dict of str to str
+        The symbol that bounds the values of an integer array.
+    integers : dict of str to str
+        The symbol that an integer argument repeats.
+    batch, classes : str or None
+        The symbols of the batch size and of the number of classes.
+    """
+
+    symbols: Mapping[str, int]
+    axes: Mapping[Axis, str]
+    ranges: Mapping[str, str] = field(default_factory=dict)
+    integers: Mapping[str, str] = field(default_factory=dict)
+    batch: str | None = None
+    classes: str | None = None
+
+    def shape(self, name: str, example: Any, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape of an array with other sizes."""
+        return tuple(
+            sizes[self.axes[name, axis]] if (name, axis) in self.axes else size
+            for axis, size in enumerate(np.shape(example))
+        )
+
+
+class _Classes:
+    """Axes in classes that can be united; each knows its size."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.size: list[int] = []
+
+    def new(self, size: int) -> int:
+        self.parent.append(len(self.parent))
+        self.size.append(size)
+        return len(self.parent) - 1
+
+    def root(self, item: int) -> int:
+        while self.parent[item] != item:
+            self.parent[item] = self.parent[self.parent[item]]
+            item = self.parent[item]
+        return item
+
+    def unite(self, a: int | None, b: int | None) -> None:
+        if a is None or b is None:
+            return
+        a, b = self.root(a), self.root(b)
+        if a != b and self.size[a] == self.size[b]:
+            self.parent[max(a, b)] = min(a, b)
+
+
+def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[str]) -> Sizes:
+    """The symbols of an example, from the operations of its traced loss."""
+    classes = _Classes()
+    labels: dict[int, list[int | None]] = {}
+    ranges: dict[int, int] = {}
+
+    def fresh(shape: Sequence[int]) -> list[int | None]:
+        return [classes.new(size) if size != 1 else None for size in shape]
+
+    def label(value: Any) -> list[int | None]:
+        if isinstance(value, Node):
+            return labels[value.index]
+        found = fresh(np.shape(value))
+        array = np.asarray(value)
+        if array.ndim == 2 and array.shape[0] == array.shape[1]:
+            classes.unite(found[0], found[1])  # an identity matrix, as for one-hot rows
+        return found
+
+    for node in graph.nodes:
+        if node.of is not None or isinstance(node.value, tuple):
+            labels[node.index] = [] if isinstance(node.value, tuple) else fresh(node.shape)
+            continue
+        out = labels[node.index] = fresh(node.shape)
+        if node.inputs:
+            _tie(classes, node, [label(x) for x in node.inputs], out, ranges)
+    by_name = {node.name: node for node in graph.inputs if node.of is None}
+    axes: dict[Axis, int] = {}
+    for name, value in example.items():
+        if isinstance(value, np.ndarray):
+            source = by_name.get(name)
+            found = fresh(value.shape) if source is None else labels[source.index]
+            axes.update({(name, k): item for k, item in enumerate(found) if item is not None})
+    roots = {axis: classes.root(item) for axis, item in axes.items()}
+    bounds = {
+        node.name: classes.root(ranges[node.index])
+        for node in graph.inputs
+        if node.name and node.index in ranges
+    }
+    return _named(example, claimed, roots, dict(enumerate(classes.size)), bounds)
+
+
+def sizes_by_equality(example: Mapping[str, Any], claimed: Sequence[str]) -> Sizes:
+    """The symbols of an example if equal sizes always mean the same."""
+    roots = {
+        (name, axis): size
+        for name, value in example.items()
+        if isinstance(value, np.ndarray)
+        for axis, size in enumerate(value.shape)
+        if size != 1
+    }
+    return _named(example, claimed, roots, {size: size for size in roots.values()}, {})
+
+
+def _tie(
+    classes: _Classes,
+    node: Node,
+    operands: list[list[int | None]],
+    out: list[int | None],
+    ranges: dict[int, int],
+) -> None:
+    """Unite the axes that one operation ties together."""
+    name = node.primitive.name
+    params = node.params
+    if name in ("matmul", "dot") and all(1 <= len(labels) <= 2 for labels in operands):
+        first, second = operands
+        inner = second[-2] if len(second) == 2 else second[0]
+        classes.unite(first[-1], inner)
+        rest = [*first[:-1], *(second[-1:] if len(second) == 2 else ())]
+        _unite_all(classes, rest, out)
+    elif name == "transpose":
+        axes = params.get("axes") or tuple(reversed(range(len(out))))
+        _unite_all(classes, [operands[0][k] for k in axes], out)
+    elif name == "einsum" and "." not in str(params.get("subscripts", ".")):
+        _tie_letters(classes, str(params["subscripts"]), operands, out)
+    elif (
+        "axis" in params and len(operands) == 1 and _tie_reduction(classes, node, operands[0], out)
+    ) or (name == "getitem" and _tie_gather(classes, node, operands, out, ranges)):
+        pass
+    elif _is_elementwise(node):
+        for labels in operands:
+            _unite_all(classes, labels, out[len(out) - len(labels) :] if labels else [])
+    else:
+        _tie_equal(classes, [*operands, out])
+
+
+def _is_elementwise(node: Node) -> bool:
+    shapes = [np.shape(x.value if isinstance(x, Node) else x) for x in node.inputs]
+    try:
+        return np.broadcast_shapes(*shapes) == node.shape
+    except ValueError:
+        return False
+
+
+def _unite_all(
+    classes: _Classes, first: Sequence[int | None], second: Sequence[int | None]
+) -> None:
+    for a, b in zip(first, second, strict=False):
+        classes.unite(a, b)
+
+
+def _tie_letters(
+    classes: _Classes, subscripts: str, operands: list[list[int | None]], out: list[int | None]
+) -> None:
+    left, _, right = subscripts.replace(" ", "").partition("->")
+    held: dict[str, int | None] = {}
+    for letters, labels in zip(
+        [*left.split(","), right], [*operands, out if right else []], strict=False
+    ):
+        for letter, item in zip(letters, labels, strict=False):
+            if item is not None:
+                classes.unite(held.setdefault(letter, item), item)
+
+
+def _tie_reduction(
+    classes: _Classes, node: Node, labels: list[int | None], out: list[int | None]
+) -> bool:
+    axis = node.params["axis"]
+    if len(out) == len(labels):
+        _unite_all(classes, labels, out)
+        return True
+    gone = range(len(labels)) if axis is None else np.atleast_1d(axis) % max(len(labels), 1)
+    kept = [item for k, item in enumerate(labels) if k not in set(map(int, gone))]
+    if len(kept) != len(out):
+        return False
+    _unite_all(classes, kept, out)
+    return True
+
+
+def _tie_gather(
+    classes: _Classes,
+    node: Node,
+    operands: list[list[int | None]],
+    out: list[int | None],
+    ranges: dict[int, int],
+) -> bool:
+    """An index of integer arrays: its values are bounded by an axis of the operand."""
+    index = node.params.get("index")
+    entries = index if isinstance(index, tuple) else (index,)
+    arrays = list(zip(node.inputs[1:], operands[1:], strict=True))
+    if len(entries) != len(arrays) or any(isinstance(e, (slice, int)) for e in entries):
+        return False
+    for axis, (array, labels) in enumerate(arrays):
+        value = np.asarray(array.value if isinstance(array, Node) else array)
+        if value.dtype.kind not in "iu" or value.ndim != 1:
+            return False
+        bound = operands[0][axis]
+        if bound is not None:
+            if isinstance(array, Node):
+                classes.unite(ranges.setdefault(array.index, bound), bound)
+            elif np.array_equal(value, np.arange(classes.size[bound])):
+                classes.unite(bound, labels[0])
+        _unite_all(classes, labels, out)
+    _unite_all(classes, operands[0][len(arrays) :], out[1:])
+    return True
+
+
+def _tie_equal(classes: _Classes, groups: Sequence[Sequence[int | None]]) -> None:
+    """For an unknown operation, equal sizes are taken to mean the same."""
+    held: dict[int, int] = {}
+    for labels in groups:
+        for item in labels:
+            if item is not None:
+                classes.unite(held.setdefault(classes.size[item], item), item)
+
+
+def _named(
+    example: Mapping[str, Any],
+    claimed: Sequence[str],
+    roots: Mapping[Axis, int],
+    size_of: Mapping[int, int],
+    bounds: Mapping[str, int],
+) -> Sizes:
+    """Give the classes names, and find those of the batch and of the classes."""
+    names: dict[int, str] = {}
+    for root in roots.values():
+        names.setdefault(root, f"s{len(names)}")
+    ranges = {name: root for name, root in bounds.items() if root in names}
+    for name, value in example.items():
+        if name not in ranges and _is_labels(value):
+            bound = _bound_of(value, roots, size_of, name)
+            if bound is not None:
+                ranges[name] = bound
+    batch = _batch(example, claimed, roots)
+    classes = _classes(example, claimed, roots, ranges, batch)
+    shown = dict(names)
+    if batch is not None:
+        shown[batch] = "n"
+    if classes is not None and classes != batch:
+        shown[classes] = "C"
+    symbols = {shown[root]: size_of[root] for root in names}
+    integers = {}
+    for name, value in example.items():
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            fits = [symbol for symbol, size in symbols.items() if size == value]
+            if len(fits) == 1:
+                integers[name] = fits[0]
+    return Sizes(
+        symbols,
+        {axis: shown[root] for axis, root in roots.items()},
+        {name: shown[root] for name, root in ranges.items()},
+        integers,
+        shown[batch] if batch is not None else None,
+        shown[classes] if classes is not None else None,
+    )
+
+
+def _is_labels(value: Any) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind in "iu"
+        and value.size > 0
+        and value.min() >= 0
+    )
+
+
+def _bound_of(
+    value: Any, roots: Mapping[Axis, int], size_of: Mapping[int, int], name: str
+) -> int | None:
+    """The smallest size that all labels are below."""
+    above = int(value.max()) + 1
+    own = {root for (owner, _), root in roots.items() if owner == name}
+    if set(np.unique(value)) <= {0, 1} and above <= 2:
+        exact = [root for root in roots.values() if size_of[root] == 2 and root not in own]
+        return exact[0] if exact else None
+    fits = [root for root in roots.values() if size_of[root] >= above and root not in own]
+    return min(fits, key=lambda root: size_of[root]) if fits else None
+
+
+def _batch(
+    example: Mapping[str, Any], claimed: Sequence[str], roots: Mapping[Axis, int]
+) -> int | None:
+    """The class that data have and parameters do not, most often as the first axis."""
+    data = {name for name in example if name not in claimed}
+    of_parameters = {root for (name, _), root in roots.items() if name not in data}
+    votes: dict[int, int] = {}
+    for (name, axis), root in roots.items():
+        if name in data and root not in of_parameters:
+            votes[root] = votes.get(root, 0) + (2 if axis == 0 else 1)
+    return max(votes, key=lambda root: votes[root]) if votes else None
+
+
+def _classes(
+    example: Mapping[str, Any],
+    claimed: Sequence[str],
+    roots: Mapping[Axis, int],
+    ranges: Mapping[str, int],
+    batch: int | None,
+) -> int | None:
+    """The class that bounds labels, or the second axis of targets such as one-hot rows."""
+    for name, root in ranges.items():
+        if name not in claimed and root != batch:
+            return root
+    others = [name for name in example if name not in claimed]
+    for name in reversed(others):
+        value = example[name]
+        own = [roots.get((name, axis)) for axis in range(np.ndim(value))]
+        if len(own) == 2 and batch in own:
+            rest = [root for root in own if root != batch]
+            if rest and rest[0] is not None and name != others[0]:
+                return rest[0]
+    return None

@@ -1,0 +1,124 @@
+"""One probe under examination: its traced loss, its backward pass, and what the user claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.replay import Pass, Replay
+from chainrule.checking.sizes import Sizes
+from chainrule.engine.graph import Graph, Node
+from chainrule.programs.names import node_names
+
+#: How close a replayed gradient must come to the claimed one to explain it.
+EXACT = 1e-7
+_EXACT_SINGLE = 3e-5
+
+
+class Trial:
+    """A probe, with everything that hypotheses are made from.
+
+    Parameters
+    ----------
+    graph : Graph
+        The loss traced at the probe.
+    point : mapping of str to object
+    sizes : mapping of str to int
+        By symbol.
+    symbols : Sizes
+    claims : mapping of str to array
+        What the user's gradient returned at the probe, by parameter.
+    single : bool
+        The claims were computed in single precision.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        point: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        symbols: Sizes,
+        claims: Mapping[str, np.ndarray[Any, Any]],
+        single: bool = False,
+    ) -> None:
+        self.graph = graph
+        self.point = point
+        self.sizes = sizes
+        self.symbols = symbols
+        self.claims = {name: np.asarray(value, dtype=float) for name, value in claims.items()}
+        self.replay = Replay(graph, list(claims))
+        self.exact = _EXACT_SINGLE if single else EXACT
+        self.scalars = {
+            name: value for name, value in point.items() if type(value) is float and value
+        }
+        self.largest = max(
+            (float(np.max(np.abs(value), initial=0.0)) for value in self.claims.values()),
+            default=0.0,
+        )
+
+    @property
+    def batch(self) -> int | None:
+        """The batch size."""
+        return self.sizes.get(self.symbols.batch or "")
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """A name for every node, the user's where there is one."""
+        return node_names(self.graph)
+
+    @cached_property
+    def keys(self) -> list[tuple[Any, ...]]:
+        """By node: what it is called on every probe, whatever the number of nodes before it."""
+        found: list[tuple[Any, ...]] = []
+        count: dict[tuple[Any, ...], int] = {}
+        for node in self.graph.nodes:
+            place = self.place(node)
+            found.append((*place, count.get(place, 0)))
+            count[place] = count.get(place, 0) + 1
+        return found
+
+    def place(self, node: Node) -> tuple[Any, ...]:
+        """The instruction that made a node; shared by the passes of a loop."""
+        if not node.inputs:
+            return (node.name, node.primitive.name)
+        return (id(node.code), node.instruction, node.primitive.name)
+
+    @cached_property
+    def means(self) -> list[int]:
+        """How many elements each mean of the loss runs over."""
+        found = []
+        for node in self.graph.nodes:
+            if node.primitive.name in ("mean", "average") and node.inputs:
+                operand = node.operands[0]
+                found.append(int(np.size(operand) // max(np.size(node.value), 1)))
+        return found
+
+    def matches(self, name: str, found: Any) -> bool:
+        """Whether a gradient equals the claim."""
+        claim = self.claims[name]
+        found = np.asarray(found, dtype=float)
+        if claim.shape != found.shape:
+            return False
+        with np.errstate(all="ignore"):
+            gap = float(np.max(np.abs(claim - found), initial=0.0))
+            scale = max(
+                float(np.max(np.abs(claim), initial=0.0)),
+                float(np.max(np.abs(found), initial=0.0)),
+            )
+        return gap <= self.exact * scale + 1e-14 * self.largest
+
+    def matched(self, state: Pass) -> set[str]:
+        """The parameters whose claims a pass reproduces."""
+        return {
+            name for name in self.claims if self.matches(name, self.replay.gradient(state, name))
+        }
+
+    def describe(self, index: int) -> str:
+        """A node in the user's words: its name and line."""
+        node = self.graph.nodes[index]
+        where = node.where
+        name = self.names.get(index, node.primitive.name)
+        return f"{name} (line {where.line})" if where is not None else name

@@ -1,0 +1,108 @@
+"""``chainrule check``: whether a hand-written gradient is right, and which mistake it holds."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from chainrule.checking.report import Report
+
+
+class Format(enum.StrEnum):
+    """How a report is written."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    html = "html"
+
+
+_ENDINGS = {".md": Format.markdown, ".html": Format.html, ".json": Format.json}
+
+
+def check(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="hw.py, hw.ipynb, or hw.py::Network for a class."),
+    ],
+    loss: Annotated[str, typer.Option(help="The name of the loss in FILE.")] = "",
+    gradient: Annotated[str, typer.Option(help="The name of the gradient in FILE.")] = "",
+    example: Annotated[str, typer.Option(help="The name of the example in FILE.")] = "",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME", help="Must have a gradient; repeatable."),
+    ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why shortcuts that look different are right.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the probes.")] = 0,
+    format: Annotated[
+        Format | None,
+        typer.Option(help="By default what the ending of --output says, else text."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> int:
+    """Check a hand-written gradient, and say which mistake it holds and on which line.
+
+    FILE has loss(**arrays) -> float, gradient(**arrays) -> {name: array} and
+    example() -> {name: array}.
+
+    Exit status: 0 ok, 1 wrong, 2 the check could not be made, 3 inconclusive.
+
+    \b
+    chainrule check hw.py
+    chainrule check hw.py --loss cost --gradient backprop --why
+    chainrule check hw.py::TwoLayerNet --json
+    """
+    from chainrule.commands.checked_file import check_file
+
+    report = check_file(file, loss, gradient, example, tuple(parameter or ()), seed)
+    if format is None:
+        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
+        format = by_ending or Format.text
+    if output is not None:
+        _write(_written(report, format, False, why), output)
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+    elif output is None:
+        color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print(_written(report, format, color, why).rstrip("\n"))
+    else:
+        print(output)
+    return report.exit_status
+
+
+def _written(report: Report, format: Format, color: bool, why: bool) -> str:
+    """A report in one of its forms."""
+    if format is Format.json:
+        return json.dumps(report.to_json(), indent=2, allow_nan=False)
+    if format is Format.markdown:
+        return report.markdown()
+    if format is Format.html:
+        return (
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="color-scheme" content="light dark"><title>chainrule check</title></head>'
+            f'<body style="font-family:sans-serif;margin:24px">{report.html()}</body></html>\n'
+        )
+    return report.text(color, why)
+
+
+def _write(text: str, output: Path) -> None:
+    from chainrule.commands.user_file import UserFileError
+
+    try:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
