@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ from chainrule.checking.replay import Alterations, Pass
 from chainrule.checking.trial import Trial
 
 Build = Callable[[Trial, Pass], Alterations | None]
-#: What a fitted factor means at a site: the codes and the evidence; None if it means nothing there.
-Naming = Callable[[Factor | None, float], tuple[tuple[str, ...], str] | None]
+#: Gives a factor a name from its values on the probes; None if it follows nothing.
+Namer = Callable[[Sequence[float]], Factor | None]
+#: What the fitted factors mean at a site: the codes and the evidence; None if nothing there.
+Naming = Callable[[Sequence[float], Namer], tuple[tuple[str, ...], str] | None]
 
 
 @dataclass(frozen=True)

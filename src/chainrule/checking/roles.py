@@ -83,6 +83,69 @@ class Roles:
             None if isinstance(node.value, tuple) else np.asarray(node.value) for node in self.nodes
         ]
 
+    def edges_into(self, at: int) -> list[tuple[int, int]]:
+        """The steps that contribute to the cotangent of a node: (node, operand position)."""
+        return self._edges_into.get(at, [])
+
+    @cached_property
+    def _edges_into(self) -> dict[int, list[tuple[int, int]]]:
+        found: dict[int, list[tuple[int, int]]] = {}
+        for k, position in sorted(self.replay.rules):
+            found.setdefault(self.nodes[k].inputs[position].index, []).append((k, position))
+        return found
+
+    def is_bias_edge(self, k: int, position: int) -> bool:
+        """Whether a step adds a value to more entries than it has: its gradient is a sum."""
+        node = self.nodes[k]
+        return node.primitive.name in ("add", "subtract") and np.size(node.value) > np.size(
+            node.operands[position]
+        )
+
+    def share_of(self, at: int, edges: Iterable[tuple[int, int]]) -> Any:
+        """What some of its users contribute to the true cotangent of a node; None if nothing."""
+        shares = self.replay.true.shares.get(at, {})
+        found = [shares[edge] for edge in edges if edge in shares]
+        return sum(found[1:], start=found[0]) if found else None
+
+    def described(self, operand: Any) -> str:
+        """An operand in the user's words."""
+        if isinstance(operand, Node):
+            return self.trial.describe(operand.index)
+        return f"a constant of shape {np.shape(operand)}"
+
+    def line(self, k: int) -> str:
+        """The line of a node, as ``line 12``."""
+        where = self.nodes[k].where
+        return f"line {where.line}" if where is not None else "an argument"
+
+    def descendants(self, k: int) -> set[int]:
+        """Every node that depends on a node."""
+        found = {k}
+        for node in self.nodes[k + 1 :]:
+            if any(x.index in found for x in node.parents):
+                found.add(node.index)
+        return found
+
+    def derived_from(self, operand: Any, source: Any) -> bool:
+        """Whether an operand was computed from another."""
+        if not isinstance(operand, Node) or not isinstance(source, Node):
+            return False
+        ancestors = {node.index for node in self.graph.ancestors_of([operand])}
+        if source.index in ancestors:
+            return True
+        return bool(ancestors & {n.index for n in self.graph.ancestors_of([source]) if n.inputs})
+
+    @cached_property
+    def interior(self) -> set[int]:
+        """The nodes inside of activations, softmax and standardisations."""
+        found = {k for activation in self.activations for k in activation.inside}
+        for start, end in [(s.z, s.p) for s in self.softmaxes] + [
+            (m.x, m.normal) for m in self.normalisations
+        ]:
+            ancestors = {node.index for node in self.graph.ancestors_of([self.nodes[end]])}
+            found |= (self.descendants(start) & ancestors) - {start}
+        return found
+
     @cached_property
     def depends_on_data(self) -> list[bool]:
         """By node: whether an array that is no parameter flows into it."""

@@ -178,13 +178,13 @@ class Search:
         codes, evidence = hypothesis.codes, hypothesis.evidence
         if hypothesis.naming is not None:
             factors = [float(each) for each in values if each is not None]
-            named = hypothesis.naming(self._name(factors), factors[0])
+            named = hypothesis.naming(factors, self._name)
             if named is None:
                 return None
             codes, evidence = named
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere, frozenset())
 
-    def _name(self, values: list[float]) -> Factor | None:
+    def _name(self, values: Sequence[float]) -> Factor | None:
         return name_factor(
             values,
             [trial.sizes for trial in self.trials],
@@ -196,7 +196,7 @@ class Search:
     def _replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:
         trial = self.trials[number]
         alterations = hypothesis.build(trial, state)
-        return None if alterations is None else trial.replay.altered(state, alterations)
+        return None if alterations is None else _applied(trial, state, alterations)
 
     def _fitted(
         self, number: int, hypothesis: Hypothesis, state: Pass, wanted: Any
@@ -206,7 +206,9 @@ class Search:
         alterations = hypothesis.build(trial, state)
         if alterations is None:
             return []
-        twice = trial.replay.altered(state, alterations)
+        twice = _applied(trial, state, alterations)
+        if twice is None:
+            return []
         found: list[tuple[Pass, float]] = []
         for name in wanted:
             claim = trial.claims[name]
@@ -230,6 +232,14 @@ class Search:
             exact = _with_factor(alterations, factor)
             found.append((trial.replay.altered(state, exact), factor))
         return found
+
+
+def _applied(trial: Trial, state: Pass, alterations: Alterations) -> Pass | None:
+    """The pass with alterations; None where they do not fit the shapes."""
+    try:
+        return trial.replay.altered(state, alterations)
+    except (ValueError, IndexError):
+        return None
 
 
 def _with_factor(alterations: Alterations, factor: float) -> Alterations:

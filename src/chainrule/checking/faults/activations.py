@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.faults.rules import times
 from chainrule.checking.hypothesis import Hypothesis, always
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Activation, Roles
@@ -72,11 +73,11 @@ def _ratios(
     with np.errstate(all="ignore"):
         at_a = roles.local_derivative(activation.z, activation.a, activation.inside, a)
         if at_a is not None and new(at_a):
-            yield "at a", ("G402",), "the derivative is f'(a) instead of f'(z)", _times(at_a)
+            yield "at a", ("G402",), "the derivative is f'(a) instead of f'(z)", times(at_a)
         squared = d * d
         if new(squared):
             code = "G501" if output else "G403"
-            yield "twice", (code,), "the derivative f'(z) is applied twice", _times(squared)
+            yield "twice", (code,), "the derivative f'(z) is applied twice", times(squared)
         yield (
             "dropped",
             ("G405",),
@@ -91,12 +92,8 @@ def _ratios(
                     text,
                     ("G403",),
                     f"the local derivative is {text} instead of f'(z)",
-                    _times(ratio),
+                    times(ratio),
                 )
-
-
-def _times(ratio: Any) -> Ratio:
-    return lambda g: g * ratio
 
 
 def _is_mask(d: Any) -> bool:
@@ -112,7 +109,7 @@ def _masks(
         return
     flipped = np.where(z > 0, low, high)
     if new(flipped):
-        yield "flipped", ("G404",), "the mask is flipped, z < 0", _times(flipped)
+        yield "flipped", ("G404",), "the mask is flipped, z < 0", times(flipped)
     yield (
         "sign of g",
         ("G404",),
@@ -135,7 +132,7 @@ def _masks(
                     f"mask {roles.trial.keys[other.z]}",
                     ("G404",),
                     (f"the mask is that of {where}"),
-                    _times(mask),
+                    times(mask),
                 )
 
 

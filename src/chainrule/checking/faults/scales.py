@@ -5,13 +5,12 @@ The factor is fitted, not tried: the backward pass is linear in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.checking.factors import Factor
-from chainrule.checking.hypothesis import Build, Hypothesis, Naming, always
+from chainrule.checking.faults.rules import doubled
+from chainrule.checking.hypothesis import Build, Hypothesis, Namer, Naming, always
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Roles
 
@@ -21,20 +20,6 @@ Codes = tuple[tuple[str, ...], str] | None
 def scale_faults(roles: Roles) -> list[Hypothesis]:
     """Factors on every parameter's gradient, on its parts, and on every step of the pass."""
     return [*_on_parameters(roles), *_on_edges(roles)]
-
-
-def doubled(g: Any, contribution: Any) -> Any:
-    """The factor 2 on a contribution."""
-    return 2 * contribution
-
-
-def _edges_into(roles: Roles, at: int) -> list[tuple[int, int]]:
-    return [
-        (user.index, position)
-        for user in roles.users[at]
-        for position, operand in enumerate(user.inputs)
-        if operand is roles.nodes[at] and (user.index, position) in roles.replay.rules
-    ]
 
 
 def _scaling(edges: Iterable[tuple[int, int]]) -> Build:
@@ -48,7 +33,7 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
     every: list[tuple[int, int]] = []
     penalties: list[tuple[int, int]] = []
     for name, node in roles.replay.parameters.items():
-        edges = _edges_into(roles, node.index)
+        edges = roles.edges_into(node.index)
         of_penalty = [edge for edge in edges if edge[0] in roles.penalty]
         of_data = [edge for edge in edges if edge[0] not in roles.penalty]
         every += of_data
@@ -82,11 +67,7 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
 def _is_bias(roles: Roles, edges: Iterable[tuple[int, int]]) -> bool:
     """Whether a parameter is broadcast over the batch: its gradient is a sum over it."""
     edges = list(edges)
-    return bool(edges) and all(
-        roles.nodes[k].primitive.name in ("add", "subtract")
-        and np.size(roles.nodes[k].value) > np.size(roles.nodes[k].operands[position])
-        for k, position in edges
-    )
+    return bool(edges) and all(roles.is_bias_edge(*edge) for edge in edges)
 
 
 def _on_edges(roles: Roles) -> list[Hypothesis]:
@@ -145,14 +126,16 @@ def _said(what: str, factor: Factor) -> str:
 
 
 def _of_share(what: str) -> Naming:
-    def naming(factor: Factor | None, value: float) -> Codes:
+    def naming(values: Sequence[float], name: Namer) -> Codes:
+        factor = name(values)
         return None if factor is None else (factor.codes, _said(what, factor))
 
     return naming
 
 
 def _of_bias(name: str) -> Naming:
-    def naming(factor: Factor | None, value: float) -> Codes:
+    def naming(values: Sequence[float], name_of: Namer) -> Codes:
+        factor = name_of(values)
         if factor is None:
             return None
         if factor.codes in (("G201",), ("G202",)):
@@ -165,10 +148,11 @@ def _of_bias(name: str) -> Naming:
 
 
 def _of_penalty(name: str) -> Naming:
-    def naming(factor: Factor | None, value: float) -> Codes:
+    def naming(values: Sequence[float], name_of: Namer) -> Codes:
         what = f"the penalty's share in the gradient of {name}"
-        if abs(value) < 1e-7:
+        if all(abs(value) < 1e-6 for value in values):
             return ("G301",), f"{what} is missing; the rest is exact."
+        factor = name_of(values)
         if factor is None:
             return None
         if factor.codes == ("G205",):

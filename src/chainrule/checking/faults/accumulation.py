@@ -1,0 +1,168 @@
+"""Mistakes in accumulation: a path left out, a loop that overwrites, duplicate indices, a
+recurrence that is cut (G801, G802, G803, G908).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.faults.rules import dropped, scaled
+from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.replay import Alterations, EdgeRule
+from chainrule.checking.roles import Roles
+from chainrule.engine.graph import Node
+
+Edge = tuple[int, int]
+
+
+def accumulation_faults(roles: Roles) -> list[Hypothesis]:
+    """Paths that do not arrive where a value is used more than once."""
+    return [*_paths(roles), *_recurrences(roles), *_gathers(roles)]
+
+
+def _without(edges: list[Edge]) -> Alterations:
+    return Alterations(edges=dict.fromkeys(edges, dropped))
+
+
+def _paths(roles: Roles) -> Iterator[Hypothesis]:
+    parameters = {node.index: name for name, node in roles.replay.parameters.items()}
+    for node in roles.nodes:
+        k = node.index
+        if not roles.replay.active[k] or k in roles.interior or k in roles.penalty:
+            continue
+        edges = [
+            edge
+            for edge in roles.edges_into(k)
+            if edge[0] not in roles.penalty and (edge[0] not in roles.interior)
+        ]
+        if len({edge[0] for edge in edges}) < 2:
+            continue
+        what = roles.trial.describe(k) if k not in parameters else parameters[k]
+        key = roles.trial.keys[k]
+        places: dict[tuple[Any, ...], list[Edge]] = {}
+        for edge in edges:
+            places.setdefault((*roles.trial.keys[edge[0]][:-1], edge[1]), []).append(edge)
+        for place, group in places.items():
+            rest = [edge for edge in edges if edge not in group]
+            if len(places) > 1:
+                line = roles.line(group[0][0])
+                yield Hypothesis(
+                    ("path lost", *key, *place), ("G801",), 2,
+                    f"{what} is used {len(edges)} times; its share from {line} does not arrive.",
+                    always(_without(group)),
+                )  # fmt: skip
+                if len(places) > 2:
+                    yield Hypothesis(
+                        ("one path", *key, *place), ("G801",), 2,
+                        f"{what} is used {len(edges)} times; only its share from {line} arrives.",
+                        always(_without(rest)),
+                    )  # fmt: skip
+            if len(group) > 1:
+                yield from _of_loop(roles, what, key, place, group)
+
+
+def _of_loop(
+    roles: Roles, what: str, key: tuple[Any, ...], place: tuple[Any, ...], group: list[Edge]
+) -> Iterator[Hypothesis]:
+    """A loop over samples or steps that overwrites, so that one pass of it counts."""
+    samples = len(group) == roles.trial.batch
+    unit = "sample" if samples else "step"
+    for word, kept in (("first", group[0]), ("last", group[-1])):
+        lost = [edge for edge in group if edge != kept]
+        yield Hypothesis(
+            ("loop", word, *key, *place), ("G802" if samples else "G801",), 2,
+            f"of {len(group)} uses of {what} in {roles.line(kept[0])} only the {word} {unit} "
+            "counts.",
+            always(_without(lost)),
+        )  # fmt: skip
+        if samples:
+            scale = float(len(group))
+            edges: dict[Edge, EdgeRule] = {**dict.fromkeys(lost, dropped), kept: scaled(scale)}
+            yield Hypothesis(
+                ("loop scaled", word, *key, *place), ("G802",), 2,
+                f"of {len(group)} uses of {what} only the {word} {unit} counts, undivided.",
+                always(Alterations(edges=edges)),
+            )  # fmt: skip
+
+
+def _recurrences(roles: Roles) -> Iterator[Hypothesis]:
+    """In a loop, the contribution to what the pass before it made is left out."""
+    loops: dict[tuple[Any, ...], list[int]] = {}
+    for node in roles.nodes:
+        if node.inputs and node.of is None:
+            loops.setdefault(roles.trial.place(node), []).append(node.index)
+    cut: dict[tuple[Any, ...], list[Edge]] = {}
+    for members in loops.values():
+        if len(members) < 2:
+            continue
+        previous: set[int] = set()
+        for k in members:
+            if previous:
+                for position in roles.replay.outgoing.get(k, ()):
+                    operand = roles.nodes[k].inputs[position]
+                    if isinstance(operand, Node) and operand.index in previous:
+                        place = (*roles.trial.place(roles.nodes[k]), position)
+                        cut.setdefault(place, []).append((k, position))
+            previous = previous | roles.descendants(k)
+    for place, edges in cut.items():
+        state = roles.trial.describe(roles.nodes[edges[0][0]].inputs[edges[0][1]].index)
+        yield Hypothesis(
+            ("recurrence", *place), ("G908",), 1,
+            f"the cotangent of {state} is not carried back from one step to the step before "
+            f"({roles.line(edges[0][0])}).",
+            always(_without(edges)),
+        )  # fmt: skip
+
+
+def _gathers(roles: Roles) -> Iterator[Hypothesis]:
+    """Rows that are read more than once keep one contribution only."""
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.primitive.name not in ("getitem", "take", "embedding") or position != 0:
+            continue
+        index = _index_of(node)
+        if index is None or len(np.unique(index)) == index.size:
+            continue
+        what = roles.described(node.inputs[0])
+        for word in ("last", "first"):
+            yield Hypothesis(
+                ("duplicates", word, *roles.trial.keys[k]), ("G803",), 1,
+                f"rows of {what} that are read more than once keep only the {word} contribution.",
+                always(Alterations(edges={(k, position): _assigned(index, word)})),
+            )  # fmt: skip
+
+
+def _index_of(node: Node) -> Any:
+    """The integer array that picks rows; None for anything more involved."""
+    params = node.params
+    if node.primitive.name == "take":
+        rows = params.get("axis") == 0 or (
+            params.get("axis") is None and np.ndim(node.operands[0]) == 1
+        )
+        if not rows:
+            return None
+    if isinstance(params.get("index"), tuple) and len(params["index"]) != 1:
+        return None
+    arrays = [np.asarray(x) for x in node.operands[1:]]
+    arrays += [
+        params[key] for key in ("indices", "index") if isinstance(params.get(key), np.ndarray)
+    ]
+    if len(arrays) != 1 or arrays[0].dtype.kind not in "iu":
+        return None
+    return arrays[0]
+
+
+def _assigned(index: Any, word: str) -> EdgeRule:
+    def rule(g: Any, contribution: Any) -> Any:
+        buffer = np.zeros_like(contribution)
+        flat = index.ravel()
+        rows = np.reshape(g, (flat.size, *np.shape(contribution)[1:]))
+        order = range(flat.size) if word == "last" else range(flat.size - 1, -1, -1)
+        for i in order:
+            buffer[flat[i]] = rows[i]
+        return buffer
+
+    return rule

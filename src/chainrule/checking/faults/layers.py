@@ -1,0 +1,235 @@
+"""Mistakes in layers: dropout, batch norm, convolution and pooling (G901 to G907)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.faults.rules import passed, scaled, weighted
+from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.replay import Alterations, EdgeRule, NodeRule
+from chainrule.checking.roles import Normalisation, Roles
+from chainrule.engine.graph import Node
+
+
+def layer_faults(roles: Roles) -> list[Hypothesis]:
+    """Mistakes at masks, standardisations, convolutions and pooling."""
+    found = [*_dropout(roles), *_pooling(roles), *_convolution(roles)]
+    for normalisation in roles.normalisations:
+        found += _normalisation(roles, normalisation)
+    return found
+
+
+def _dropout(roles: Roles) -> Iterator[Hypothesis]:
+    every: dict[tuple[int, int], EdgeRule] = {}
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.primitive.name != "multiply":
+            continue
+        operand = node.inputs[1 - position]
+        if isinstance(operand, Node) and roles.replay.active[operand.index]:
+            continue
+        mask = np.asarray(node.operands[1 - position], dtype=float)
+        found = np.unique(mask)
+        if mask.size < 2 or len(found) != 2 or found[0] != 0 or k in roles.penalty:
+            continue
+        if roles.derived_from(operand, node.inputs[position]):
+            continue  # the mask of a ReLU, not of a dropout
+        key = roles.trial.keys[k]
+        what = roles.described(node.inputs[position])
+        every[k, position] = passed
+        yield _edge(
+            ("mask missing", *key, position), ("G901",), 1,
+            f"the cotangent of {what} passes the dropout mask as if there were none.",
+            {(k, position): passed},
+        )  # fmt: skip
+        scaling = _scalar_users(roles, k)
+        if scaling:
+            edges: dict[tuple[int, int], EdgeRule] = {(k, position): passed}
+            edges.update(dict.fromkeys(scaling, passed))
+            yield _edge(
+                ("mask and scale missing", *key, position), ("G901",), 1,
+                f"the cotangent of {what} passes dropout, mask and scale, as if there were none.",
+                edges,
+            )  # fmt: skip
+        if found[1] != 1:
+            kept = mask > 0
+            for word, ratio in (
+                ("missing", kept * 1.0),
+                ("applied twice", mask * mask),
+                ("inverted", kept / found[1]),
+            ):
+                yield _edge(
+                    ("mask scale", word, *key, position), ("G902",), 1,
+                    f"at the dropout of {what} the scale {found[1]:.6g} of the mask is {word}.",
+                    {(k, position): weighted(ratio)},
+                )  # fmt: skip
+        flipped = np.where(mask > 0, 0.0, found[1])
+        yield _edge(
+            ("mask flipped", *key, position), ("G902",), 1,
+            f"at the dropout of {what} the mask is flipped.",
+            {(k, position): weighted(flipped)},
+        )  # fmt: skip
+    if len(every) > 1:
+        yield _edge(
+            ("masks missing",), ("G901",), 1,
+            "the cotangents pass every dropout mask as if there were none.", every,
+        )  # fmt: skip
+
+
+def _edge(
+    key: tuple[Any, ...],
+    codes: tuple[str, ...],
+    rank: int,
+    evidence: str,
+    edges: dict[tuple[int, int], EdgeRule],
+) -> Hypothesis:
+    return Hypothesis(key, codes, rank, evidence, always(Alterations(edges=edges)))
+
+
+def _scalar_users(roles: Roles, k: int) -> list[tuple[int, int]]:
+    """The one step after a node if it multiplies or divides by a number."""
+    edges = roles.edges_into(k)
+    if len(edges) != 1:
+        return []
+    at, position = edges[0]
+    node = roles.nodes[at]
+    other = [x for i, x in enumerate(node.operands) if i != position]
+    if node.primitive.name not in ("multiply", "divide") or np.ndim(other[0]) > 0:
+        return []
+    return edges
+
+
+def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
+    normal = np.asarray(roles.values[found.normal], dtype=float)
+    x = np.asarray(roles.values[found.x], dtype=float)
+    axis, inverse = found.axis, found.inverse
+    n = normal.shape[axis]
+    what = roles.trial.describe(found.normal)
+    key = roles.trial.keys[found.normal]
+
+    def backward(
+        mean: float, variance: float, scale: Any = inverse, unit: Any = normal
+    ) -> NodeRule:
+        def rule(g: Any) -> Any:
+            of_mean = mean * np.mean(g, axis=axis, keepdims=True)
+            of_variance = variance * unit * np.mean(g * unit, axis=axis, keepdims=True)
+            return scale * (g - of_mean - of_variance)
+
+        return rule
+
+    own = 1.0 if _is_biased(x, inverse, axis) else n / (n - 1)
+    variants: list[tuple[str, tuple[str, ...], str, NodeRule]] = [
+        ("mean", ("G903",), "the path through the mean is missing", backward(0.0, own)),
+        ("variance", ("G904",), "the path through the variance is missing", backward(1.0, 0.0)),
+        ("both", ("G903", "G904"), "mean and variance are treated as constants",
+         backward(0.0, 0.0)),
+    ]  # fmt: skip
+    for word, mean, variance in (
+        ("variance by n-1", 1.0, n / (n - 1)),
+        ("variance by n", 1.0, 1.0),
+        ("variance by (n-1)/n", 1.0, (n - 1) / n),
+        ("both by n-1", n / (n - 1), n / (n - 1)),
+        ("mean by n-1", n / (n - 1), own),
+    ):
+        if not (mean == 1.0 and abs(variance - own) < 1e-12):
+            said = "n and n - 1 are mixed in its backward pass"
+            variants.append((word, ("G905",), said, backward(mean, variance)))
+    scale = _other_inverse(x, inverse, axis)
+    if scale is not None:
+        unit = (x - x.mean(axis=axis, keepdims=True)) * scale
+        for share in (1.0, n / (n - 1)):
+            variants.append(
+                (f"deviation {share == 1.0}", ("G905",),
+                 "its backward pass divides by the other standard deviation, n against n - 1",
+                 backward(1.0, share, scale, unit))
+            )  # fmt: skip
+    for word, codes, said, rule in variants:
+        alterations = Alterations(bypasses={found.normal: (found.x, rule)})
+        yield Hypothesis(
+            ("normalisation", word, *key), codes, 1, f"at {what} {said}.", always(alterations)
+        )
+
+
+def _is_biased(x: Any, inverse: Any, axis: int) -> bool:
+    """Whether 1/inverse² exceeds the variance divided by n by one constant, the ε."""
+    return _epsilon(x, inverse, axis, 0) is not None
+
+
+def _epsilon(x: Any, inverse: Any, axis: int, ddof: int) -> float | None:
+    gap = np.ravel(1 / inverse**2 - x.var(axis=axis, ddof=ddof, keepdims=True))
+    same = np.allclose(gap, gap[0], rtol=1e-6, atol=1e-12)
+    return float(gap[0]) if same and gap[0] > -1e-12 else None
+
+
+def _other_inverse(x: Any, inverse: Any, axis: int) -> Any:
+    """1/√(variance + ε) with the other of the two counts."""
+    for ddof in (0, 1):
+        epsilon = _epsilon(x, inverse, axis, ddof)
+        if epsilon is not None:
+            variance = x.var(axis=axis, ddof=1 - ddof, keepdims=True)
+            return 1 / np.sqrt(variance + max(epsilon, 0.0))
+    return None
+
+
+def _pooling(roles: Roles) -> Iterator[Hypothesis]:
+    """A window's mean that is not divided, or a maximum whose window all gets the cotangent."""
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        name = node.primitive.name
+        value = (
+            np.asarray(node.operands[position]) if name.startswith(("max", "mean", "avg")) else None
+        )
+        if value is None or value.ndim < 3 or not node.shape or k in roles.penalty:
+            continue
+        window = value.size // max(np.size(node.value), 1)
+        if window < 2 or name not in ("max", "mean", "max_pool2d", "avg_pool2d"):
+            continue
+        key = roles.trial.keys[k]
+        what = roles.described(node.inputs[position])
+        if name in ("mean", "avg_pool2d"):
+            yield _edge(
+                ("window", *key), ("G907",), 1,
+                f"the cotangent of {what} is not divided by the window's {window} entries.",
+                {(k, position): scaled(window)},
+            )  # fmt: skip
+        if name == "max":
+            axis = node.params.get("axis")
+            keep = node.params.get("keepdims")
+            for word, share in (("whole window", 1.0), ("mean of window", 1.0 / window)):
+                yield _edge(
+                    (word, *key), ("G907",), 1,
+                    f"the cotangent goes to the whole window of {what} instead of the winner.",
+                    {(k, position): _spread(axis, bool(keep), share)},
+                )  # fmt: skip
+
+
+def _spread(axis: Any, keepdims: bool, share: float) -> EdgeRule:
+    def rule(g: Any, contribution: Any) -> Any:
+        wide = g if keepdims or axis is None else np.expand_dims(g, axis)
+        return share * np.broadcast_to(wide, np.shape(contribution))
+
+    return rule
+
+
+def _convolution(roles: Roles) -> Iterator[Hypothesis]:
+    """The kernel is flipped, or not, where the cotangent of the input is computed."""
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.primitive.name not in ("conv2d", "conv1d", "convolve") or position != 0:
+            continue
+        axes = tuple(range(2, np.ndim(node.operands[1])))
+        operands = list(node.operands)
+        operands[1] = np.flip(np.asarray(operands[1]), axes or None)
+        yield _edge(
+            ("kernel not flipped", *roles.trial.keys[k]), ("G906",), 1,
+            f"the kernel is not flipped where the cotangent of {roles.described(node.inputs[0])} "
+            "is computed.",
+            {(k, 0): _with_operands(roles, node, operands)},
+        )  # fmt: skip
+
+
+def _with_operands(roles: Roles, node: Node, operands: list[Any]) -> EdgeRule:
+    return lambda g, contribution: roles.replay.contribution(node, 0, g, operands)

@@ -1,0 +1,104 @@
+"""Mistakes at the output: softmax and sigmoid, with cross-entropy or another loss (G5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.faults.rules import times
+from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.replay import Alterations, NodeRule
+from chainrule.checking.roles import Roles, Softmax
+
+
+def output_faults(roles: Roles) -> list[Hypothesis]:
+    """The derivative of the output applied twice, omitted, or cut to its diagonal."""
+    found: list[Hypothesis] = []
+    for z in roles.logits:
+        what = roles.trial.describe(z)
+        for variant, code, said, rule in _at_logits(roles, z):
+            alterations = Alterations(nodes={z: rule})
+            key = ("logits", variant, *roles.trial.keys[z])
+            found.append(Hypothesis(key, (code,), 1, f"at {what} {said}.", always(alterations)))
+    for softmax in roles.softmaxes:
+        found += _at_softmax(roles, softmax)
+    return found
+
+
+def _at_logits(roles: Roles, z: int) -> Iterator[tuple[str, str, str, NodeRule]]:
+    """Alterations of the complete cotangent of the logits, for losses in any form."""
+    value = np.asarray(roles.values[z], dtype=float)
+    with np.errstate(all="ignore"):
+        sigmoid = 1 / (1 + np.exp(-value))
+    yield from _of_sigmoid("sigmoid", sigmoid)
+    for axis in range(value.ndim):
+        if value.shape[axis] < 2:
+            continue
+        p = _softmax(value, axis)
+        word = f"softmax {axis}"
+        yield (
+            f"{word} twice", "G501",
+            "the cotangent is multiplied by p(1 - p) though cross-entropy has absorbed it",
+            times(p * (1 - p)),
+        )  # fmt: skip
+        yield (
+            f"{word} Jacobian twice", "G501",
+            "the softmax Jacobian is applied though cross-entropy has absorbed it",
+            _jacobian(p, axis),
+        )  # fmt: skip
+        if value.shape[axis] > 2:
+            yield (
+                f"{word} diagonal", "G503",
+                "only the class of the label gets a cotangent: the softmax Jacobian is cut to "
+                "its diagonal",
+                lambda g: np.where(g < 0, g, 0.0),
+            )  # fmt: skip
+        yield (
+            f"{word} omitted", "G502", "the softmax Jacobian is omitted, -y/p is passed on",
+            _of_target(p),
+        )  # fmt: skip
+
+
+def _of_sigmoid(word: str, p: Any) -> Iterator[tuple[str, str, str, NodeRule]]:
+    yield (
+        f"{word} twice", "G501",
+        "the cotangent is multiplied by p(1 - p) though cross-entropy has absorbed it",
+        times(p * (1 - p)),
+    )  # fmt: skip
+    yield (
+        f"{word} omitted", "G502", "the derivative p(1 - p) of the sigmoid is omitted",
+        times(1 / (p * (1 - p))),
+    )  # fmt: skip
+
+
+def _at_softmax(roles: Roles, softmax: Softmax) -> Iterator[Hypothesis]:
+    """Alterations of the step from p back to the logits."""
+    p = np.asarray(roles.values[softmax.p], dtype=float)
+    what = roles.trial.describe(softmax.p)
+    variants: tuple[tuple[str, str, str, NodeRule], ...] = (
+        ("omitted", "G502", "the softmax Jacobian is omitted", lambda g: g),
+        ("diagonal", "G503", "the softmax Jacobian is cut to its diagonal p(1 - p)",
+         times(p * (1 - p))),
+        ("without diagonal", "G503", "of the softmax Jacobian only p is used", times(p)),
+    )  # fmt: skip
+    for variant, code, said, rule in variants:
+        alterations = Alterations(bypasses={softmax.p: (softmax.z, rule)})
+        key = ("softmax", variant, *roles.trial.keys[softmax.p])
+        rank = 2 if variant == "without diagonal" else 1
+        yield Hypothesis(key, (code,), rank, f"at {what} {said}.", always(alterations))
+
+
+def _softmax(z: Any, axis: int) -> Any:
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _of_target(p: Any) -> NodeRule:
+    """-y/p from the cotangent (p - y) that cross-entropy gives."""
+    return lambda g: np.where(g < 0, g / ((1 - p) * p), 0.0)
+
+
+def _jacobian(p: Any, axis: int) -> NodeRule:
+    return lambda g: p * (g - np.sum(g * p, axis=axis, keepdims=True))

@@ -1,0 +1,170 @@
+"""Mistakes at products: a factor transposed, of another layer, or updated already (G7, G804)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.hypothesis import Hypothesis, Namer, Naming, always
+from chainrule.checking.replay import Alterations, EdgeRule, Pass
+from chainrule.checking.roles import Roles
+from chainrule.checking.trial import Trial
+from chainrule.engine.graph import Node
+
+_PRODUCTS = {
+    "matmul", "dot", "inner", "vdot", "tensordot", "einsum", "matvec", "vecmat", "multiply",
+    "conv2d", "conv1d", "outer",
+}  # fmt: skip
+_MOST = 16
+
+
+def product_faults(roles: Roles) -> list[Hypothesis]:
+    """For every product, what one factor receives if the other is taken to be something else."""
+    found: list[Hypothesis] = []
+    groups: dict[tuple[Any, ...], dict[tuple[int, int], EdgeRule]] = {}
+    values = _distinct(roles)
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.primitive.name not in _PRODUCTS or k in roles.penalty:
+            continue
+        for other, operand in enumerate(node.inputs):
+            value = node.operands[other]
+            if other == position or np.ndim(value) < 1 or np.size(value) < 2:
+                continue
+            if node.primitive.name == "multiply" and not (
+                isinstance(operand, Node) and roles.replay.active[operand.index]
+            ):
+                continue
+            key = (*roles.trial.keys[k], position, other)
+            for variant, code, said, instead in _instead(roles, values, node, position, other):
+                rule = _substituting(roles, node, position, other, instead)
+                found.append(
+                    Hypothesis(
+                        ("product", variant, *key),
+                        (code,),
+                        1 if code == "G702" else 2,
+                        said,
+                        always(Alterations(edges={(k, position): rule})),
+                    )
+                )
+                if code == "G702":
+                    groups.setdefault((code, "every"), {})[k, position] = rule
+            updated = _updated(roles, node, position, other)
+            if updated is not None:
+                found.append(updated)
+    for (code, _), edges in groups.items():
+        if len(edges) > 1:
+            found.append(
+                Hypothesis(
+                    ("products", code),
+                    (code,),
+                    1,
+                    "every layer's weight is used without transposing it.",
+                    always(Alterations(edges=edges)),
+                )
+            )
+    return found
+
+
+def _distinct(roles: Roles) -> list[tuple[int, Any]]:
+    """Forward values, each once, those that the user has named first."""
+    found: list[tuple[int, Any]] = []
+    seen: set[tuple[Any, bytes]] = set()
+    order = sorted(
+        (node for node in roles.nodes if not isinstance(node.value, tuple)),
+        key=lambda node: (node.name is None and bool(node.inputs), node.index),
+    )
+    for node in order:
+        value = np.asarray(node.value)
+        if value.dtype.kind != "f" or value.ndim < 1 or node.index in roles.penalty:
+            continue
+        digest = (value.shape, value.tobytes())
+        if digest not in seen:
+            seen.add(digest)
+            found.append((node.index, value))
+    return found
+
+
+def _instead(
+    roles: Roles, values: list[tuple[int, Any]], node: Node, position: int, other: int
+) -> Iterator[tuple[Any, str, str, Any]]:
+    """What a factor might have been taken for."""
+    value = np.asarray(node.operands[other])
+    into = node.inputs[position]
+    name = roles.described(node.inputs[other])
+    to = roles.described(into)
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+        yield (
+            "transposed",
+            "G702",
+            f"{name} is used without transposing it where the cotangent of {to} is computed.",
+            value.T,
+        )
+    count = 0
+    for index, candidate in values:
+        if candidate.shape != value.shape or np.array_equal(candidate, value):
+            continue
+        count += 1
+        if count > _MOST:
+            return
+        yield (
+            ("other", *roles.trial.keys[index]),
+            "G703",
+            f"{roles.trial.describe(index)} is used in the place of {name} where the gradient of "
+            f"{to} is computed.",
+            candidate,
+        )
+
+
+def _substituting(roles: Roles, node: Node, position: int, other: int, instead: Any) -> EdgeRule:
+    operands = list(node.operands)
+    operands[other] = instead
+
+    def rule(g: Any, contribution: Any) -> Any:
+        found = roles.replay.contribution(node, position, g, operands)
+        return contribution if found is None or np.shape(found) != np.shape(contribution) else found
+
+    return rule
+
+
+def _updated(roles: Roles, node: Node, position: int, other: int) -> Hypothesis | None:
+    """The other factor is a weight that was updated before: W - η dW."""
+    operand = node.inputs[other]
+    if not isinstance(operand, Node):
+        return None
+    transposed = operand.primitive.name == "transpose" and len(operand.shape) == 2
+    source = operand.inputs[0] if transposed else operand
+    names = [name for name, each in roles.replay.parameters.items() if each is source]
+    if not names:
+        return None
+    name = names[0]
+
+    def build(trial: Trial, state: Pass) -> Alterations:
+        dW = trial.replay.gradient(state, name)
+        operands = list(node.operands)
+        operands[other] = dW.T if transposed else dW
+
+        def rule(g: Any, contribution: Any) -> Any:
+            step = trial.replay.contribution(node, position, g, operands)
+            return contribution if step is None else contribution + step
+
+        return Alterations(edges={(node.index, position): rule})
+
+    key = ("updated", *roles.trial.keys[node.index], position, other)
+    return Hypothesis(key, (), 2, "", build, _of_update(name))
+
+
+def _of_update(name: str) -> Naming:
+    def naming(values: Sequence[float], name_of: Namer) -> tuple[tuple[str, ...], str] | None:
+        rates = [1 - value for value in values]
+        factor = name_of(rates)
+        if factor is None or min(rates) <= 0 or factor.follows not in ("constant", "scalar"):
+            return None
+        return ("G804",), (
+            f"lower layers see {name} - {rates[0]:.6g}·d{name}: {name} is updated before the "
+            "cotangent is propagated through it."
+        )
+
+    return naming
