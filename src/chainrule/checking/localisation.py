@@ -189,12 +189,16 @@ def _truth(graph: Graph, claimed: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wrong_line(fault: Fault, search: Search) -> WrongLine:
     site = fault.step.site
+    filename, line, end_line = site.filename, site.line, site.end_line
+    if search.called_wrongly(fault) and fault.step.caller is not None:
+        filename, line = fault.step.caller
+        end_line = line
     return WrongLine(
-        line=site.line,
-        end_line=site.end_line,
-        text=linecache.getline(site.filename, site.line).strip(),
+        line=line,
+        end_line=end_line,
+        text=linecache.getline(filename, line).strip(),
         function=site.function,
-        filename=site.filename,
+        filename=filename,
         target=fault.step.name,
         expected=fault.expected,
         found=fault.found,

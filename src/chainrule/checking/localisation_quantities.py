@@ -221,6 +221,13 @@ def _derived(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
             if not np.all(value > 0) and np.any(value > 0):
                 mask = (value > 0).astype(float)
                 yield Quantity("derivative", name, mask, f"{name} > 0")
+    for node in graph.nodes:
+        divisor = node.inputs[-1] if node.inputs else None
+        if node.of is None and node.primitive.name == "divide" and isinstance(divisor, Node):
+            value = as_numbers(divisor.value)
+            if value is not None and np.all(value):
+                name = f"1 / {names[divisor.index]}"
+                yield Quantity("derived", name, 1 / value, name)
     for node in graph.inputs:
         value = node.value
         if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim == 1:
@@ -258,19 +265,28 @@ def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
 def _stacked(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
     """Values and cotangents of a loop in the loss, one row an iteration."""
     places: dict[tuple[Any, ...], list[Node]] = {}
+    nth: dict[tuple[int, str], int] = {}
     for node in graph.nodes:
-        if (
-            node.of is None
-            and node.code is not None
-            and isinstance(node.value, (np.ndarray, float))
-        ):
-            key = (id(node.code), node.instruction, node.primitive.name, node.shape)
-            places.setdefault(key, []).append(node)
+        if node.code is None or as_numbers(node.value) is None:
+            continue
+        primitive: tuple[Any, ...] = (node.primitive.name,)
+        if node.of is not None:  # the same contribution to the same kind of cotangent
+            number = nth[node.of.index, node.primitive.name] = (
+                nth.get((node.of.index, node.primitive.name), -1) + 1
+            )
+            primitive = (node.primitive.name, node.of.primitive.name, number)
+        key = (id(node.code), node.instruction, primitive, node.shape)
+        places.setdefault(key, []).append(node)
     for nodes in places.values():
         if len(nodes) < 2 or sum(np.size(x.value) for x in nodes) > _LARGEST:
             continue
+        nodes.sort(key=lambda x: x.index if x.of is None else x.of.index)
         name = names[nodes[0].index].rstrip("0123456789_")
         rows = np.stack([np.asarray(x.value, float) for x in nodes])
+        if nodes[0].of is not None:
+            meaning = f"intermediate values of the backward pass of {names[nodes[0].of.index]}"
+            yield Quantity("backward", name, rows, meaning)
+            continue
         yield Quantity("addends", name, rows, f"{name}, step by step")
         backward = [graph.cotangents[x.index] for x in nodes if x.index in graph.cotangents]
         if len(backward) == len(nodes) and all(x.shape == nodes[0].shape for x in backward):

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Match, Matcher, squeezed
+from chainrule.checking.localisation_matching import Matcher, squeezed
 from chainrule.checking.localisation_quantities import Quantity, as_numbers
 from chainrule.checking.localisation_steps import Step, roles
 from chainrule.checking.watch import Place, Run, Watcher
 from chainrule.engine.graph import Graph
 
 _MOST_CANDIDATES = 40
+_FEW_CANDIDATES = 8
 _MOST_FAULTS = 3
+_PLAIN = frozenset({"forward", "input"})
 _ORDER = {"cotangent": 0, "derivative": 1, "forward": 2, "addends": 3, "derived": 4}
 
 
@@ -47,14 +49,11 @@ class Fault:
     called: Quantity
 
     @property
-    def match(self) -> Match | None:
-        """What the step's value equals as it is."""
-        return self.step.matches[0] if self.step.matches else None
-
-    @property
     def only_scaled(self) -> bool:
         """Whether the step is right but for a factor."""
-        return any(m.quantity is self.quantity for m in self.step.matches)
+        standing = self.step.standing
+        exact = standing is not None and standing.exact
+        return not exact and any(m.quantity is self.quantity for m in self.step.matches)
 
     @property
     def expected(self) -> str:
@@ -63,8 +62,8 @@ class Fault:
     @property
     def found(self) -> str | None:
         own = [m for m in self.step.matches if m.quantity is self.quantity]
-        match = own[0] if own else self.match
-        if match is None or match.quantity.kind in ("backward", "constant"):
+        match = own[0] if own else self.step.standing
+        if match is None or not self.step.matches:
             return None
         text = scaled(match.scale, match.quantity.meaning)
         return f"{text}, transposed" if match.transposed and not match.exact else text
@@ -193,44 +192,79 @@ class Search:
             fault = self._repair(step)
             if fault is None or (first is not None and not fault.repaired >= first.repaired):
                 continue
-            if first is not None and step.copied and not self._is_meant(fault):
-                continue
-            if first is not None and not fault.step.matches:
-                # the step before holds a right value; is it the one that leaves something out?
-                return first if self._leaves_out(first) else fault
+            if first is not None:
+                if step.copied and not self._is_meant(fault, first):
+                    continue
+                if not step.copied and step.standing is None and self._leaves_out(first):
+                    return first
             first = fault
             if not self._is_right_so_far(fault, number):
                 return fault
         return first
 
-    def _is_meant(self, fault: Fault) -> bool:
-        """Whether a new name for a value asks for another value, or for none in particular."""
-        meant = roles(fault.step.name, self.known)
-        return not meant or any(fault.quantity.is_role(*role) for role in meant)
+    def _meant(self, step: Step) -> list[tuple[str, str]]:
+        """What a step may be meant to hold, by its name."""
+        found = roles(step.name, self.known)
+        if step.name in self.truth and step.site.kind != "assign":
+            found.insert(0, ("cotangent", str(step.name)))
+        return found
+
+    def _is_meant(self, fault: Fault, first: Fault) -> bool:
+        """Whether a line that only hands a value on is the one that should have changed it."""
+        site = fault.step.site
+        if site.parameter:
+            return not first.only_scaled
+        if site.kind in ("assign", "augmented") and "." not in (site.target or ""):
+            meant = self._meant(fault.step)
+            return any(fault.quantity.is_role(*role) for role in meant) or (
+                not meant and self._is_named_so(first.step)
+            )
+        return first.only_scaled and self._scales_there(fault.step)
+
+    def _is_named_so(self, step: Step) -> bool:
+        """Whether a value is what its name says."""
+        match = step.standing
+        return match is not None and any(
+            match.quantity.is_role(*role) for role in self._meant(step)
+        )
+
+    def _scales_there(self, step: Step) -> bool:
+        """Whether other values get their factor on lines like this one."""
+        scaled_before: set[int] = set()
+        for other in self.steps:
+            match = other.standing
+            if match is None or match.quantity.kind != "cotangent":
+                continue
+            if not match.exact:
+                scaled_before.add(id(match.quantity))
+            elif id(match.quantity) in scaled_before and other.site.kind == step.site.kind:
+                return True
+        return False
 
     def _is_right_so_far(self, fault: Fault, number: int) -> bool:
         """Whether the step's value is true as it stands, so that a later line may be at fault."""
-        match = fault.match
-        if match is None or match.quantity.kind in ("constant",):
+        match = fault.step.standing
+        if match is None:
             return False
-        if fault.only_scaled:
-            scale = next(m.scale for m in fault.step.matches if m.quantity is fault.quantity)
+        if not match.exact and fault.only_scaled:
             before = [
-                m.scale
+                step.standing.scale
                 for step in self.steps[:number]
-                for m in step.matches[:1]
-                if m.quantity.kind == "cotangent" and step.value.size > 1
+                if step.standing is not None
+                and step.standing.quantity.kind == "cotangent"
+                and step.value.size > 1
             ]
-            return bool(before) and abs(before[-1] - scale) < 1e-6 * abs(scale)
+            return bool(before) and abs(before[-1] - match.scale) < 1e-6 * abs(match.scale)
         return self.matcher.is_natural(match.scale)
 
     def _leaves_out(self, fault: Fault) -> bool:
         """Whether a true value is not the one that belongs on its line."""
-        if fault.only_scaled:
+        match = fault.step.standing
+        if fault.only_scaled or match is None:
             return False
-        match = fault.match
-        assert match is not None
-        meant = roles(fault.step.name, self.known)
+        if (match.quantity.kind == "derivative") != (fault.quantity.kind == "derivative"):
+            return False
+        meant = self._meant(fault.step)
         if any(match.quantity.is_role(*role) for role in meant):
             return False
         if any(fault.quantity.is_role(*role) for role in meant):
@@ -249,10 +283,16 @@ class Search:
         if step.site.kind == "loop":
             return None
         affected = self._affected(step)
-        if affected is not None and (not affected & self.wrong or affected - self.wrong):
-            return None
+        candidates = self._candidates(step)
+        if affected is not None:
+            if not affected & self.wrong:
+                return None
+            if affected - self.wrong:  # these stay right only if the value hardly changes
+                if step.standing is not None:
+                    return None
+                candidates = [q for q in candidates if q.kind != "backward"][:_FEW_CANDIDATES]
         best: Fault | None = None
-        for quantity in self._candidates(step):
+        for quantity in candidates:
             fault = self._substitute(step, quantity)
             if fault is None:
                 continue
@@ -291,7 +331,7 @@ class Search:
     def _candidates(self, step: Step) -> list[Quantity]:
         """True quantities that the step may be meant to hold, the likeliest first."""
         shape = step.value.shape
-        meant = roles(step.name, self.known)
+        meant = self._meant(step)
         fitting = list(self.matcher.of_shape(shape))
         if len(squeezed(shape)) == 2:
             fitting += [q for q in self.matcher.of_shape(shape[::-1]) if q not in fitting]
@@ -299,9 +339,18 @@ class Search:
             if quantity not in fitting and any(quantity.is_role(*role) for role in meant):
                 fitting.append(quantity)
 
+        own = {id(match.quantity) for match in step.matches}
+        standing = step.standing
+        if standing is not None and standing.exact and standing.quantity.kind in _PLAIN:
+            values = {"forward", "input", "derived"}
+            if any(kind == "cotangent" for kind, _ in meant) or standing.quantity.kind != "input":
+                values.add("cotangent")
+            fitting = [q for q in fitting if q.kind in values]
+
         def rank(quantity: Quantity) -> tuple[Any, ...]:
             role = next((i for i, r in enumerate(meant) if quantity.is_role(*r)), len(meant))
-            return role, _ORDER.get(quantity.kind, 5)
+            scaled_only = id(quantity) in own and quantity.kind == "cotangent"
+            return not scaled_only, role, _ORDER.get(quantity.kind, 5)
 
         return sorted(fitting, key=rank)[:_MOST_CANDIDATES]
 
@@ -356,7 +405,7 @@ class Search:
         return None, None
 
     def _called(self, step: Step, quantity: Quantity) -> Quantity:
-        for role in roles(step.name, self.known):
+        for role in self._meant(step):
             found = quantity.under(*role)
             if found is not None:
                 return found
@@ -368,9 +417,11 @@ class Search:
             for other in self.steps:
                 if other.time >= step.time:
                     break
-                for match in other.matches[:1]:
-                    if match.quantity.kind == "cotangent" and self.matcher.is_natural(match.scale):
-                        yield match.scale
+                match = other.standing
+                if match is None or match.quantity.kind != "cotangent":
+                    continue
+                if self.matcher.is_natural(match.scale):
+                    yield match.scale
 
     def _layouts(self, step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
         """A quantity in the shape of a step's value, or in its own if it has none of that shape."""
@@ -394,6 +445,14 @@ class Search:
         }
 
     # --- what follows from a fault ---------------------------------------------------------------
+
+    def called_wrongly(self, fault: Fault) -> bool:
+        """Whether a function that returned a wrong value is right wherever else it is called."""
+        step = fault.step
+        if step.site.kind != "return" or step.caller is None or not fault.complete:
+            return False
+        others = [s for s in self.steps if s.site is step.site and s.places[0] not in step.places]
+        return any(self._affected(other) for other in others if not other.stacked)
 
     def inherited(self, fault: Fault) -> tuple[int, ...]:
         """Lines after a fault that bind other values once it is mended."""

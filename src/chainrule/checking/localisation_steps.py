@@ -18,6 +18,7 @@ from chainrule.checking.localisation_matching import Match, Matcher
 from chainrule.checking.watch import END, Event, Part, Place, Run
 from chainrule.checking.watch_rewriting import Site
 
+_REAL = frozenset({"cotangent", "forward", "input", "derivative", "addends"})
 _FEW = 12  # iterations up to which values of a loop are looked at one by one as well
 
 
@@ -35,11 +36,14 @@ class Step:
     time : int
     key : object
         The key under which it was stored, if it was.
-    in_place : bool
     copied : bool
         The statement computes nothing: it gives an earlier value another name.
+    caller : tuple or None
+        For what a function returns, the file and line it was called from.
     matches : list of Match
         True quantities that it is a multiple of.
+    begins : list of Match
+        For a loop, the same of its first iteration.
     """
 
     site: Site
@@ -47,9 +51,15 @@ class Step:
     value: np.ndarray
     time: int
     key: Any
-    in_place: bool
     copied: bool = False
+    caller: tuple[str, int] | None = None
     matches: list[Match] = field(default_factory=list)
+    begins: list[Match] = field(default_factory=list)
+
+    @property
+    def standing(self) -> Match | None:
+        """The true quantity that the value is, if it has a part of its own in the calculation."""
+        return next((m for m in self.matches or self.begins if m.quantity.kind in _REAL), None)
 
     @property
     def stacked(self) -> bool:
@@ -104,12 +114,7 @@ def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
     for event in run.events:
         if event.value is None:
             continue
-        if not event.origin and not _renames(sites[event.place[0]]):
-            continue
-        if event.holder is None:
-            singles.setdefault(event.place[:2], []).append(event)
-        else:
-            found.append(_single(event, sites))
+        singles.setdefault(event.place[:2], []).append(event)
     loops = _Loops(run)
     for (site, _), events in singles.items():
         grouped = list(loops.groups(events)) if len(events) > 1 else []
@@ -122,20 +127,17 @@ def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
     found.sort(key=lambda step: (step.time, not step.stacked))
     for step in found:
         step.matches = matcher.matches(step.value)
+        if step.stacked and not step.matches:
+            earliest = min(range(len(step.places)), key=lambda i: step.places[i][2])
+            step.begins = matcher.matches(step.value[earliest])
     return found
 
 
 def _single(event: Event, sites: Sequence[Site]) -> Step:
     value = np.asarray(event.value)
     place = event.place
-    in_place = event.holder is not None
-    return Step(sites[place[0]], [place], value, event.time, event.key, in_place, not event.origin)
-
-
-def _renames(site: Site) -> bool:
-    """Whether a statement that computes nothing may be one that should compute something."""
-    return site.parameter or (
-        site.kind == "assign" and site.plain and "." not in (site.target or "")
+    return Step(
+        sites[place[0]], [place], value, event.time, event.key, not event.origin, event.caller
     )
 
 
@@ -150,7 +152,7 @@ def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
         return None
     copied = not any(event.origin for event in events)
     first = min(event.time for event in events)
-    return Step(site, [e.place for e in events], stacked, first, None, False, copied)
+    return Step(site, [e.place for e in events], stacked, first, None, copied)
 
 
 class _Loops:

@@ -58,6 +58,8 @@ class Event(NamedTuple):
         The key or index under which the value was stored, if it was.
     holder : int or None
         For an array written in place, which one of the arrays of the run.
+    caller : tuple or None
+        For a value that a function returns, the file and line it was called from.
     """
 
     place: Place
@@ -66,6 +68,7 @@ class Event(NamedTuple):
     origin: bool
     key: Any
     holder: int | None
+    caller: tuple[str, int] | None
 
 
 @dataclass
@@ -211,8 +214,17 @@ class _Reporter:
         self.counts: dict[tuple[int, Part], int] = {}
         self.seen: dict[int, tuple[Any, Any]] = {}  # arrays bound so far, and their last value
         self.holders: dict[int, int] = {}
+        self.caller: tuple[str, int] | None = None
 
     # --- what rewritten code calls ---------------------------------------------------------------
+
+    def returned(self, site: int, value: Any) -> Any:
+        if self.record:
+            frame = sys._getframe(1).f_back
+            self.caller = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+        value = self._bound(site, (), value, None)
+        self.caller = None
+        return value
 
     def value(self, site: int, value: Any, key: Any = None) -> Any:
         return self._bound(site, (), value, key)
@@ -322,7 +334,7 @@ class _Reporter:
             present, last = self.seen.get(id(value), (None, None))
             origin = holder is not None or present is not value or not _same(last, kept)
             self.seen[id(value)] = (value, kept)
-        run.events.append(Event(place, self.time, kept, origin, key, holder))
+        run.events.append(Event(place, self.time, kept, origin, key, holder, self.caller))
 
 
 def _same(a: Any, b: Any) -> bool:

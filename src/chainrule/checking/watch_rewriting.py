@@ -312,7 +312,8 @@ class _Rewriter(ast.NodeTransformer):
         arguments: list[ast.expr] = [site, value]
         if key is not None and not isinstance(key, ast.Constant) and _is_pure(key):
             arguments.append(_as_index(_loaded(key)))
-        return ast.copy_location(_report("value", *arguments), value)
+        method = "returned" if kind == "return" else "value"
+        return ast.copy_location(_report(method, *arguments), value)
 
     def _step(self, value: ast.expr, target: str | None, at: ast.AST) -> ast.expr:
         """An argument that is computed in the call."""
