@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Matcher, natural_scales
+from chainrule.checking.localisation_matching import Matcher, batch_sizes, natural_scales
 from chainrule.checking.localisation_quantities import quantities
-from chainrule.checking.localisation_search import Fault, Search
+from chainrule.checking.localisation_search import Search
 from chainrule.checking.localisation_steps import final_writes, steps_of
+from chainrule.checking.localisation_substitution import Fault, Substitution
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.engine.graph import Graph
 
@@ -151,14 +152,16 @@ def localise(
         graph = graph.backward()
     if truth is None:
         truth = _truth(graph, read(run.result))
-    search = Search(watcher, example, read, truth, tolerance, deadline)
-    search.observe(run)
+    substitution = Substitution(watcher, example, read, truth, tolerance, deadline)
+    substitution.observe(run)
     if not same_results(read(first.result), read(run.result)):
         return Localisation((), "a second identical call returns another gradient")
-    if not search.wrong:
+    if not substitution.wrong:
         return Localisation((), "no gradient is wrong")
     matcher = Matcher(quantities(graph, truth), natural_scales(graph, truth))
-    search.prepare(steps_of(run, watcher.sites, matcher), matcher, graph)
+    steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
+    substitution.prepare(steps, matcher)
+    search = Search(substitution)
     faults = search.faults()
     if not faults:
         return Localisation((), search.reason or "no single line repairs the result")
@@ -203,6 +206,6 @@ def _wrong_line(fault: Fault, search: Search) -> WrongLine:
         expected=fault.expected,
         found=fault.found,
         repaired=tuple(sorted(fault.repaired)),
-        inherited=search.inherited(fault),
+        inherited=search.substitution.inherited(fault),
         confirmed=fault.complete,
     )

@@ -114,6 +114,16 @@ def _is_flat(row: np.ndarray) -> bool:
     return nonzero.size < 2 or bool(np.all(nonzero == nonzero[0]))
 
 
+def batch_sizes(graph: Graph, parameters: Mapping[str, Any]) -> set[int]:
+    """Sizes of the inputs that are not differentiated: one of them counts the samples."""
+    return {
+        size
+        for node in graph.inputs
+        if node.name not in parameters and isinstance(node.value, np.ndarray)
+        for size in node.value.shape
+    }
+
+
 def natural_scales(graph: Graph, parameters: Mapping[str, Any]) -> list[float]:
     """Factors by which intermediate values of a right gradient may differ from the true ones.
 

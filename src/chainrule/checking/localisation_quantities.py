@@ -20,7 +20,8 @@ from chainrule.programs.rewrites import is_elementwise
 
 # What an equal value is called first.
 KINDS = (
-    "cotangent", "forward", "input", "derivative", "derived", "addends", "backward", "constant",
+    "cotangent", "forward", "input", "derivative", "share", "derived", "addends", "backward",
+    "constant",
 )  # fmt: skip
 _LARGEST = 2**18  # elements of a quantity that is formed for comparison only
 _MOST_CHAINS = 200
@@ -137,10 +138,15 @@ def _all(graph: Graph, names: Mapping[int, str], truth: Mapping[str, Any]) -> It
         array = as_numbers(node.value)
         if array is not None:
             name = graph.nodes[index].name or names[index]
-            what = "the gradient of" if index in inputs else "the cotangent of"
-            quantity = Quantity("cotangent", name, array, f"{what} {name}", node)
+            if index in inputs:
+                # of what is not a parameter: it may well be equal to a cotangent, but for its sign
+                kind = "cotangent" if name in truth else "backward"
+                yield Quantity(kind, name, array, f"the gradient of {name}", node)
+                continue
+            quantity = Quantity("cotangent", name, array, f"the cotangent of {name}", node)
             quantity.named = graph.nodes[index].name is not None
             yield quantity
+    yield from _shares(graph, names)
     yield from _derivatives(graph, names)
     yield from _derived(graph, names)
     yield from _addends(graph, names)
@@ -154,6 +160,22 @@ def as_numbers(value: Any) -> np.ndarray | None:
         if array.dtype.kind in "fiub" and array.size:
             return array.astype(float)
     return None
+
+
+def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
+    """What several uses of one value contribute to its cotangent."""
+    for index, node in graph.cotangents.items():
+        waiting = [node]
+        while waiting:
+            addition = waiting.pop()
+            if addition.of is None or addition.primitive.name != "add":
+                continue
+            for operand in addition.parents:
+                array = as_numbers(operand.value)
+                if array is not None and operand.of is not None and array.shape == node.shape:
+                    what = f"a share of the cotangent of {names[index]}"
+                    yield Quantity("share", names[index], array, what, operand)
+                    waiting.append(operand)
 
 
 def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from chainrule.checking.localisation_matching import Match, Matcher
 from chainrule.checking.watch import END, Event, Part, Place, Run
 from chainrule.checking.watch_rewriting import Site
 
-_REAL = frozenset({"cotangent", "forward", "input", "derivative", "addends"})
+_REAL = frozenset({"cotangent", "share", "forward", "input", "derivative", "addends"})
 _FEW = 12  # iterations up to which values of a loop are looked at one by one as well
 
 
@@ -36,6 +36,8 @@ class Step:
     time : int
     key : object
         The key under which it was stored, if it was.
+    moments : list of int
+        The times of the places.
     copied : bool
         The statement computes nothing: it gives an earlier value another name.
     caller : tuple or None
@@ -51,6 +53,7 @@ class Step:
     value: np.ndarray
     time: int
     key: Any
+    moments: list[int]
     copied: bool = False
     caller: tuple[str, int] | None = None
     matches: list[Match] = field(default_factory=list)
@@ -99,7 +102,9 @@ def final_writes(run: Run) -> dict[tuple[int, Part], set[int]]:
     return found
 
 
-def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
+def steps_of(
+    run: Run, sites: Sequence[Site], matcher: Matcher, batches: Collection[int] = ()
+) -> list[Step]:
     """The steps of a run in the order of time, matched.
 
     Parameters
@@ -108,6 +113,9 @@ def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
         Recorded with `final_writes`.
     sites : sequence of Site
     matcher : Matcher
+    batches : collection of int
+        Numbers of iterations that may be one for each sample; the rows of such a loop are looked
+        at together only.
     """
     found: list[Step] = []
     singles: dict[tuple[int, Part], list[Event]] = {}
@@ -118,17 +126,19 @@ def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
     loops = _Loops(run)
     for (site, _), events in singles.items():
         grouped = list(loops.groups(events)) if len(events) > 1 else []
+        few = len(events) <= _FEW
         for rows in grouped:
             step = _together(rows, sites[site], matcher)
             if step is not None:
                 found.append(step)
-        alone = events if not grouped or len(events) <= _FEW else events[-1:]
+                few = few and len(rows) not in batches
+        alone = events if not grouped or few else events[-1:]
         found += [_single(event, sites) for event in alone]
     found.sort(key=lambda step: (step.time, not step.stacked))
     for step in found:
         step.matches = matcher.matches(step.value)
         if step.stacked and not step.matches:
-            earliest = min(range(len(step.places)), key=lambda i: step.places[i][2])
+            earliest = step.moments.index(step.time)
             step.begins = matcher.matches(step.value[earliest])
     return found
 
@@ -136,9 +146,9 @@ def steps_of(run: Run, sites: Sequence[Site], matcher: Matcher) -> list[Step]:
 def _single(event: Event, sites: Sequence[Site]) -> Step:
     value = np.asarray(event.value)
     place = event.place
-    return Step(
-        sites[place[0]], [place], value, event.time, event.key, not event.origin, event.caller
-    )
+    site, moments = sites[place[0]], [event.time]
+    copied = site.plain or not event.origin
+    return Step(site, [place], value, event.time, event.key, moments, copied, event.caller)
 
 
 def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
@@ -150,9 +160,9 @@ def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
     shape = stacked.shape
     if not matcher.of_shape(shape) and not matcher.of_shape(shape[::-1]):
         return None
-    copied = not any(event.origin for event in events)
-    first = min(event.time for event in events)
-    return Step(site, [e.place for e in events], stacked, first, None, copied)
+    copied = site.plain or not any(event.origin for event in events)
+    moments = [event.time for event in events]
+    return Step(site, [e.place for e in events], stacked, min(moments), None, moments, copied)
 
 
 class _Loops:

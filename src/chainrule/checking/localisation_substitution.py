@@ -1,0 +1,400 @@
+"""Substitutions: what a gradient becomes when one of its steps holds a true value."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.localisation_matching import Matcher, squeezed
+from chainrule.checking.localisation_quantities import Quantity, as_numbers
+from chainrule.checking.localisation_steps import Step, roles
+from chainrule.checking.watch import Place, Run, Watcher
+
+_MOST_CANDIDATES = 40
+_FEW_CANDIDATES = 12
+_ORDER = {"cotangent": 0, "derivative": 1, "forward": 2, "addends": 3, "share": 3, "derived": 4}
+_SCALED = frozenset({"cotangent", "addends", "share", "backward"})
+
+
+@dataclass(eq=False)
+class Fault:
+    """A step, and the true value that repairs the result.
+
+    Attributes
+    ----------
+    step : Step
+    quantity : Quantity
+    scale : float
+    repaired : set of str
+    replaced : dict
+        The substitution.
+    complete : bool
+        Everything is right with it.
+    called : Quantity
+        The quantity under the name that the step's own name asks for.
+    time : int
+        When the step binds something else than its true value, first.
+    """
+
+    step: Step
+    quantity: Quantity
+    scale: float
+    repaired: set[str]
+    replaced: dict[Place, Any]
+    complete: bool
+    called: Quantity
+    time: int
+
+    @property
+    def only_scaled(self) -> bool:
+        """Whether the step is right but for a factor."""
+        standing = self.step.standing
+        if standing is not None:
+            return standing.quantity is self.quantity
+        return any(m.quantity is self.quantity for m in self.step.matches)
+
+    @property
+    def expected(self) -> str:
+        """What the step should hold."""
+        return scaled(self.scale, self.called.meaning)
+
+    @property
+    def found(self) -> str | None:
+        """What it holds, if that is a true quantity too."""
+        own = [m for m in self.step.matches if m.quantity is self.quantity]
+        match = own[0] if own else self.step.standing
+        if match is None or not self.step.matches:
+            return None
+        text = scaled(match.scale, match.quantity.meaning)
+        return f"{text}, transposed" if match.transposed and own else text
+
+
+def scaled(scale: float, text: str) -> str:
+    """``5 × the cotangent of z``."""
+    if abs(scale - 1) < 1e-9:
+        return text
+    if abs(scale) < 1 and abs(1 / scale - round(1 / scale)) < 1e-6:
+        return f"{'-' if scale < 0 else ''}1/{abs(round(1 / scale))} × {text}"
+    return f"{scale:.6g} × {text}"
+
+
+class OutOfTime(Exception):
+    """The search has used its time."""
+
+
+class Substitution:
+    """Runs of one gradient with other values in it.
+
+    Parameters
+    ----------
+    watcher : Watcher
+    example : mapping
+    read : callable
+        What the gradient returns as a dict.
+    truth : mapping
+    tolerance : float
+        Relative error, in norm, up to which a gradient is right.
+    deadline : float
+        `time.monotonic` at which it ends.
+
+    Attributes
+    ----------
+    base : dict
+        Gradients as they are, with what has been mended so far.
+    wrong : set of str
+        Which of them are wrong.
+    applied : dict
+        What has been mended.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        example: Mapping[str, Any],
+        read: Callable[[Any], Mapping[str, Any]],
+        truth: Mapping[str, Any],
+        tolerance: float,
+        deadline: float,
+    ) -> None:
+        self.watcher = watcher
+        self.example = example
+        self.read = read
+        self.truth = {name: np.asarray(value, float) for name, value in truth.items()}
+        self.tolerance = tolerance
+        self.deadline = deadline
+        self.base: dict[str, np.ndarray | None] = {}
+        self.wrong: set[str] = set()
+        self.applied: dict[Place, Any] = {}
+        self.steps: list[Step] = []
+        self._random = np.random.default_rng(20)
+
+    # --- what a run returns ----------------------------------------------------------------------
+
+    def observe(self, run: Run) -> None:
+        """Take a run as it is: its gradients, and which of them are wrong."""
+        self.run = run
+        self.base = self._claims(run)
+        self.wrong = self._wrong(self.base)
+
+    def apply(self, fault: Fault) -> None:
+        """Mend a fault for good."""
+        self.applied.update(fault.replaced)
+        self.base = self._try({})
+        self.wrong = self._wrong(self.base)
+
+    def _claims(self, run: Run) -> dict[str, np.ndarray | None]:
+        if run.error is not None:
+            return {}
+        try:
+            claimed = self.read(run.result)
+        except Exception:  # the reader's own refusal of what a substitution made
+            return {}
+        return {name: as_numbers(claimed.get(name)) for name in self.truth}
+
+    def _wrong(self, claims: Mapping[str, np.ndarray | None]) -> set[str]:
+        return {name for name in self.truth if not self._is_right(claims.get(name), name)}
+
+    def _is_right(self, claim: np.ndarray | None, name: str) -> bool:
+        true = self.truth[name]
+        if claim is None or claim.shape != true.shape:
+            return False
+        size = max(float(np.linalg.norm(true)), 1e-30)
+        error = float(np.linalg.norm(claim - true))
+        return error <= self.tolerance * size or error < 1e-14
+
+    def _try(self, replaced: Mapping[Place, Any]) -> dict[str, np.ndarray | None]:
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        return self._claims(self.watcher.run(self.example, {**self.applied, **replaced}))
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def prepare(self, steps: list[Step], matcher: Matcher) -> None:
+        """Take the steps of the observed run."""
+        self.steps = steps
+        self.matcher = matcher
+        self.known: dict[str, str] = {}
+        for first in matcher.quantities:
+            for quantity in (first, *first.aliases):
+                if quantity.kind in ("cotangent", "forward", "input") and quantity.name:
+                    plain = quantity.name.replace("_", "").lower()
+                    self.known.setdefault(plain, quantity.name)
+
+    def meant(self, step: Step) -> list[tuple[str, str]]:
+        """What a step may be meant to hold, by its name."""
+        found = roles(step.name, self.known)
+        if step.name in self.truth and step.site.kind != "assign":
+            found.insert(0, ("cotangent", str(step.name)))
+        return found
+
+    def repair(self, step: Step, deep: bool = False) -> Fault | None:
+        """The true value that repairs something and breaks nothing, if there is one.
+
+        Parameters
+        ----------
+        step : Step
+        deep : bool
+            Try every intermediate value of the backward pass as well.
+        """
+        if step.site.kind == "loop":
+            return None
+        affected = self.affected(step)
+        if affected is not None and not affected & self.wrong:
+            return None
+        candidates = self._candidates(step, deep)
+        if affected is not None and affected - self.wrong:
+            # these stay right only by chance of the numbers
+            if step.standing is not None:
+                return None
+            candidates = candidates[:_FEW_CANDIDATES]
+        best: Fault | None = None
+        for quantity in candidates:
+            fault = self._substitute(step, quantity)
+            if fault is None:
+                continue
+            if best is None or len(fault.repaired) > len(best.repaired):
+                best = fault
+            if best.repaired == self.wrong or best.repaired == affected:
+                break
+        return best
+
+    def affected(self, step: Step) -> set[str] | None:
+        """Gradients that depend on a step's value; None if that cannot be told."""
+        value = step.value
+        if value.dtype.kind in "iu":
+            return None
+        if value.dtype.kind == "b":
+            other: np.ndarray = value ^ (self._random.random(value.shape) < 0.5)
+        else:
+            finite = value[np.isfinite(value)]
+            size = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+            other = value + 0.1 * (size or 1.0) * self._random.standard_normal(value.shape)
+        claims = self._try(_rows(step, other))
+        if not claims:
+            return None
+        return {name for name, base in self.base.items() if not _equal(claims[name], base)}
+
+    def _candidates(self, step: Step, deep: bool) -> list[Quantity]:
+        """True quantities that the step may be meant to hold, the likeliest first."""
+        shape = step.value.shape
+        meant = self.meant(step)
+        fitting = list(self.matcher.of_shape(shape))
+        if len(squeezed(shape)) == 2:
+            fitting += [q for q in self.matcher.of_shape(shape[::-1]) if q not in fitting]
+        if not step.stacked:
+            fitting += [
+                quantity
+                for quantity in self.matcher.quantities
+                if any(quantity.is_role(*role) for role in meant) and quantity not in fitting
+            ]
+        if not deep and not step.stacked:
+            fitting = [q for q in fitting if q.kind not in ("backward", "constant")]
+        standing = step.standing
+        if standing is not None and standing.exact and standing.quantity.kind in _VALUES:
+            wanted = {*_VALUES, "derived"}
+            if standing.quantity.kind != "input" or any(kind == "cotangent" for kind, _ in meant):
+                wanted.add("cotangent")
+            fitting = [q for q in fitting if q.kind in wanted]
+        own = {id(match.quantity) for match in step.matches}
+        binary = _is_binary(step.value)
+
+        def rank(quantity: Quantity) -> tuple[Any, ...]:
+            role = next((i for i, r in enumerate(meant) if quantity.is_role(*r)), len(meant))
+            scaled_only = id(quantity) in own and quantity.kind == "cotangent"
+            alike = not binary or _is_binary(quantity.value)
+            return not scaled_only, role, not alike, _ORDER.get(quantity.kind, 5)
+
+        return sorted(fitting, key=rank)[:_MOST_CANDIDATES]
+
+    def _substitute(self, step: Step, quantity: Quantity) -> Fault | None:
+        for value in _layouts(step, quantity):
+            tried: set[float] = set()
+            waiting = [1.0]
+            while waiting:
+                scale = waiting.pop(0)
+                tried.add(round(scale, 9))
+                fault, ratio = self._outcome(step, quantity, value, scale)
+                if fault is not None:
+                    return fault
+                if scale == 1.0 and quantity.kind in _SCALED:
+                    further = [1 / ratio] if ratio else self._conventions(step)
+                    waiting += [s for s in further if round(s, 9) not in tried]
+        return None
+
+    def _outcome(
+        self, step: Step, quantity: Quantity, value: np.ndarray, scale: float
+    ) -> tuple[Fault | None, float | None]:
+        """What a substitution repairs; else the factor that a changed gradient lacks."""
+        target = scale * value
+        if target.shape == step.value.shape and np.allclose(target, step.value, 1e-9, 0.0):
+            return None, None
+        replaced = _rows(step, target)
+        claims = self._try(replaced)
+        if not claims:
+            return None, None
+        wrong = self._wrong(claims)
+        if wrong < self.wrong:
+            called = next(
+                (q for q in (quantity.under(*r) for r in self.meant(step)) if q is not None),
+                quantity,
+            )
+            repaired, moment = self.wrong - wrong, _first_wrong(step, target)
+            return (
+                Fault(step, quantity, scale, repaired, replaced, not wrong, called, moment),
+                None,
+            )
+        for name in sorted(self.wrong):
+            claim, true = claims[name], self.truth[name]
+            if claim is None or claim.shape != true.shape or true.size < 2 or not np.any(true):
+                continue
+            if not np.all(np.isfinite(claim)) or _equal(claim, self.base[name]):
+                continue
+            ratio = float(np.vdot(claim, true) / np.vdot(true, true))
+            if ratio and np.allclose(claim, ratio * true, 1e-6, 1e-12 * np.max(np.abs(claim))):
+                return None, ratio if self.matcher.is_natural(1 / ratio) else None
+        return None, None
+
+    def _conventions(self, step: Step) -> list[float]:
+        """Factors that earlier cotangents of the run have."""
+        found = dict.fromkeys(
+            round(match.scale, 9)
+            for match in (other.standing for other in self.steps if other.time < step.time)
+            if match is not None
+            and match.quantity.kind == "cotangent"
+            and not match.exact
+            and self.matcher.is_natural(match.scale)
+        )
+        return list(found)[:2]
+
+    def inherited(self, fault: Fault) -> tuple[int, ...]:
+        """Lines after a fault that bind other values once it is mended."""
+        run = self.watcher.run(self.example, fault.replaced, record=True)
+        mended = {event.place: event.value for event in run.events}
+        lines = set()
+        for event in self.run.events:
+            site = self.watcher.sites[event.place[0]]
+            if event.time <= fault.step.time or site.line == fault.step.site.line:
+                continue
+            if event.value is None or not event.origin:
+                continue
+            after = mended.get(event.place)
+            if after is not None and np.shape(after) == np.shape(event.value):
+                before, now = np.asarray(event.value, float), np.asarray(after, float)
+                if not np.allclose(before, now, 1e-9, 0.0, equal_nan=True):
+                    lines.add(site.line)
+        return tuple(sorted(lines))
+
+
+_VALUES = frozenset({"forward", "input"})
+
+
+def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
+    """A quantity in the shape of a step's value, or in its own if it has none of that shape."""
+    shape, value = step.value.shape, quantity.value
+    fits = squeezed(shape) == squeezed(value.shape)
+    if fits:
+        yield value.reshape(shape)
+    turned = squeezed(value.shape)[::-1]
+    if len(turned) == 2 and squeezed(shape) == turned:
+        yield value.reshape(turned[::-1]).T.reshape(shape)
+    elif not fits and not step.stacked:
+        yield value
+
+
+def _rows(step: Step, value: np.ndarray) -> dict[Place, Any]:
+    """A value as what every place of a step is to bind."""
+    if not step.stacked:
+        return {step.places[0]: _like(value, step.value)}
+    return {place: _like(row, step.value[0]) for place, row in zip(step.places, value, strict=True)}
+
+
+def _like(value: np.ndarray, given: np.ndarray) -> Any:
+    """A substitute of the kind of what it stands for: boolean masks stay boolean."""
+    if given.dtype.kind == "b" and np.all((value == 0) | (value == 1)):
+        value = value.astype(bool)
+    return value.copy() if np.ndim(value) else value[()]
+
+
+def _first_wrong(step: Step, target: np.ndarray) -> int:
+    """When a step binds something else than it should."""
+    if not step.stacked:
+        return step.time
+    return min(
+        moment
+        for moment, row, due in zip(step.moments, step.value, target, strict=True)
+        if not np.allclose(row, due, 1e-7, 1e-12)
+    )
+
+
+def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    if a is None or b is None or a.shape != b.shape:
+        return a is b
+    return bool(np.allclose(a, b, 1e-12, 0.0, equal_nan=True))
+
+
+def _is_binary(value: np.ndarray) -> bool:
+    return bool(np.all((value == 0) | (value == 1)))
