@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import tracemalloc
 import weakref
@@ -17,6 +18,7 @@ import chainrule as cr
 from chainrule.engine.trees import flatten
 from chainrule.programs import plan as plan_module
 from chainrule.programs.plan import Plan
+from chainrule.programs.plan_report import plan_report
 from chainrule.programs.simplify import simplify
 
 rng = np.random.default_rng(3)
@@ -399,6 +401,26 @@ def test_times_of_statements():
     out[...] = 7.0
     into.time_statements(repeats=3)
     np.testing.assert_array_equal(out, 7.0)
+
+
+def test_the_report_of_a_plan_names_lines_bytes_and_constants():
+    def f(x, w):
+        h = np.tanh(x @ w)
+        return np.sum(0.25 * h.T)
+
+    graph = simplify(cr.trace(f, np.ones((2, 3)), np.ones((3, 4))).backward())
+    given = np.empty((2, 3))
+    report = plan_report(Plan(graph, outputs=[None, given, None]))
+    text = re.sub(r" *\d+\.\d\d us +", "_ ", "\n".join(report))
+    lines = re.sub(r"line \d+", "line", text).splitlines()
+    assert lines[0] == "  line: h = np.tanh(x @ w)"
+    assert lines[1].startswith("_ 64 B buffer v0.dot(v1, b0)")
+    assert "_ 0 B view   v" in text
+    assert "  backward of line: h = np.tanh(x @ w)" in lines
+    assert any(line.startswith("_ 48 B given  ") for line in lines)
+    assert any(line.startswith("_ 96 B new    v") for line in lines)
+    assert re.fullmatch(r"  where c\d = [0-9.]+(, c\d = [0-9.]+)*", lines[-1])
+    assert "= 0.25" in lines[-1]
 
 
 def test_a_hundred_thousand_nodes_without_recursion():

@@ -7,6 +7,7 @@ the walk is written out as straight-line code, like the plan itself.
 from __future__ import annotations
 
 import linecache
+import textwrap
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from chainrule.engine.graph import dtype_of, shape_of
 from chainrule.engine.trees import Structure, flatten
 from chainrule.programs.environment import LIFTED, Environment, same_leaf
 from chainrule.programs.plan import Plan
+from chainrule.programs.plan_report import plan_report
 from chainrule.programs.reach import UNREADABLE
 
 
@@ -143,18 +145,14 @@ class Entry:
     def explain(self, statements: bool) -> list[str]:
         """Lines for `Compiled.explain`."""
         plan = self.plan
-        shapes = ", ".join(f"{n.name}: {n.dtype}{list(n.shape)}" for n in plan.graph.inputs)
+        inputs = [f"v{n.index} = {n.name}: {n.dtype}{list(n.shape)}" for n in plan.graph.inputs]
         lines = [
-            f"plan for {shapes}",
+            *textwrap.wrap(f"plan for {', '.join(inputs)}", 100, subsequent_indent="  "),
             f"  {len(plan.statements)} statements, {len(plan.buffers)} buffers of "
             f"{plan.buffer_bytes:,} bytes, {len(plan.graph.guards)} guards",
         ]
         if statements:
-            times = plan.time_statements()
-            for statement, seconds in zip(plan.statements, times, strict=True):
-                size = getattr(statement.node.value, "nbytes", 0)
-                where = "buffer" if statement.buffer is not None else "new"
-                lines.append(f"  {1e6 * seconds:9.2f} us {size:>12,} B {where:<6} {statement.text}")
+            lines += plan_report(plan)
         return lines
 
 

@@ -69,6 +69,8 @@ class Plan:
         Reused from call to call; never returned.
     source : str
         The generated code.
+    space : dict of str to object
+        What the code refers to: functions, constants, buffers.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Plan:
         self.statements = writer.statements
         self.buffers = writer.storage.buffers
         self.source = writer.source
-        self._space = writer.space.values
-        self._run = _compiled(self.source, self._space, f"plan {next(_numbers)} of {graph.name}")
+        self.space = writer.space.values
+        self._run = _compiled(self.source, self.space, f"plan {next(_numbers)} of {graph.name}")
         self._lock = threading.Lock()
         self._spare: Callable[[Sequence[Any]], list[Any]] | None = None
         for node in graph.nodes:
@@ -144,7 +146,7 @@ class Plan:
         NaN for a statement that these numbers make fail.
         """
         rng = np.random.default_rng(0)
-        space = dict(self._space)
+        space = dict(self.space)
         for node, given in zip(self.graph.inputs, self._inputs, strict=True):
             if given is None:
                 floating = node.dtype.kind == "f"

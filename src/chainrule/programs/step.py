@@ -12,6 +12,7 @@ from chainrule.engine.trees import flatten
 from chainrule.programs.compiled import Compiled
 from chainrule.programs.environment import Environment
 from chainrule.programs.plan import Plan
+from chainrule.programs.plan_report import plan_report
 
 if TYPE_CHECKING:
     from chainrule.programs.epochs import SgdProgram
@@ -118,8 +119,7 @@ class PlanStep(Step):
 
     def explain(self) -> list[str]:
         plan = self.plan
-        lines = [f"  {len(plan.statements)} statements, {plan.buffer_bytes:,} bytes of buffers"]
-        times = plan.time_statements()
-        for statement, seconds in zip(plan.statements, times, strict=True):
-            lines.append(f"  {1e6 * seconds:9.2f} us  {statement.text}")
-        return lines
+        return [
+            f"  {len(plan.statements)} statements, {plan.buffer_bytes:,} bytes of buffers",
+            *plan_report(plan),
+        ]
