@@ -17,6 +17,7 @@ from chainrule.commands.explain import explain
 from chainrule.commands.graph import graph
 from chainrule.commands.search import search
 from chainrule.commands.source import source
+from chainrule.commands.style import style
 
 if TYPE_CHECKING:
     from chainrule.experiments.experiment import Experiment
@@ -271,6 +272,7 @@ app.command()(explain)
 app.command()(graph)
 app.command()(search)
 app.command()(source)
+app.command()(style)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

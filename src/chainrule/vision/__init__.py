@@ -14,9 +14,10 @@ from chainrule.vision.errors import PictureError, VisionError, WeightsError
 if TYPE_CHECKING:
     from chainrule.vision import images as images
     from chainrule.vision import models as models
+    from chainrule.vision import style as style
     from chainrule.vision import weights as weights
 
-_ROOMS = ("images", "models", "weights")
+_ROOMS = ("images", "models", "style", "weights")
 _NEEDS_TORCH = "PyTorch is not installed, which this needs: pip install 'chainrule[vision]'."
 
 

@@ -1,0 +1,132 @@
+"""In which precision and memory layout to compute: measured at the start, not assumed.
+
+Whether 16-bit convolutions are faster depends on the processor and the library's version, so each
+candidate evaluates the loss of a small picture; it must agree with float32 to be chosen.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from chainrule.vision.errors import VisionError
+from chainrule.vision.style.encoder import Encoder
+from chainrule.vision.style.objective import Objective, Weights
+
+#: Side of the picture that candidates are timed on.
+SIDE = 256
+#: A candidate is timed this often, or until this many seconds are spent; its fastest turn counts.
+MOST_TURNS, ENOUGH = 3, 1.0
+#: A candidate must be this much faster than what was chosen so far.
+MARGIN = 0.93
+#: Largest relative difference of the loss, and smallest cosine of the gradients, to float32.
+LOSS_DIFFERENCE, COSINE = 0.01, 0.98
+NAMES = ("auto", "float32", "bfloat16", "float64")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A precision and layout, its time for one evaluation, and how far it is from float32."""
+
+    dtype: torch.dtype
+    channels_last: bool
+    seconds: float
+    loss_difference: float
+    cosine: float
+
+    @property
+    def name(self) -> str:
+        """Such as "bfloat16, channels last"."""
+        kind = str(self.dtype).removeprefix("torch.")
+        return f"{kind}, channels last" if self.channels_last else kind
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it may be used."""
+        return self.loss_difference <= LOSS_DIFFERENCE and self.cosine >= COSINE
+
+
+def chosen_encoder(
+    encoder: Encoder, weights: Weights, image: Tensor, style: Tensor, precision: str = "auto"
+) -> tuple[Encoder, list[Candidate]]:
+    """The encoder in the fastest precision that agrees with float32.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        In float32.
+    weights : Weights
+    image, style : tensor, shape (1, 3, height, width)
+        The content and style pictures; a part of `image` is evaluated against the rest of it.
+    precision : {"auto", "float32", "bfloat16", "float64"}
+        Without a probe unless "auto".
+
+    Returns
+    -------
+    encoder : Encoder
+    candidates : list of Candidate
+        What was measured, the chosen one first; empty without a probe.
+
+    Raises
+    ------
+    VisionError
+        Unknown precision.
+    """
+    device = image.device
+    if precision not in NAMES:
+        raise VisionError(f"The precision is {precision!r}; choose {', '.join(NAMES)}.")
+    if precision != "auto":
+        dtype: torch.dtype = getattr(torch, precision)
+        return encoder.to(dtype, precision != "float64", device), []
+    weights = replace(weights, variation=0.0)
+    part = image[:, :, :SIDE, :SIDE].contiguous()
+    target = style[:, :, :SIDE, :SIDE].contiguous()
+    start = torch.flip(part, [2, 3])  # a picture that is not its own target
+    options = [(torch.float32, False), (torch.float32, True)]
+    if _has_bfloat16(device):
+        options.append((torch.bfloat16, True))
+    measured: list[Candidate] = []
+    reference: tuple[float, Tensor] | None = None
+    for dtype, channels_last in options:
+        objective = Objective(encoder.to(dtype, channels_last, device), weights, part,
+                              [(target, 1.0)])  # fmt: skip
+        objective(start)  # the first call of a shape prepares it
+        seconds = math.inf
+        spent = 0.0
+        for _ in range(MOST_TURNS):
+            _synchronise(device)
+            begin = time.perf_counter()
+            losses, gradient = objective(start)
+            _synchronise(device)
+            turn = time.perf_counter() - begin
+            seconds, spent = min(seconds, turn), spent + turn
+            if spent > ENOUGH:
+                break
+        if reference is None:
+            reference = losses.total, gradient
+        off = abs(losses.total - reference[0]) / max(abs(reference[0]), 1e-30)
+        cosine = float(
+            torch.nn.functional.cosine_similarity(gradient.flatten(), reference[1].flatten(), 0)
+        )
+        measured.append(Candidate(dtype, channels_last, seconds, off, cosine))
+    best = measured[0]
+    for candidate in measured[1:]:
+        if candidate.agrees and candidate.seconds < MARGIN * best.seconds:
+            best = candidate
+    others = [candidate for candidate in measured if candidate is not best]
+    return encoder.to(best.dtype, best.channels_last, device), [best, *others]
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu"
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
