@@ -2,8 +2,8 @@
 
 The blocks of a page run in order in one namespace, in an empty folder; a ``text`` fence right after
 a block holds what the block prints (a line ``…`` stands for any lines). A block with a title is a
-file of that name; one that needs an extra which is not installed is left out. Where something cannot
-run, ``<!-- not run: reason -->`` stands before the fence.
+file of that name; one that needs an extra which is not installed is left out. Where something
+cannot run, ``<!-- not run: reason -->`` stands before the fence.
 """
 
 from __future__ import annotations
