@@ -144,6 +144,19 @@ def localise(
         watcher = Watcher(gradient)
     except CannotWatch as error:
         return Localisation((), str(error))
+    with watcher:
+        return _localise(watcher, example, graph, truth, read, tolerance, deadline)
+
+
+def _localise(
+    watcher: Watcher,
+    example: Mapping[str, Any],
+    graph: Graph,
+    truth: Mapping[str, Any] | None,
+    read: Callable[[Any], Mapping[str, Any]],
+    tolerance: float,
+    deadline: float,
+) -> Localisation:
     first = watcher.run(example, record=True)
     if first.error is not None:
         return Localisation((), f"the gradient raises {type(first.error).__name__}")

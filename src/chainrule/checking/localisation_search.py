@@ -80,16 +80,16 @@ class Search:
         match = fault.step.standing
         if match is None or fault.time > fault.step.time:
             return False
-        if fault.only_scaled:  # right by the convention of the lines before?
+        own = fault.own
+        if own is not None:  # right by the convention of the lines before?
             before = [
-                step.standing.scale
+                step.cotangent.scale
                 for step in self.steps
                 if step.time < fault.step.time
-                and step.standing is not None
-                and step.standing.quantity.kind == "cotangent"
+                and step.cotangent is not None
                 and step.value.size > 1
             ]
-            return bool(before) and abs(before[-1] - match.scale) < 1e-6 * abs(match.scale)
+            return bool(before) and abs(before[-1] - own.scale) < 1e-6 * abs(own.scale)
         return self.substitution.matcher.is_natural(match.scale)
 
     def _omits(self, fault: Fault) -> bool:
@@ -136,8 +136,8 @@ class Search:
         """Whether other values get their factor on lines like this one."""
         before: set[int] = set()
         for other in self.steps:
-            match = other.standing
-            if match is None or match.quantity.kind != "cotangent":
+            match = other.cotangent
+            if match is None:
                 continue
             if not match.exact:
                 before.add(id(match.quantity))

@@ -65,6 +65,11 @@ class Step:
         return next((m for m in self.matches or self.begins if m.quantity.kind in _REAL), None)
 
     @property
+    def cotangent(self) -> Match | None:
+        """The cotangent that the value is a multiple of."""
+        return next((m for m in self.matches if m.quantity.kind == "cotangent"), None)
+
+    @property
     def stacked(self) -> bool:
         """Whether the value was put together from the rows of a loop."""
         return len(self.places) > 1

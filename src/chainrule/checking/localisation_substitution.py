@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Matcher, squeezed
+from chainrule.checking.localisation_matching import Match, Matcher, squeezed
 from chainrule.checking.localisation_quantities import Quantity, as_numbers
 from chainrule.checking.localisation_steps import Step, roles
 from chainrule.checking.watch import Place, Run, Watcher
@@ -52,10 +53,15 @@ class Fault:
     @property
     def only_scaled(self) -> bool:
         """Whether the step is right but for a factor."""
+        return self.own is not None
+
+    @property
+    def own(self) -> Match | None:
+        """The step's value as a multiple of what it should be."""
         standing = self.step.standing
-        if standing is not None:
-            return standing.quantity is self.quantity
-        return any(m.quantity is self.quantity for m in self.step.matches)
+        if standing is not None and standing.exact and standing.quantity.kind == "cotangent":
+            return standing if standing.quantity is self.quantity else None
+        return next((m for m in self.step.matches if m.quantity is self.quantity), None)
 
     @property
     def expected(self) -> str:
@@ -65,11 +71,11 @@ class Fault:
     @property
     def found(self) -> str | None:
         """What it holds, if that is a true quantity too."""
-        own = [m for m in self.step.matches if m.quantity is self.quantity]
-        match = own[0] if own else self.step.standing
+        own = self.own
+        match = own or self.step.standing
         if match is None or not self.step.matches:
             return None
-        text = scaled(match.scale, match.quantity.meaning)
+        text = scaled(match.scale, self.called.meaning if own else match.quantity.meaning)
         return f"{text}, transposed" if match.transposed and own else text
 
 
@@ -124,6 +130,7 @@ class Substitution:
         self.example = example
         self.read = read
         self.truth = {name: np.asarray(value, float) for name, value in truth.items()}
+        self._sizes = {name: float(np.linalg.norm(value)) for name, value in self.truth.items()}
         self.tolerance = tolerance
         self.deadline = deadline
         self.base: dict[str, np.ndarray | None] = {}
@@ -162,9 +169,9 @@ class Substitution:
         true = self.truth[name]
         if claim is None or claim.shape != true.shape:
             return False
-        size = max(float(np.linalg.norm(true)), 1e-30)
-        error = float(np.linalg.norm(claim - true))
-        return error <= self.tolerance * size or error < 1e-14
+        difference = (claim - true).ravel()
+        error = math.sqrt(float(difference @ difference))
+        return error <= self.tolerance * self._sizes[name] or error < 1e-14
 
     def _try(self, replaced: Mapping[Place, Any]) -> dict[str, np.ndarray | None]:
         if time.monotonic() > self.deadline:
@@ -200,7 +207,7 @@ class Substitution:
         deep : bool
             Try every intermediate value of the backward pass as well.
         """
-        if step.site.kind == "loop":
+        if self._is_known_right(step):
             return None
         affected = self.affected(step)
         if affected is not None and not affected & self.wrong:
@@ -221,6 +228,17 @@ class Substitution:
             if best.repaired == self.wrong or best.repaired == affected:
                 break
         return best
+
+    def _is_known_right(self, step: Step) -> bool:
+        """Whether a value of the forward pass is just what its name says."""
+        match = step.standing
+        return (
+            match is not None
+            and match.exact
+            and bool(step.matches)
+            and match.quantity.kind in _VALUES
+            and any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
+        )
 
     def affected(self, step: Step) -> set[str] | None:
         """Gradients that depend on a step's value; None if that cannot be told."""
@@ -254,11 +272,13 @@ class Substitution:
         if not deep and not step.stacked:
             fitting = [q for q in fitting if q.kind not in ("backward", "constant")]
         standing = step.standing
-        if standing is not None and standing.exact and standing.quantity.kind in _VALUES:
-            wanted = {*_VALUES, "derived"}
-            if standing.quantity.kind != "input" or any(kind == "cotangent" for kind, _ in meant):
-                wanted.add("cotangent")
-            fitting = [q for q in fitting if q.kind in wanted]
+        if standing is not None and step.matches and self.matcher.is_natural(standing.scale):
+            kind = standing.quantity.kind
+            wanted = _INSTEAD.get(kind)
+            if kind == "input" and any(each == "cotangent" for each, _ in meant):
+                wanted = _INSTEAD["forward"]
+            if wanted is not None:
+                fitting = [q for q in fitting if q.kind in wanted]
         own = {id(match.quantity) for match in step.matches}
         binary = _is_binary(step.value)
 
@@ -290,7 +310,7 @@ class Substitution:
     ) -> tuple[Fault | None, float | None]:
         """What a substitution repairs; else the factor that a changed gradient lacks."""
         target = scale * value
-        if target.shape == step.value.shape and np.allclose(target, step.value, 1e-9, 0.0):
+        if _equal(target, step.value, 1e-9):
             return None, None
         replaced = _rows(step, target)
         claims = self._try(replaced)
@@ -314,7 +334,7 @@ class Substitution:
             if not np.all(np.isfinite(claim)) or _equal(claim, self.base[name]):
                 continue
             ratio = float(np.vdot(claim, true) / np.vdot(true, true))
-            if ratio and np.allclose(claim, ratio * true, 1e-6, 1e-12 * np.max(np.abs(claim))):
+            if ratio and _equal(claim, ratio * true, 1e-6):
                 return None, ratio if self.matcher.is_natural(1 / ratio) else None
         return None, None
 
@@ -322,11 +342,8 @@ class Substitution:
         """Factors that earlier cotangents of the run have."""
         found = dict.fromkeys(
             round(match.scale, 9)
-            for match in (other.standing for other in self.steps if other.time < step.time)
-            if match is not None
-            and match.quantity.kind == "cotangent"
-            and not match.exact
-            and self.matcher.is_natural(match.scale)
+            for match in (other.cotangent for other in self.steps if other.time < step.time)
+            if match is not None and not match.exact and self.matcher.is_natural(match.scale)
         )
         return list(found)[:2]
 
@@ -342,14 +359,24 @@ class Substitution:
             if event.value is None or not event.origin:
                 continue
             after = mended.get(event.place)
-            if after is not None and np.shape(after) == np.shape(event.value):
-                before, now = np.asarray(event.value, float), np.asarray(after, float)
-                if not np.allclose(before, now, 1e-9, 0.0, equal_nan=True):
-                    lines.add(site.line)
+            if after is None or np.shape(after) != np.shape(event.value):
+                continue
+            if not _equal(np.asarray(event.value, float), np.asarray(after, float), 1e-9):
+                lines.add(site.line)
         return tuple(sorted(lines))
 
 
 _VALUES = frozenset({"forward", "input"})
+_GRADIENTS = frozenset({"cotangent", "addends", "share", "backward"})
+# What a step may be meant to hold that holds a true value of some kind.
+_INSTEAD = {
+    "forward": frozenset({"forward", "input", "derived", "cotangent"}),
+    "input": frozenset({"forward", "input", "derived"}),
+    "cotangent": _GRADIENTS,
+    "addends": _GRADIENTS,
+    "share": _GRADIENTS,
+    "derivative": frozenset({"derivative", "cotangent"}),
+}
 
 
 def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
@@ -386,14 +413,20 @@ def _first_wrong(step: Step, target: np.ndarray) -> int:
     return min(
         moment
         for moment, row, due in zip(step.moments, step.value, target, strict=True)
-        if not np.allclose(row, due, 1e-7, 1e-12)
+        if not _equal(np.asarray(row), np.asarray(due), 1e-7)
     )
 
 
-def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+def _equal(a: np.ndarray | None, b: np.ndarray | None, tolerance: float = 1e-12) -> bool:
+    """Whether two arrays agree, relative to their largest element."""
     if a is None or b is None or a.shape != b.shape:
         return a is b
-    return bool(np.allclose(a, b, 1e-12, 0.0, equal_nan=True))
+    if a.dtype.kind == "b":
+        return bool((a == b).all())
+    difference = np.abs(a - b).max()
+    if np.isfinite(difference):
+        return bool(difference <= tolerance * np.abs(b).max())
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _is_binary(value: np.ndarray) -> bool:

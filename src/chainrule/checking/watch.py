@@ -1,7 +1,7 @@
 """Run a user's function and see the value that every line binds, or put another in its place.
 
-The functions of the user's module are exchanged, while one call runs, for versions that report
-(`chainrule.checking.watch_rewriting`); before the call returns they are themselves again.
+The functions of the user's module are exchanged, while a `Watcher` is open, for versions that
+report (`chainrule.checking.watch_rewriting`); afterwards they are themselves again.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Watcher:
         record: bool = False,
         finals: Mapping[tuple[int, Part], set[int]] | None = None,
     ) -> Run:
-        """Call the function with a copy of the arguments.
+        """Call the function with a copy of the arguments, inside ``with watcher:``.
 
         Parameters
         ----------
@@ -175,29 +175,40 @@ class Watcher:
         reporter = _Reporter(replaced or {}, record, finals)
         arguments = {name: _own_copy(value) for name, value in example.items()}
         function = _fresh(self.function)
-        with self._exchanged(reporter), _quiet():
-            try:
-                reporter.run.result = function(**arguments)
-            except Exception as error:
-                reporter.run.error = error
-            except SystemExit as error:
-                reporter.run.error = error
+        for space in self._spaces:
+            space[WATCH] = reporter
+        state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+        try:
+            reporter.run.result = function(**arguments)
+        except (Exception, SystemExit) as error:
+            reporter.run.error = error
+        finally:
+            random.setstate(state)
+            np.random.set_state(legacy)  # noqa: NPY002
         return reporter.run
 
+    def __enter__(self) -> Watcher:
+        """Exchange the functions; `run` works from here to the end of the block."""
+        self._exits = contextlib.ExitStack()
+        self._exits.enter_context(_quiet())
+        self._exits.enter_context(self._exchanged())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exits.close()
+
     @contextlib.contextmanager
-    def _exchanged(self, reporter: _Reporter) -> Iterator[None]:
+    def _exchanged(self) -> Iterator[None]:
         before = [(function, function.__code__) for function, _ in self._codes]
-        spaces = {id(f.__globals__): f.__globals__ for f, _ in self._codes}.values()
+        self._spaces = list({id(f.__globals__): f.__globals__ for f, _ in self._codes}.values())
         try:
-            for space in spaces:
-                space[WATCH] = reporter
             for function, code in self._codes:
                 function.__code__ = code
             yield
         finally:
             for function, code in before:
                 function.__code__ = code
-            for space in spaces:
+            for space in self._spaces:
                 space.pop(WATCH, None)
 
 
@@ -366,15 +377,22 @@ def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes what hundreds of runs print."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No output, input or warnings, and the same random numbers for every run."""
-    stdin, state, legacy = sys.stdin, random.getstate(), np.random.get_state()  # noqa: NPY002
+    """No output, input or warnings."""
+    stdin = sys.stdin
     sys.stdin = io.StringIO()
     try:
         with (
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(_Nowhere()),
+            contextlib.redirect_stderr(_Nowhere()),
             warnings.catch_warnings(),
             np.errstate(all="ignore"),
         ):
@@ -382,8 +400,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         sys.stdin = stdin
-        random.setstate(state)
-        np.random.set_state(legacy)  # noqa: NPY002
 
 
 # --- which functions are the user's --------------------------------------------------------------
