@@ -16,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Matcher, batch_sizes, natural_scales
+from chainrule.checking.localisation_matching import (
+    Matcher,
+    batch_sizes,
+    natural_scales,
+    shared_functions,
+    usual_scales,
+)
 from chainrule.checking.localisation_quantities import quantities
 from chainrule.checking.localisation_search import Search
 from chainrule.checking.localisation_steps import final_writes, steps_of
@@ -171,7 +177,12 @@ def _localise(
         return Localisation((), "a second identical call returns another gradient")
     if not substitution.wrong:
         return Localisation((), "no gradient is wrong")
-    matcher = Matcher(quantities(graph, truth), natural_scales(graph, truth))
+    matcher = Matcher(
+        quantities(graph, truth),
+        natural_scales(graph, truth),
+        usual_scales(graph),
+        shared_functions(graph),
+    )
     steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
     substitution.prepare(steps, matcher)
     search = Search(substitution)

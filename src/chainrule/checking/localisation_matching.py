@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,10 +36,22 @@ class Matcher:
     scales : iterable of float
         Factors that a person may leave for later; single numbers and masks are compared up to
         these alone, larger arrays up to any factor.
+    usual : iterable of float
+        Those of them that the loss itself divides by.
+    shared : collection of (filename, function)
+        Functions that the loss runs too.
     """
 
-    def __init__(self, quantities: Sequence[Quantity], scales: Iterable[float]) -> None:
+    def __init__(
+        self,
+        quantities: Sequence[Quantity],
+        scales: Iterable[float],
+        usual: Iterable[float] = (1.0,),
+        shared: Collection[tuple[str, str]] = (),
+    ) -> None:
         self.quantities = quantities
+        self.usual = tuple(usual)
+        self.shared = shared
         self.scales = sorted(set(scales), key=lambda s: (abs(math.log(abs(s))), s < 0))
         grouped: dict[tuple[int, ...], list[Quantity]] = {}
         for quantity in quantities:
@@ -54,6 +66,10 @@ class Matcher:
     def is_natural(self, scale: float) -> bool:
         """Whether a factor is one of those that may be left for later."""
         return any(abs(scale - s) <= 1e-6 * abs(s) for s in self.scales)
+
+    def is_usual(self, scale: float) -> bool:
+        """Whether a factor is one, or one that the loss divides by."""
+        return any(abs(scale - s) <= 1e-6 * s for s in self.usual)
 
     def matches(self, value: Any) -> list[Match]:
         """Every quantity that a value is a multiple of, the plainest first."""
@@ -124,6 +140,33 @@ def batch_sizes(graph: Graph, parameters: Mapping[str, Any]) -> set[int]:
     }
 
 
+def usual_scales(graph: Graph) -> list[float]:
+    """One, and the numbers that a loss divides by: those of its means, and constants."""
+    counts = [1.0]
+    for node in graph.nodes:
+        if node.of is not None:
+            continue
+        if node.primitive.name in ("mean", "average") and node.parents:
+            count = np.size(node.parents[0].value) / max(1, np.size(node.value))
+            counts += [count, count / 2]
+        elif node.primitive.name in ("divide", "multiply"):
+            for operand in node.inputs:
+                if not isinstance(operand, Node) and np.ndim(operand) == 0:
+                    number = abs(float(operand))
+                    if number > 0:
+                        counts += [number, number / 2, 1 / number]
+    return counts
+
+
+def shared_functions(graph: Graph) -> set[tuple[str, str]]:
+    """The user's functions that the loss runs, by file and name."""
+    return {
+        (node.code.co_filename, node.code.co_name)
+        for node in graph.nodes
+        if node.code is not None and node.of is None
+    }
+
+
 def natural_scales(graph: Graph, parameters: Mapping[str, Any]) -> list[float]:
     """Factors by which intermediate values of a right gradient may differ from the true ones.
 
@@ -139,24 +182,13 @@ def natural_scales(graph: Graph, parameters: Mapping[str, Any]) -> list[float]:
     list of float
         With both signs, 1 first.
     """
-    counts: list[float] = [1.0]
-    for node in graph.nodes:
-        if node.of is not None:
-            continue
-        if node.primitive.name in ("mean", "average") and node.parents:
-            counts.append(np.size(node.parents[0].value) / max(1, np.size(node.value)))
-        elif node.primitive.name in ("divide", "multiply"):
-            for operand in node.inputs:
-                if not isinstance(operand, Node) and np.ndim(operand) == 0:
-                    number = abs(float(operand))
-                    if number > 0:
-                        counts += [number, 1 / number]
+    counts = usual_scales(graph)
     for node in graph.inputs:
         if node.name not in parameters and isinstance(node.value, np.ndarray):
             counts += [float(size) for size in node.value.shape[:2] if size > 1]
             counts.append(float(node.value.size))
     whole = sorted({c for c in counts if c > 1})
-    found = {1.0, 2.0, 0.5}
+    found = {2.0, 0.5, *counts}
     for count in whole:
         found.update((count, count / 2, count * 2))
     ordered = sorted(found, key=lambda s: (s != 1, s))

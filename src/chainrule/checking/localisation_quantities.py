@@ -23,6 +23,7 @@ KINDS = (
     "cotangent", "forward", "input", "derivative", "share", "derived", "addends", "backward",
     "constant",
 )  # fmt: skip
+_OF_COTANGENTS = ("cotangent", "share", "addends")
 _LARGEST = 2**18  # elements of a quantity that is formed for comparison only
 _MOST_CHAINS = 200
 _PRODUCTS = frozenset({"matmul", "dot", "tensordot", "einsum"})
@@ -62,8 +63,9 @@ class Quantity:
 
     def under(self, kind: str, name: str) -> Quantity | None:
         """The same value as the cotangent, or as the value, of a name."""
+        kinds = _OF_COTANGENTS if kind == "cotangent" else (kind,)
         for quantity in (self, *self.aliases):
-            if quantity.kind == kind and same_name(quantity.name, name):
+            if quantity.kind in kinds and same_name(quantity.name, name):
                 return quantity
         return None
 
@@ -147,6 +149,7 @@ def _all(graph: Graph, names: Mapping[int, str], truth: Mapping[str, Any]) -> It
             quantity.named = graph.nodes[index].name is not None
             yield quantity
     yield from _shares(graph, names)
+    yield from _merged(graph, names)
     yield from _derivatives(graph, names)
     yield from _derived(graph, names)
     yield from _addends(graph, names)
@@ -176,6 +179,22 @@ def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                     what = f"a share of the cotangent of {names[index]}"
                     yield Quantity("share", names[index], array, what, operand)
                     waiting.append(operand)
+
+
+def _merged(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
+    """Cotangents of what the loss computes several times and a person once."""
+    same: dict[tuple[Any, ...], list[Node]] = {}
+    for node in graph.nodes:
+        if node.of is None and node.parents and node.index in graph.cotangents:
+            operands = tuple(x.index if isinstance(x, Node) else repr(x) for x in node.inputs)
+            key = (node.primitive.name, operands, repr(sorted(node.params.items(), key=str)))
+            same.setdefault(key, []).append(node)
+    for nodes in same.values():
+        values = [as_numbers(graph.cotangents[node.index].value) for node in nodes]
+        if len(nodes) > 1 and all(x is not None and x.shape == nodes[0].shape for x in values):
+            name = names[nodes[0].index]
+            total = np.sum([x for x in values if x is not None], axis=0)
+            yield Quantity("cotangent", name, total, f"the cotangent of {name}")
 
 
 def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:

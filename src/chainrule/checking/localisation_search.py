@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+from chainrule.checking.localisation_matching import Match
 from chainrule.checking.localisation_steps import Step
 from chainrule.checking.localisation_substitution import Fault, OutOfTime, Substitution
 
@@ -28,6 +29,7 @@ class Search:
     def __init__(self, substitution: Substitution) -> None:
         self.substitution = substitution
         self.steps = substitution.steps
+        self.results = tuple(substitution.truth)
         self.reason: str | None = None
 
     def faults(self) -> list[Fault]:
@@ -77,20 +79,59 @@ class Search:
 
     def _is_right_so_far(self, fault: Fault) -> bool:
         """Whether the step's value is true as it stands, so that a later line may be at fault."""
-        match = fault.step.standing
-        if match is None or fault.time > fault.step.time:
+        step, own, match = fault.step, fault.own, fault.step.standing
+        meant = self.substitution.meant(step)
+        named_so = any(fault.quantity.is_role(*role) for role in meant)
+        if named_so and own is None and not self._is_bound_again(step):
             return False
-        own = fault.own
-        if own is not None:  # right by the convention of the lines before?
-            before = [
-                step.cotangent.scale
-                for step in self.steps
-                if step.time < fault.step.time
-                and step.cotangent is not None
-                and step.value.size > 1
-            ]
-            return bool(before) and abs(before[-1] - own.scale) < 1e-6 * abs(own.scale)
-        return self.substitution.matcher.is_natural(match.scale)
+        if match is None:  # a value other than the name asks for may not be needed at all
+            return any(kind == "cotangent" for kind, _ in meant) and not named_so
+        if fault.time > step.time:
+            return False
+        if own is None:
+            return self.substitution.matcher.is_natural(match.scale)
+        if fault.quantity.kind in ("forward", "input"):
+            return abs(own.scale + 1) < 1e-9  # the other sign
+        if own.exact and self._is_result(own):
+            return self._others_are_exact(step, own)
+        before = self._convention(step)
+        return before is not None and abs(before - own.scale) < 1e-6 * abs(own.scale)
+
+    def _is_bound_again(self, step: Step) -> bool:
+        """Whether a later line gives the name another value."""
+        return any(
+            other.time > step.time
+            and other.site is not step.site
+            and other.name == step.name
+            and other.site.function == step.site.function
+            for other in self.steps
+        )
+
+    def _is_result(self, match: Match) -> bool:
+        return any(match.quantity.is_role("cotangent", name) for name in self.results)
+
+    def _others_are_exact(self, step: Step, own: Match) -> bool:
+        """Whether lines like this one give other results their right factor as well."""
+        scales = [
+            other.cotangent.scale
+            for other in self.steps
+            if other.site.kind == step.site.kind
+            and other.cotangent is not None
+            and other.cotangent.quantity is not own.quantity
+            and self._is_result(other.cotangent)
+        ]
+        return not scales or 1.0 in scales
+
+    def _convention(self, step: Step) -> float | None:
+        """The factor of the last cotangent before a step that is not a result."""
+        found = None
+        for other in self.steps:
+            if other.time >= step.time:
+                break
+            match = other.cotangent
+            if match is not None and other.value.size > 1 and not self._is_result(match):
+                found = match.scale
+        return found
 
     def _omits(self, fault: Fault) -> bool:
         """Whether a true value is not the one that belongs on its line."""

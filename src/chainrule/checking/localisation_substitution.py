@@ -184,16 +184,25 @@ class Substitution:
         """Take the steps of the observed run."""
         self.steps = steps
         self.matcher = matcher
-        self.known: dict[str, str] = {}
+        self.known: dict[str, str] = {}  # forward values by name, as the loss spells them
         for first in matcher.quantities:
             for quantity in (first, *first.aliases):
                 if quantity.kind in ("cotangent", "forward", "input") and quantity.name:
                     plain = quantity.name.replace("_", "").lower()
                     self.known.setdefault(plain, quantity.name)
+        self.own_names = dict(self.known)
+        for step in steps:
+            match = step.standing
+            if match is None or not match.exact or match.quantity.kind != "forward":
+                continue
+            if step.name is not None and step.value.size > 1:
+                self.own_names.setdefault(step.name.replace("_", "").lower(), match.quantity.name)
 
     def meant(self, step: Step) -> list[tuple[str, str]]:
         """What a step may be meant to hold, by its name."""
         found = roles(step.name, self.known)
+        if not found:
+            found = [r for r in roles(step.name, self.own_names) if r[0] == "cotangent"]
         if step.name in self.truth and step.site.kind != "assign":
             found.insert(0, ("cotangent", str(step.name)))
         return found
@@ -232,13 +241,13 @@ class Substitution:
     def _is_known_right(self, step: Step) -> bool:
         """Whether a value of the forward pass is just what its name says."""
         match = step.standing
-        return (
-            match is not None
-            and match.exact
-            and bool(step.matches)
-            and match.quantity.kind in _VALUES
-            and any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
-        )
+        if match is None or not match.exact or not step.matches:
+            return False
+        if match.quantity.kind not in _VALUES:
+            return False
+        if (step.site.filename, step.site.function) in self.matcher.shared:
+            return True  # the loss runs the same line
+        return any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
 
     def affected(self, step: Step) -> set[str] | None:
         """Gradients that depend on a step's value; None if that cannot be told."""
@@ -292,18 +301,26 @@ class Substitution:
 
     def _substitute(self, step: Step, quantity: Quantity) -> Fault | None:
         for value in _layouts(step, quantity):
-            tried: set[float] = set()
             waiting = [1.0]
             while waiting:
                 scale = waiting.pop(0)
-                tried.add(round(scale, 9))
                 fault, ratio = self._outcome(step, quantity, value, scale)
                 if fault is not None:
                     return fault
-                if scale == 1.0 and quantity.kind in _SCALED:
+                if scale != 1.0:
+                    continue
+                if quantity.kind in _SCALED:
                     further = [1 / ratio] if ratio else self._conventions(step)
-                    waiting += [s for s in further if round(s, 9) not in tried]
+                    waiting += [s for s in further if self._may_be(step, quantity, s)]
+                elif quantity.kind == "forward" and step.standing is None:
+                    waiting.append(-1.0)
         return None
+
+    def _may_be(self, step: Step, quantity: Quantity, scale: float) -> bool:
+        """Whether a factor is likely: one of the loss's own is not changed into another one."""
+        own = next((m for m in step.matches if m.quantity is quantity), None)
+        usual = self.matcher.is_usual
+        return own is None or not usual(own.scale) or usual(scale)
 
     def _outcome(
         self, step: Step, quantity: Quantity, value: np.ndarray, scale: float
@@ -311,7 +328,7 @@ class Substitution:
         """What a substitution repairs; else the factor that a changed gradient lacks."""
         target = scale * value
         if _equal(target, step.value, 1e-9):
-            return None, None
+            return None, self._missing_factor(self.base, {}) if scale == 1.0 else None
         replaced = _rows(step, target)
         claims = self._try(replaced)
         if not claims:
@@ -327,16 +344,22 @@ class Substitution:
                 Fault(step, quantity, scale, repaired, replaced, not wrong, called, moment),
                 None,
             )
-        for name in sorted(self.wrong):
+        return None, self._missing_factor(claims, self.base)
+
+    def _missing_factor(
+        self, claims: Mapping[str, np.ndarray | None], before: Mapping[str, np.ndarray | None]
+    ) -> float | None:
+        """The factor that a wrong gradient lacks, if one is all it lacks."""
+        for name in sorted(self.wrong, key=lambda name: self.truth[name].size < 2):
             claim, true = claims[name], self.truth[name]
-            if claim is None or claim.shape != true.shape or true.size < 2 or not np.any(true):
+            if claim is None or claim.shape != true.shape or not np.any(true):
                 continue
-            if not np.all(np.isfinite(claim)) or _equal(claim, self.base[name]):
+            if not np.all(np.isfinite(claim)) or _equal(claim, before.get(name)):
                 continue
             ratio = float(np.vdot(claim, true) / np.vdot(true, true))
             if ratio and _equal(claim, ratio * true, 1e-6):
-                return None, ratio if self.matcher.is_natural(1 / ratio) else None
-        return None, None
+                return ratio if self.matcher.is_natural(1 / ratio) else None
+        return None
 
     def _conventions(self, step: Step) -> list[float]:
         """Factors that earlier cotangents of the run have."""
