@@ -37,6 +37,19 @@ def test_parameters_of_one_block_belong_to_it() -> None:
     ]
 
 
+def test_an_input_that_only_the_first_layer_reads_stays_outside() -> None:
+    def network(params: Any, x: Any) -> Any:
+        for W, b in params:
+            x = np.maximum(x @ W + b, 0)
+        return np.sum(x)
+
+    params = [(np.eye(3), np.ones(3)) for _ in range(4)]
+    (repeat,) = find_repeats(cr.trace(network, params, np.ones((2, 3))).nodes)
+    assert [[leaf.name for leaf in leaves] for leaves in repeat.leaves] == [
+        [f"params[{k}][0]", f"params[{k}][1]"] for k in range(4)
+    ]
+
+
 def test_shared_weights_belong_to_no_block() -> None:
     graph = cr.trace(functions.recurrent, *functions.recurrent_arguments())
     (repeat,) = find_repeats(graph.nodes)

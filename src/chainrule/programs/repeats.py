@@ -153,17 +153,18 @@ def _users(nodes: list[Node]) -> dict[int, set[int]]:
 
 
 def _own_leaves(blocks: list[list[Node]], users: dict[int, set[int]]) -> list[list[Node]]:
-    """For every block the inputs that it alone reads, in the order it reads them."""
-    found: list[list[Node]] = []
-    for block in blocks:
-        inside = {node.index for node in block}
-        leaves = {
-            operand.index: operand
-            for node in block
-            for operand in node.parents
-            if not operand.inputs and users[operand.index] <= inside
-        }
-        found.append(list(leaves.values()))
-    if len({len(leaves) for leaves in found}) > 1:
-        return [[] for _ in blocks]
-    return found
+    """For every block the inputs that it alone reads, where the others read their own as well.
+
+    The network's own input, which the first layer reads in place of an earlier layer, is none.
+    """
+    inside = [{node.index for node in block} for block in blocks]
+    found: list[dict[int, Node]] = [{} for _ in blocks]
+    for operations in zip(*blocks, strict=True):
+        for operands in zip(*(node.inputs for node in operations), strict=True):
+            if all(
+                type(x) is Node and not x.inputs and users[x.index] <= own
+                for x, own in zip(operands, inside, strict=True)
+            ):
+                for leaves, operand in zip(found, operands, strict=True):
+                    leaves[operand.index] = operand
+    return [list(leaves.values()) for leaves in found]
