@@ -496,6 +496,16 @@ def test_long_sums_are_broken_at_their_terms() -> None:
     assert text.count("\n        + df/d") == 7
 
 
+def test_large_arrays_are_not_added_up_in_numbers() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(x) * np.cos(x))
+
+    small, large = (explain(f, np.ones(n)).text() for n in (2, 20))
+    rule = "df/dx = df/dcos * -sin(x) + df/dsin * cos(x)"
+    assert f"{rule}\n        = [-0.708073, -0.708073] + [0.291927, 0.291927]\n" in small
+    assert f"{rule} = 20 entries, all -0.4161, norm 1.861" in large
+
+
 class Tags(HTMLParser):
     """The tags and attributes of a piece of HTML, and whether every tag is closed."""
 
@@ -628,8 +638,8 @@ def test_numbers_that_json_lacks_are_words() -> None:
         (np.array([[1.0, 2.0], [3.0, 4.5]]), "[[1, 2], [3, 4.5]]"),
         (np.arange(5.0), "[0, 1, 2, 3, 4]"),
         (np.ones((30, 2)), "30 × 2, all 1, norm 7.746"),
-        (np.arange(10.0), "10, from 0 to 9, mean 4.5, norm 16.88"),
-        (np.full(20, np.nan), "20, 20 of 20 nan"),
+        (np.arange(10.0), "10 entries, from 0 to 9, mean 4.5, norm 16.88"),
+        (np.full(20, np.nan), "20 entries, 20 of 20 nan"),
         (np.zeros((0, 3)), "0 × 3, empty"),
         ((1.0, 2.0), "2 results"),
     ],

@@ -140,6 +140,17 @@ def test_forward_and_backward_in_one_figure() -> None:
     }
 
 
+def test_a_transpose_that_several_gradients_read_is_written_in_each() -> None:
+    def f(x: Any, W: Any, V: Any) -> Any:
+        return np.sum(np.tanh(x @ W) * np.tanh(x @ V))
+
+    graph = cr.trace(f, np.ones((3, 2)), np.ones((2, 4)), np.ones((2, 4)))
+    found = picture(graph, backward="graph")
+    assert "= xᵀ @ product_bar" in card(found, "W_bar")
+    assert "= xᵀ @ product2_bar" in card(found, "V_bar")
+    assert not any("transposed" in title for title in cards_of(found))
+
+
 def test_the_backward_pass_lies_below_and_runs_the_other_way() -> None:
     found = picture(graph_of("two layers"), backward="graph", width=None)
     places: dict[str, tuple[float, float]] = {}

@@ -42,7 +42,8 @@ def value_text(value: Any) -> str:
     if is_small(value):
         return summarise(value, digits=DIGITS, full=_VECTOR).text
     found = summarise(value, digits=4, full=0)
-    parts = [shape_text(np.shape(value))]
+    shape = np.shape(value)
+    parts = [f"{shape[0]} entries" if len(shape) == 1 else shape_text(shape)]
     if found.low == found.high != "":
         parts.append(f"all {found.low}")
     elif found.low:
@@ -58,7 +59,12 @@ def symbols(value: ExplainedValue) -> list[str]:
 
 
 def numbers(value: ExplainedValue) -> list[str]:
-    """The terms of the chain-rule sum in numbers; none where they say no more than the sum."""
+    """The terms of the chain-rule sum in numbers; none where they say no more than the sum.
+
+    Large arrays are not added up in front of the reader: their shapes and means do not add up.
+    """
+    if not is_small(value.value):
+        return []
     scalar = all(summand.symbol is not None for summand in value.summands)
     terms = [] if value.seed is None else [_in_brackets(value.seed)]
     if not value.summands or (not scalar and len(value.summands) + len(terms) == 1):

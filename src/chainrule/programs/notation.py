@@ -49,6 +49,7 @@ _LATEX_INFIX = {
 }  # fmt: skip
 
 
+_READ_WHOLE = 8  # characters of a number that is not rounded for reading
 Names = Mapping[int, str | Term]
 ConstantNames = Callable[[Any], str | None]
 
@@ -129,7 +130,14 @@ def operand_term(
     if name is not None:
         return _as_term(name, form)
     write = {"source": literal, "text": text_literal, "latex": latex_literal}[form]
-    return number_term(write(operand))
+    return number_term(write(operand if form == "source" else _rounded(operand)))
+
+
+def _rounded(number: Any) -> Any:
+    """A long number to six digits, which is what a reader reads of it."""
+    if not isinstance(number, (float, np.floating)) or len(f"{number!s}") <= _READ_WHOLE:
+        return number
+    return float(f"{number:.6g}")
 
 
 def _as_term(given: str | Term, form: Form) -> Term:

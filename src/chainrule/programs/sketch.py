@@ -111,7 +111,8 @@ class _Maker:
         """The nodes without a card: folded constants, and steps on the way to a cotangent.
 
         A step of the backward pass that only one expression reads is written out in it, as a
-        person would: ``z_bar = h_bar * (1 - h * h)`` is one card, not three.
+        person would: ``z_bar = h_bar * (1 - h * h)`` is one card, not three. So is ``xᵀ``, however
+        often it is read.
         """
         users = self.graph.users() if inline else []
         kept = {node.index for node in self.graph.cotangents.values()} | self.outputs
@@ -122,8 +123,8 @@ class _Maker:
                 if self.constants or node.index in self.outputs:
                     continue
             elif not (
-                inline and later and node.index not in kept and len(users[node.index]) == 1
-                and node.primitive.outputs == 1
+                inline and later and node.index not in kept and node.primitive.outputs == 1
+                and (len(users[node.index]) == 1 or node.primitive.name == "transpose")
             ):  # fmt: skip
                 continue
             written = term(node, self.terms, constants=self.constant_names)
