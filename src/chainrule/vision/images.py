@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 #: Pixels that a file may have; more would need gigabytes before it can be made smaller.
 LARGEST = 400_000_000
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+#: Written with high quality rather than the default.
+LOSSY = (".jpg", ".jpeg", ".webp")
 #: What is behind transparent pixels.
 BACKGROUND = 1.0
 #: Modes of one channel of more than eight bits, with the value that is white.
@@ -149,7 +151,7 @@ def write_picture(path: str | os.PathLike[str], picture: Array) -> None:
     """
     path = check_output(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in LOSSY else {}
     try:
         Image.fromarray(to_bytes(picture)).save(temporary, **options)
         os.replace(temporary, path)
