@@ -86,7 +86,7 @@ class Settings:
     content_layers: Mapping[str, float] = field(default_factory=_content_layers)
     style_weight: float = 30.0
     content_weight: float = 1.0
-    variation_weight: float = 1.0
+    variation_weight: float = 10.0
     relative: bool = True
     pooling: str = "max"
     original_colours: bool = False
