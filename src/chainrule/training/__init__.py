@@ -5,6 +5,7 @@ from chainrule.training.checkpoints import Checkpoint, load_checkpoint, save_che
 from chainrule.training.errors import CheckpointError, NonFiniteLoss
 from chainrule.training.history import History
 from chainrule.training.loop import Progress, Result, fit
+from chainrule.training.many import Many, train_many
 from chainrule.training.stopping import EarlyStopping
 
 __all__ = [
@@ -13,10 +14,12 @@ __all__ = [
     "CheckpointError",
     "EarlyStopping",
     "History",
+    "Many",
     "NonFiniteLoss",
     "Progress",
     "Result",
     "fit",
     "load_checkpoint",
     "save_checkpoint",
+    "train_many",
 ]

@@ -207,7 +207,7 @@ def fit(
     True
     """
     began = time.perf_counter()
-    _check_options(optimizer, epochs, checkpoint_every, on_nonfinite)
+    check_options(optimizer, epochs, checkpoint_every, on_nonfinite)
     seed = checked_seed(seed)
     if params is None:
         if not isinstance(model, Layer):
@@ -217,13 +217,13 @@ def fit(
         optimizer = dataclasses.replace(optimizer, schedule=as_schedule(schedule))
     if clip is not None:
         optimizer = dataclasses.replace(optimizer, transforms=(*optimizer.transforms, clip))
-    dtype = _dtype_of(params)
-    batches = Batches(_converted(checked_data(data), model, dtype), batch_size, seed, shuffle)
+    dtype = dtype_of_params(params)
+    batches = Batches(converted(checked_data(data), model, dtype), batch_size, seed, shuffle)
     sought = objective(model, params, batches.data, loss, accuracy, draw, state, dtype)
     held_out = None
     if validation is not None:
-        held_out = _converted(checked_data(validation, "validation"), model, dtype)
-        _check_alike(batches.data, held_out)
+        held_out = converted(checked_data(validation, "validation"), model, dtype)
+        check_alike(batches.data, held_out)
     watch = None
     if early_stopping is not None:
         whole = isinstance(early_stopping, (int, np.integer))
@@ -381,7 +381,10 @@ class _Run:
         )  # fmt: skip
 
 
-def _check_options(optimizer: Any, epochs: Any, checkpoint_every: Any, on_nonfinite: str) -> None:
+def check_options(
+    optimizer: Any, epochs: Any, checkpoint_every: Any = 1, on_nonfinite: str = "raise"
+) -> None:
+    """Refuse options that do not fit."""
     if not isinstance(optimizer, Optimizer):
         raise InvalidInput(
             f"optimizer must be one of chainrule.optim, such as optim.sgd(0.1), got {optimizer!r}."
@@ -393,21 +396,23 @@ def _check_options(optimizer: Any, epochs: Any, checkpoint_every: Any, on_nonfin
         raise InvalidInput(f"on_nonfinite must be 'raise' or 'stop', got {on_nonfinite!r}.")
 
 
-def _dtype_of(params: Any) -> Any:
+def dtype_of_params(params: Any) -> Any:
+    """The dtype of the first array in a tree."""
     for leaf in flatten(params)[0]:
         if hasattr(leaf, "dtype"):
             return leaf.dtype
     return np.dtype(float)
 
 
-def _converted(data: tuple[np.ndarray, ...], model: Any, dtype: Any) -> tuple[np.ndarray, ...]:
+def converted(data: tuple[np.ndarray, ...], model: Any, dtype: Any) -> tuple[np.ndarray, ...]:
     """Data of a network in the dtype of its parameters, once rather than in every step."""
     if not isinstance(model, Layer):
         return data
     return tuple(x.astype(dtype, copy=False) if x.dtype.kind == "f" else x for x in data)
 
 
-def _check_alike(data: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...]) -> None:
+def check_alike(data: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...]) -> None:
+    """Refuse a validation set whose examples have other shapes."""
     shapes = [tuple(x.shape[1:] for x in arrays) for arrays in (data, validation)]
     if shapes[0] != shapes[1]:
         raise InvalidInput(
