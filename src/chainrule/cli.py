@@ -14,9 +14,11 @@ import typer
 from chainrule.commands.check import check
 from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
+from chainrule.commands.grade import grade
 from chainrule.commands.graph import graph
 from chainrule.commands.search import search
 from chainrule.commands.source import source
+from chainrule.commands.start import start
 from chainrule.commands.style import style
 
 if TYPE_CHECKING:
@@ -269,10 +271,12 @@ def data_sets(
 app.command()(doctor)
 app.command()(check)
 app.command()(explain)
+app.command()(grade)
 app.command()(graph)
 app.command()(search)
 app.command()(source)
 app.command()(style)
+app.command()(start)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,58 @@
+"""``chainrule start``: hand out an exercise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def start(
+    name: Annotated[
+        str | None, typer.Argument(help="The exercise; a list of them if not given.")
+    ] = None,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="A notebook instead of a Python file.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the file goes.")
+    ] = Path(),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> None:
+    """Write the file in which an exercise is solved; a file that is there is never replaced.
+
+    \b
+    chainrule start                               the exercises
+    chainrule start digits-3-vs-9                 ./digits_3_vs_9.py
+    chainrule start momentum --notebook -o week3
+    """
+    from chainrule import grading
+
+    if name is None:
+        exercises = [grading.load(each) for each in grading.names()]
+        if as_json:
+            keys = ("name", "title", "document", "question", "points")
+            print(json.dumps([{key: getattr(e, key) for key in keys} for e in exercises], indent=2))
+            return
+        from chainrule.reporting.console import print_table
+
+        print_table(
+            ["exercise", "source", "asks for", "points"],
+            [[e.name, f"{e.document} {e.question}", e.title, f"{e.points:g}"] for e in exercises],
+            fixed=2,
+        )
+        return
+    exercise = grading.load(name)
+    path = grading.hand_out(exercise, output, notebook)
+    if as_json:
+        parts = [{"part": p.name, "title": p.title, "points": p.points} for p in exercise.parts]
+        print(json.dumps({"exercise": exercise.name, "file": str(path), "parts": parts}, indent=2))
+        return
+    print(path)
+    for part in exercise.parts:
+        print(f"  {part.name:<3} {part.title} ({part.points:g} points)")
+    print(f"Then: chainrule grade {name} {path}")

@@ -1,0 +1,29 @@
+"""Exercises and grading: hand out, grade by cause, package for Gradescope, test the rubric."""
+
+from __future__ import annotations
+
+from chainrule.grading.errors import GradingError
+from chainrule.grading.exercise import Exercise, Part, load, names
+from chainrule.grading.grading import grade
+from chainrule.grading.result import Finding, Grade, PartResult
+from chainrule.grading.runner import Limits
+from chainrule.grading.starter import hand_out, starter, starter_notebook
+from chainrule.grading.submission import Submission, read_submission
+
+__all__ = [
+    "Exercise",
+    "Finding",
+    "Grade",
+    "GradingError",
+    "Limits",
+    "Part",
+    "PartResult",
+    "Submission",
+    "grade",
+    "hand_out",
+    "load",
+    "names",
+    "read_submission",
+    "starter",
+    "starter_notebook",
+]

@@ -1,0 +1,217 @@
+"""What a submission finds around it: limits, no network, no other process, no ready-made gradients.
+
+This keeps accidents and temptations away. It is no sandbox against an attacker; the verdict is safe
+for another reason: it is formed in the grader's process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+#: Libraries that would do the exercise; importing one is refused.
+REFUSED = (
+    "chainrule", "autograd", "jax", "mygrad", "torch", "tensorflow", "tinygrad", "micrograd",
+    "aesara", "pytensor", "casadi",
+)  # fmt: skip
+
+#: Libraries that show things; where they are not installed, an inert stand-in is imported.
+SHOWING = (
+    "matplotlib", "seaborn", "tqdm", "IPython", "ipywidgets", "google", "pandas", "mnist", "plotly",
+)  # fmt: skip
+
+_NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname",
+            "socket.sendto", "socket.sendmsg")  # fmt: skip
+_PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn",
+              "os.spawn", "os.startfile", "pty.spawn", "os.kill", "os.killpg")  # fmt: skip
+
+
+class Refused(OSError):
+    """Something that a graded submission may not do."""
+
+
+class TookTooLong(BaseException):
+    """The time for something is over; no handler of Exception may swallow this."""
+
+
+def limit_resources(seconds: float, memory: int, file_size: int = 64 * 2**20) -> list[str]:
+    """Set what the operating system enforces; returns the limits that could not be set."""
+    try:
+        import resource
+    except ImportError:
+        return ["memory"]
+    missing = []
+    cpu = int(seconds) + 2
+    wanted = {
+        "memory": (resource.RLIMIT_AS, memory),
+        "processor time": (resource.RLIMIT_CPU, cpu),
+        "file size": (resource.RLIMIT_FSIZE, file_size),
+        "core dumps": (resource.RLIMIT_CORE, 0),
+    }
+    for name, (which, value) in wanted.items():
+        hard = resource.getrlimit(which)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        try:
+            resource.setrlimit(which, (value, value))
+        except (ValueError, OSError):
+            missing.append(name)
+    return missing
+
+
+def leave_the_network() -> None:
+    """Move into a network of its own without connections, where the system lets us."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)  # type: ignore[attr-defined, unused-ignore]
+
+
+def watch_events(private: Sequence[str]) -> None:
+    """Refuse the network, other processes, and files in private folders, from here on."""
+    folders = tuple(os.path.realpath(folder) + os.sep for folder in private)
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _NETWORK:
+            raise Refused("there is no network while a submission is graded")
+        if event in _PROCESSES:
+            raise Refused("a graded submission may not start or stop processes")
+        if event in ("open", "os.listdir", "os.scandir") and folders:
+            path = arguments[0]
+            if isinstance(path, str | bytes | os.PathLike):
+                real = os.path.realpath(os.fsdecode(path))
+                if (real + os.sep).startswith(folders):
+                    raise Refused("the grader's own files may not be read")
+
+    sys.addaudithook(refuse)
+
+
+class Inert:
+    """Stands for anything of a library that only shows things: every use gives it again."""
+
+    def __init__(self, name: str = "stand-in") -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Inert(name)
+
+    def __call__(self, *arguments: Any, **_: Any) -> Any:
+        # tqdm(loop) must still loop.
+        return arguments[0] if self._name in ("tqdm", "trange") and arguments else Inert(self._name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return Inert(str(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        # `figure, axes = plt.subplots()`
+        return iter((Inert("first"), Inert("second")))
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class _InertModule(types.ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return range if name == "trange" else Inert(name)
+
+
+class Imports(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Refuses ready-made gradients, and stands in for libraries that only show things."""
+
+    def __init__(self, first: bool) -> None:
+        self.first = first
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        root = name.partition(".")[0]
+        if self.first and root in REFUSED:
+            raise ImportError(
+                f"{root} may not be imported in this exercise; write the derivatives in NumPy"
+            )
+        if not self.first and root in SHOWING:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return _InertModule(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def guard_imports() -> None:
+    """Put the guards at both ends of the import system."""
+    sys.meta_path.insert(0, Imports(first=True))
+    sys.meta_path.append(Imports(first=False))
+
+
+class Output:
+    """A stream that passes on its first characters and counts the rest."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, send: Callable[[str], None], limit: int) -> None:
+        self._send, self._left = send, limit
+
+    def write(self, text: str) -> int:
+        """Pass on what is still allowed."""
+        text = str(text)
+        if self._left > 0 and text:
+            self._send(text[: self._left])
+            self._left -= len(text)
+            if self._left <= 0:
+                self._send("\n[more output was cut off]")
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        """No terminal is there."""
+        return False
+
+    def fileno(self) -> int:
+        """There is no file behind it."""
+        raise OSError("there is no terminal while a submission is graded")
+
+    def writable(self) -> bool:
+        """Text may be written."""
+        return True
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise `TookTooLong` in what runs inside after some seconds, where the system can."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # Again and again, in case a bare except swallows one.
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,1 @@
+"""The programming questions of the four documents, a folder each."""

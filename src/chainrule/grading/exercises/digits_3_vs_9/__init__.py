@@ -1,0 +1,1 @@
+"""Exercise digits-3-vs-9."""

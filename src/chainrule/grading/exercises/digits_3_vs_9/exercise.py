@@ -1,0 +1,121 @@
+"""The network that tells 3 from 9: cost, activations, backpropagation, steps, mini-batches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.grading.exercise import Exercise, Inputs, Part
+
+ACTIVATIONS = ("TanhActivation", "ReLUActivation", "LinearActivation")
+
+
+def predictions(rng: np.random.Generator) -> list[Inputs]:
+    """Targets ±1 and predictions, of one and of several outputs."""
+    return [
+        {"y": np.sign(rng.normal(size=shape)), "yp": rng.normal(size=shape)}
+        for shape in ((1, 7), (3, 5))
+    ]
+
+
+def pre_activations(rng: np.random.Generator) -> list[Inputs]:
+    """Of both signs, and exactly zero, where a derivative is a convention."""
+    first = rng.normal(size=(4, 6))
+    first[0, :2] = 0.0
+    return [{"z": first}, {"z": 3 * rng.normal(size=(2, 5))}]
+
+
+def _layers(
+    rng: np.random.Generator, sizes: tuple[int, ...], activations: tuple[str, ...]
+) -> list[Inputs]:
+    return [
+        {
+            "W": rng.normal(size=(rows, columns)) / np.sqrt(columns),
+            "b": rng.normal(size=(rows, 1)),
+            "activation": activation,
+        }
+        for rows, columns, activation in zip(sizes[1:], sizes[:-1], activations, strict=True)
+    ]
+
+
+def networks(rng: np.random.Generator) -> list[Inputs]:
+    """Two layers; three of other widths; a square one, in which a transpose goes unnoticed."""
+    tanh, relu, linear = ACTIVATIONS
+    plans: list[tuple[tuple[int, ...], tuple[str, ...], int]] = [
+        ((5, 4, 1), (tanh, linear), 7),
+        ((6, 3, 5, 2), (relu, tanh, linear), 11),
+        ((4, 4, 4, 1), (tanh, relu, tanh), 3),
+    ]
+    return [
+        {
+            "layers": _layers(rng, sizes, activations),
+            "x": rng.normal(size=(n, sizes[0])),
+            "y": rng.normal(size=(n, sizes[-1])),
+        }
+        for sizes, activations, n in plans
+    ]
+
+
+def steps(rng: np.random.Generator) -> list[Inputs]:
+    """Derivatives by pre-activations, inputs of layers, and a learning rate."""
+    cases = []
+    for sizes, m, eta in (((5, 4, 1), 7, 0.3), ((3, 6, 2), 11, 0.05)):
+        cases.append(
+            {
+                "layers": _layers(rng, sizes, ("", "")),
+                "g": [rng.normal(size=(k, m)) for k in sizes[1:]],
+                "a": [rng.normal(size=(k, m)) for k in sizes[:-1]],
+                "eta": eta,
+            }
+        )
+    return cases
+
+
+def batches(rng: np.random.Generator) -> list[Inputs]:
+    """Batch sizes that divide the number of examples, and that do not."""
+    tanh, _, linear = ACTIVATIONS
+    return [
+        {
+            "layers": _layers(rng, (4, 3, 1), (tanh, linear)),
+            "x": rng.normal(size=(n, 4)),
+            "y": np.sign(rng.normal(size=(n, 1))),
+            "batchSize": size,
+            "numEpochs": epochs,
+        }
+        for n, size, epochs in ((12, 4, 3), (17, 5, 2))
+    ]
+
+
+_FUNCTIONS = tuple(f"{name}.{f}" for name in ACTIVATIONS for f in ("fx", "dx"))
+
+EXERCISE = Exercise(
+    name="digits-3-vs-9",
+    title="A network that tells 3 from 9",
+    document="001",
+    question="§1 b-e",
+    summary="Write the cost, the activation functions and their derivatives, backpropagation "
+    "through any number of dense layers, the step of gradient descent, and mini-batches.",
+    parts=(
+        Part(
+            "b", "quadratic cost and its derivative", 2,
+            ("QuadraticCost.fx", "QuadraticCost.dx"), predictions,
+        ),
+        Part(
+            "c", "tanh, ReLU and linear, and their derivatives", 3, _FUNCTIONS, pre_activations,
+            hint="Derivatives are taken at the pre-activation z; that of ReLU at 0 is 0.",
+        ),
+        Part(
+            "d", "backpropagation through the layers", 5, ("Model.compute_grad",), networks,
+            call="compute_grad", builds_on=("QuadraticCost.dx", *_FUNCTIONS),
+            weights={f"a[{i}]": 0.1 for i in range(3)},
+            hint="Compare grad of the last layer first: the others are made from it.",
+        ),
+        Part(
+            "e", "the step of gradient descent", 3, ("GDOptimizer.update",), steps, call="update",
+            hint="The step is -eta times the mean over the batch of g aᵀ, and of g.",
+        ),
+        Part(
+            "f", "training on mini-batches", 2, ("Model.trainBatch",), batches, call="train_batch",
+            builds_on=("QuadraticCost.fx", "TanhActivation.fx", "LinearActivation.fx"),
+        ),
+    ),
+)  # fmt: skip

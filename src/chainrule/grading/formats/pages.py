@@ -1,0 +1,102 @@
+"""A grade as Markdown, and as a page of HTML that stands alone."""
+
+from __future__ import annotations
+
+import html as escape
+import re
+
+from chainrule.grading.result import Grade, PartResult, shown
+
+_SIGNS = {"right": "✓", "partly right": "◐"}
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1d2733; background: #fff; }
+h1 { font-size: 1.5rem; margin-bottom: 0; }
+.sum { font-size: 1.2rem; margin: .3rem 0 1.5rem; }
+section { border: 1px solid #d5dce4; border-left-width: 6px; border-radius: 4px;
+  padding: .6rem 1rem; margin: .8rem 0; }
+section.right { border-left-color: #2a7d4f; }
+section.part { border-left-color: #b7791f; }
+section.wrong { border-left-color: #a32f2f; }
+h2 { font-size: 1.05rem; margin: 0; display: flex; gap: .6rem; }
+h2 .points { margin-left: auto; white-space: nowrap; font-variant-numeric: tabular-nums; }
+p { margin: .4rem 0; }
+code { background: #eef2f6; padding: 0 .2em; border-radius: 3px; }
+pre { background: #f5f7f9; padding: .6rem; overflow-x: auto; font-size: .85rem; }
+.note { color: #51606f; }
+@media (prefers-color-scheme: dark) {
+  body { color: #dde4ea; background: #14191f; } section { border-color: #35414d; }
+  code, pre { background: #222b34; } .note { color: #9fb0c0; }
+}
+"""
+
+
+def markdown(grade: Grade) -> str:
+    """The grade as Markdown: a table of the parts, then what is wrong."""
+    lines = [f"# {_escaped(grade.title)}", ""]
+    lines += [f"{_escaped(grade.file)}: **{shown(grade.score)} of {shown(grade.points)} points**"]
+    if grade.message:
+        lines += ["", _escaped(grade.message)]
+    lines += ["", "| part | | points | |", "|---|---|---|---|"]
+    lines += [
+        f"| {part.name} | {_escaped(part.title)} | {shown(part.score)} / {shown(part.points)} "
+        f"| {_sign(part)} {part.status} |"
+        for part in grade.parts
+    ]
+    for part in grade.parts:
+        sentences = part.sentences()
+        if sentences and not grade.message:
+            lines += ["", f"## {part.name} {_escaped(part.title)}", ""]
+            lines += [f"- {_escaped(sentence)}" for sentence in sentences]
+    lines += ["", *(f"*{_escaped(note)}*" for note in grade.notes)] if grade.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def html(grade: Grade) -> str:
+    """The grade as a page without scripts."""
+    e = escape.escape
+    message = f"<p>{e(grade.message)}</p>" if grade.message else ""
+    notes = "".join(f'<p class="note">{_inline(note)}</p>' for note in grade.notes)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{e(grade.title)}: '
+        f'{e(grade.file)}</title><meta name="viewport" content="width=device-width">'
+        f"<style>{_STYLE}</style></head><body><h1>{e(grade.title)}</h1>"
+        f'<p class="sum">{e(grade.file)}: <strong>{shown(grade.score)} of {shown(grade.points)} '
+        f"points</strong></p>{message}"
+        f"{''.join(map(_section, grade.parts))}{notes}</body></html>\n"
+    )
+
+
+def _section(part: PartResult) -> str:
+    e = escape.escape
+    kind = {"right": "right", "partly right": "part"}.get(part.status, "wrong")
+    said = "".join(f"<p>{_inline(sentence)}</p>" for sentence in part.sentences())
+    output = (
+        f"<details><summary>What it printed</summary><pre>{e(part.output)}</pre></details>"
+        if part.output
+        else ""
+    )
+    return (
+        f'<section class="{kind}"><h2><span>{_sign(part)}</span><span>{e(part.name)} '
+        f'{e(part.title)}</span><span class="points">{shown(part.score)} / {shown(part.points)}'
+        f'</span></h2><p class="note">{part.status}</p>{said}{output}</section>'
+    )
+
+
+def _sign(part: PartResult) -> str:
+    return _SIGNS.get(part.status, "✗")
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape.escape(text))
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is; code between backticks stays code."""
+    parts = text.replace("|", "\\|").replace("\n", " ").split("`")
+    if len(parts) % 2 == 0:
+        parts = ["'".join(parts)]
+    return "`".join(
+        each if i % 2 else re.sub(r"([\\*_<>\[\]#])(?!\|)", r"\\\1", each)
+        for i, each in enumerate(parts)
+    )

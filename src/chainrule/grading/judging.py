@@ -1,0 +1,339 @@
+"""The verdict on one part, from returned values: what is right, why the rest is not, what it costs.
+
+The rubric is by cause. A mistake costs its share of the points once, however many values it makes
+wrong, and never more than those values are worth; a value that is wrong only because an earlier one
+is costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.grading.comparison import Compared, Difference, compare, relation
+from chainrule.grading.exercise import Inputs, Part, Values
+from chainrule.grading.result import Finding
+
+UNKNOWN = "G000"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a submission gave in one case.
+
+    Attributes
+    ----------
+    inputs : dict
+    values : dict
+    errors : dict of str to str
+        Sentences, for values that could not be computed.
+    changed : tuple of str
+        Inputs that were changed.
+    shared : tuple of str
+        Pairs ``"value input"`` that share memory.
+    """
+
+    inputs: Inputs
+    values: Values
+    errors: Mapping[str, str]
+    changed: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Findings with their cost, notes, and the share of the points that is left."""
+
+    share: float
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+def judge(
+    part: Part,
+    answers: Sequence[Answer],
+    repeated: Answer,
+    expected: Sequence[Values],
+    gradient: Callable[..., Any],
+    shared: frozenset[str] = frozenset(),
+) -> Judgement:
+    """Form the verdict on a part.
+
+    Parameters
+    ----------
+    part : Part
+    answers : sequence of Answer
+        One for each case.
+    repeated : Answer
+        The first case once more.
+    expected : sequence of dict
+        The right values, by case.
+    gradient : callable
+        ``gradient(**inputs)`` asks the submission again, for the search of a cause.
+    shared : set of str
+        Pairs ``"value input"`` that share memory where all is right.
+    """
+    notes: list[str] = []
+    found: list[tuple[Difference, tuple[str, ...]]] = []
+    right = [
+        true if part.measure is None else part.measure(answer.inputs, true)
+        for answer, true in zip(answers, expected, strict=True)
+    ]
+    pairs = [flattened(values, values) for values in right]
+    names = tuple(dict.fromkeys(name for values in pairs for name in values))
+    measured: list[Values] = []
+    for answer, true in zip(answers, right, strict=True):
+        values, refusal = _measured(part, answer)
+        measured.append(flattened(values, true))
+        if refusal:
+            found.append((refusal, names))
+            break
+    right = pairs
+    if not found:
+        found = _wrong(part, names, measured, answers, right, gradient, notes)
+    random = (
+        []
+        if part.measure is not None
+        else [
+            name
+            for name in answers[0].values
+            if not _same(answers[0].values, repeated.values, name)
+        ]
+    )
+    if random and found:
+        evidence = f"Two identical calls gave different {_listed(random)}: it is random."
+        found = [(Difference("G105", evidence), names)]
+    elif random:
+        notes.append(f"Two identical calls gave slightly different {_listed(random)}.")
+    _habits(part, answers, shared, found, notes)
+    return _costed(part, names, found, notes)
+
+
+def flattened(values: Values, true: Values) -> Values:
+    """Values by name, with those of a dict or a tuple by names of their own.
+
+    What is flattened is decided by the right values, so that a list of arrays that should be one
+    array is not taken apart.
+    """
+    flat: Values = {}
+    for name, value in values.items():
+        wanted = true.get(name)
+        if isinstance(wanted, dict) and isinstance(value, dict):
+            alone = len(true) == 1
+            for key, each in flattened(value, wanted).items():
+                flat[key if alone else f"{name}[{key!r}]"] = each
+        elif isinstance(wanted, list | tuple) and isinstance(value, list | tuple):
+            if not wanted or isinstance(wanted[0], int | float):
+                flat[name] = value
+                continue
+            inner = {f"{name}[{i}]": each for i, each in enumerate(value)}
+            flat.update(flattened(inner, {f"{name}[{i}]": each for i, each in enumerate(wanted)}))
+        else:
+            flat[name] = value
+    return flat
+
+
+def _measured(part: Part, answer: Answer) -> tuple[Values, Difference | None]:
+    if part.measure is None or answer.errors:
+        return answer.values, None
+    try:
+        with np.errstate(all="ignore"):
+            return part.measure(answer.inputs, answer.values), None
+    except ValueError as error:
+        return {}, Difference(UNKNOWN, str(error))
+    except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
+        given = ", ".join(answer.values) or "nothing"
+        return {}, Difference("G101", f"What was returned ({given}) is not what is asked for.")
+
+
+def _wrong(
+    part: Part,
+    names: tuple[str, ...],
+    measured: Sequence[Values],
+    answers: Sequence[Answer],
+    expected: Sequence[Values],
+    gradient: Callable[..., Any],
+    notes: list[str],
+) -> list[tuple[Difference, tuple[str, ...]]]:
+    """Every value that is wrong, grouped by what made it so."""
+    found: list[tuple[Difference, tuple[str, ...]]] = []
+    unexplained: list[str] = []
+    for name in names:
+        asked = [i for i, true in enumerate(expected) if name in true]
+        if any(name not in measured[i] for i in asked):
+            error = next((a.errors[name] for a in answers if name in a.errors), None)
+            given = sorted({key for values in measured for key in values} - set(names))
+            extra = f" There is {_listed(given)}, which is not asked for." if given else ""
+            evidence = error or f"{name} is missing from what was returned.{extra}"
+            found.append((Difference("G107", evidence), (name,)))
+            continue
+        compared = [compare(name, measured[i][name], expected[i][name], part.rtol) for i in asked]
+        notes.extend({each.note: None for each in compared if each.note})
+        if all(each.right for each in compared):
+            continue
+        kind = next((each.difference for each in compared if each.difference), None)
+        kind = kind or _related(
+            name, compared, [expected[i] for i in asked], [answers[i] for i in asked]
+        )
+        if kind is None:
+            unexplained.append(name)
+        else:
+            found.append((kind, (name,)))
+    if part.loss is not None and (unexplained or found):
+        found = _caused(part, found, unexplained, answers, gradient)
+    else:
+        found += [(_unknown(part, name), (name,)) for name in unexplained]
+    return _merged(found)
+
+
+def _related(
+    name: str, compared: Sequence[Compared], expected: Sequence[Values], answers: Sequence[Answer]
+) -> Difference | None:
+    pairs = []
+    for each, true in zip(compared, expected, strict=True):
+        if each.claimed is None or isinstance(true[name], str | bool):
+            return None
+        try:
+            wanted = np.asarray(true[name], dtype=float)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if wanted.shape != each.claimed.shape:
+            return None
+        pairs.append((each.claimed, wanted))
+    # One number is a multiple of any other: several cases must agree on the factor.
+    if len(pairs) == 1 and pairs[0][0].size < 2:
+        return None
+    found = relation(name, pairs, [answer.inputs for answer in answers])
+    return None if found is None or math.isnan(pairs[0][0].ravel()[0]) else found
+
+
+def _unknown(part: Part, name: str) -> Difference:
+    return Difference(UNKNOWN, f"{name} is wrong.{' ' + part.hint if part.hint else ''}")
+
+
+def _caused(
+    part: Part,
+    found: list[tuple[Difference, tuple[str, ...]]],
+    unexplained: list[str],
+    answers: Sequence[Answer],
+    gradient: Callable[..., Any],
+) -> list[tuple[Difference, tuple[str, ...]]]:
+    """The findings of the gradient check, where it has any; else what the values alone tell."""
+    # The search for causes replays the backward pass on probes of other sizes.
+    check = importlib.import_module("chainrule.checking.check").check
+    assert part.loss is not None
+    kept = [(Difference(d.code, d.evidence), names) for d, names in found]
+    fallback = kept + [(_unknown(part, name), (name,)) for name in unexplained]
+    if any(difference.code == "G107" for difference, _ in found):
+        return fallback
+    try:
+        report = check(part.loss, gradient, answers[0].inputs, parameters=part.parameters)
+    except Exception:  # a search for the cause may fail; the verdict on the values stands
+        return fallback
+    if report.verdict != "wrong":
+        return fallback
+    suspects = {name for _, names in found for name in names} | set(unexplained)
+    explained: dict[tuple[str, str], list[str]] = {}
+    inherited: list[str] = []
+    for name, verdict in report.gradients.items():
+        if verdict.verdict != "wrong" or name not in suspects:
+            continue
+        if verdict.causes:
+            # Several causes of one value explain it together or equally well; the first stands.
+            cause = verdict.causes[0]
+            others = [c.code for c in verdict.causes[1:] if c.code != cause.code]
+            also = f" (or {', '.join(others)})" if others else ""
+            key = (cause.code, f"{cause.name}: {_sentence(cause.evidence)}{also}")
+            explained.setdefault(key, []).append(name)
+        elif verdict.inherited:
+            inherited.append(name)
+    told = {name for names in explained.values() for name in names} | set(inherited)
+    left = [(d, names) for d, names in fallback if not set(names) <= told]
+    return [(Difference(*key), tuple(names)) for key, names in explained.items()] + left
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "?")) else text + "."
+
+
+def _merged(
+    found: list[tuple[Difference, tuple[str, ...]]],
+) -> list[tuple[Difference, tuple[str, ...]]]:
+    """One finding for each relation that several values show."""
+    groups: dict[tuple[str, str], list[tuple[Difference, tuple[str, ...]]]] = {}
+    for difference, names in found:
+        pattern = difference.evidence
+        for name in names:
+            pattern = pattern.replace(name, "…")
+        # Values of other sizes show the same mistake with other numbers.
+        pattern = re.sub(r"\d+", "0", pattern)
+        groups.setdefault((difference.code, pattern), []).append((difference, names))
+    merged = []
+    for group in groups.values():
+        names = tuple(dict.fromkeys(name for _, each in group for name in each))
+        evidence = group[0][0].evidence
+        if len(group) > 1:
+            evidence += f" The same holds for {_listed(names[1:])}."
+        merged.append((Difference(group[0][0].code, evidence), names))
+    return merged
+
+
+def _habits(
+    part: Part,
+    answers: Sequence[Answer],
+    allowed: frozenset[str],
+    found: list[tuple[Difference, tuple[str, ...]]],
+    notes: list[str],
+) -> None:
+    """What a function does to its arguments."""
+    changed = [n for n in dict.fromkeys(n for a in answers for n in a.changed)
+               if n not in part.may_change]  # fmt: skip
+    if changed:
+        evidence = f"The call changed its input {_listed(changed)}; work on a copy."
+        found.append((Difference("G104", evidence), ()))
+    shared = {pair for answer in answers for pair in answer.shared} - allowed
+    for value, given in sorted(pair.rsplit(" ", 1) for pair in shared):
+        if given in part.may_change:
+            continue
+        notes.append(f"{value} shares its memory with the input {given}; return a copy.")
+
+
+def _same(first: Values, second: Values, name: str) -> bool:
+    a, b = first.get(name), second.get(name)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and a.tobytes() == b.tobytes()
+    return repr(a) == repr(b)
+
+
+def _costed(
+    part: Part,
+    names: tuple[str, ...],
+    found: list[tuple[Difference, tuple[str, ...]]],
+    notes: list[str],
+) -> Judgement:
+    total = sum(part.weights.get(name, 1.0) for name in names) or 1.0
+    left = {name: part.weights.get(name, 1.0) / total for name in names}
+    findings = []
+    share = 1.0
+    for difference, affected in found:
+        worth = sum(left[name] for name in affected) if affected else 1.0
+        cost = min(part.deduction(difference.code), worth, share)
+        # The first mistake of a value takes from what it is worth; a second one gets the rest.
+        for name in affected:
+            left[name] *= max(0.0, 1 - cost / worth) if worth else 0.0
+        share -= cost
+        findings.append(
+            Finding(difference.code, difference.evidence, affected, round(cost * part.points, 4))
+        )
+    return Judgement(max(0.0, share), tuple(findings), tuple(dict.fromkeys(notes)))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
