@@ -48,6 +48,8 @@ def test_missing_things_come_with_their_cure(
         return version(distribution)
 
     monkeypatch.setattr(importlib.metadata, "version", without)
+    monkeypatch.delenv("CHAINRULE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main(["doctor", "--data-dir", str(tmp_path)]) == 1
     shown = " ".join(capsys.readouterr().out.split())
     assert "missing: scipy pip install chainrule" in shown
