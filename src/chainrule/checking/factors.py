@@ -168,6 +168,8 @@ def _of_scalars(
         found.append((f"1/{name}", code, "scalar", said, [1 / v for v in vs]))
         found.append((f"(1-{name})", code, "scalar", said, [1 - v for v in vs]))
         found.append((f"1/(1-{name})", code, "scalar", said, [1 / (1 - v) for v in vs]))
+        found.append((f"{name}²", code, "scalar", said, [v * v for v in vs]))
+        found.append((f"1/{name}²", code, "scalar", said, [1 / (v * v) for v in vs]))
         if symbols.batch is not None:
             ns = [float(each[symbols.batch]) for each in sizes]
             said = f"{said} and n the batch size"

@@ -16,9 +16,10 @@ import numpy as np
 
 from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
 from chainrule.checking.subject import Point, Subject
+from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
 from chainrule.engine.errors import ChainruleError
-from chainrule.engine.gradient import _value_and_grad
 from chainrule.engine.graph import Graph
+from chainrule.engine.tracing import Trace, Traced
 from chainrule.engine.transforms import trace
 
 #: Up to this many entries the whole gradient is taken by differences where there is no graph.
@@ -137,15 +138,33 @@ def reference_at(
 def _by_engine(
     subject: Subject, point: Point, parameters: Sequence[str]
 ) -> dict[str, np.ndarray[Any, Any]]:
+    recording = Trace()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        derivative = _value_and_grad(
-            subject.flat_loss, argnums=None, argnames=tuple(parameters), warn=False
-        )
-        found = derivative(**{name: point[name] for name in subject.names})[1]
-    if not isinstance(found, dict):
-        found = dict(zip(parameters, found if isinstance(found, tuple) else (found,), strict=True))
-    return {name: np.asarray(found[name], dtype=float) for name in parameters}
+        try:
+            traced = {
+                name: recording.placeholder(value, name) if _is_numeric(value) else value
+                for name, value in ((name, point[name]) for name in subject.names)
+            }
+            # data too are traced, so that methods such as X.dot(W) are seen
+            targets = [traced[name].node for name in parameters]
+            result = subject.flat_loss(**traced)
+            if recording.witnesses:
+                recording.check_constants()
+        finally:
+            nodes = recording.close()
+        found: list[Any] = [None] * len(targets)
+        if isinstance(result, Traced) and result.node.dtype.kind == "f":
+            one = np.ones((), result.node.dtype)[()]
+            found = pull_back(nodes, [(result.node, one)], targets, depends_on(nodes, targets))
+    return {
+        name: np.asarray(g, dtype=float)
+        for name, g in zip(parameters, owned_cotangents(found, targets), strict=True)
+    }
+
+
+def _is_numeric(value: Any) -> bool:
+    return type(value) is float or isinstance(value, (np.ndarray, np.generic))
 
 
 def _confirm(reference: Reference, seed: int) -> None:

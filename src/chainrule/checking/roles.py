@@ -126,6 +126,26 @@ class Roles:
                 found.add(node.index)
         return found
 
+    def slides(self, name: str) -> bool:
+        """Whether a parameter meets slices of its own shape: it is a kernel."""
+        node = self.replay.parameters[name]
+        for k, position in self.edges_into(node.index):
+            for other, operand in enumerate(self.nodes[k].inputs):
+                if other != position and isinstance(operand, Node):
+                    cut = operand.primitive.name == "getitem" and operand.shape == node.shape
+                    if cut and "slice" in repr(operand.params.get("index")):
+                        return True
+        return False
+
+    @cached_property
+    def loops(self) -> dict[tuple[Any, ...], list[int]]:
+        """The nodes that one line of a loop made, by that line; in the order of the passes."""
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for node in self.nodes:
+            if node.inputs:
+                found.setdefault(self.trial.place(node), []).append(node.index)
+        return {place: members for place, members in found.items() if len(members) > 1}
+
     def derived_from(self, operand: Any, source: Any) -> bool:
         """Whether an operand was computed from another."""
         if not isinstance(operand, Node) or not isinstance(source, Node):
@@ -139,6 +159,7 @@ class Roles:
     def interior(self) -> set[int]:
         """The nodes inside of activations, softmax and standardisations."""
         found = {k for activation in self.activations for k in activation.inside}
+        found -= {activation.a for activation in self.activations}
         for start, end in [(s.z, s.p) for s in self.softmaxes] + [
             (m.x, m.normal) for m in self.normalisations
         ]:
@@ -221,6 +242,8 @@ class Roles:
                 derivative = self.local_derivative(k, a, inside)
                 if derivative is None or not np.all(np.isfinite(derivative)):
                     continue
+                if np.ptp(derivative) <= 1e-12 * np.max(np.abs(derivative)):
+                    continue  # a multiplication by a number
                 members = tuple(m for m in sorted(inside) if m <= a)
                 output = not self.uses_parameter_later[a]
                 found.append(Activation(k, a, members, derivative, output))

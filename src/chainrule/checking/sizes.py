@@ -6,7 +6,7 @@ equal (a batch of five and five classes) stay two symbols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,7 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
     classes = _Classes()
     labels: dict[int, list[int | None]] = {}
     ranges: dict[int, int] = {}
+    unrolled: set[int] = set()
 
     def fresh(shape: Sequence[int]) -> list[int | None]:
         return [classes.new(size) if size != 1 else None for size in shape]
@@ -100,7 +101,11 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
             continue
         out = labels[node.index] = fresh(node.shape)
         if node.inputs:
-            _tie(classes, node, [label(x) for x in node.inputs], out, ranges)
+            operands = [label(x) for x in node.inputs]
+            _tie(classes, node, operands, out, ranges)
+            if node.primitive.name == "getitem":
+                unrolled.update(_unrolled(node, operands[0]))
+    _tie_equal(classes, [sorted(unrolled)])  # loops over several arrays run in step
     by_name = {node.name: node for node in graph.inputs if node.of is None}
     axes: dict[Axis, int] = {}
     for name, value in example.items():
@@ -114,7 +119,8 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
         for node in graph.inputs
         if node.name and node.index in ranges
     }
-    return _named(example, claimed, roots, dict(enumerate(classes.size)), bounds)
+    loops = {classes.root(item) for item in unrolled}
+    return _named(example, claimed, roots, dict(enumerate(classes.size)), bounds, loops)
 
 
 def sizes_by_equality(example: Mapping[str, Any], claimed: Sequence[str]) -> Sizes:
@@ -159,6 +165,17 @@ def _tie(
             _unite_all(classes, labels, out[len(out) - len(labels) :] if labels else [])
     else:
         _tie_equal(classes, [*operands, out])
+
+
+def _unrolled(node: Node, labels: Sequence[int | None]) -> list[int]:
+    """The axes of which one entry is read by its number, as loops do."""
+    index = node.params.get("index")
+    entries = index if isinstance(index, tuple) else (index,)
+    return [
+        item
+        for entry, item in zip(entries, labels, strict=False)
+        if isinstance(entry, (int, np.integer)) and item is not None
+    ]
 
 
 def _is_elementwise(node: Node) -> bool:
@@ -247,6 +264,7 @@ def _named(
     roots: Mapping[Axis, int],
     size_of: Mapping[int, int],
     bounds: Mapping[str, int],
+    loops: Collection[int] = (),
 ) -> Sizes:
     """Give the classes names, and find those of the batch and of the classes."""
     names: dict[int, str] = {}
@@ -258,7 +276,7 @@ def _named(
             bound = _bound_of(value, roots, size_of, name)
             if bound is not None:
                 ranges[name] = bound
-    batch = _batch(example, claimed, roots)
+    batch = _batch(example, claimed, roots, loops)
     classes = _classes(example, claimed, roots, ranges, batch)
     shown = dict(names)
     if batch is not None:
@@ -305,15 +323,22 @@ def _bound_of(
 
 
 def _batch(
-    example: Mapping[str, Any], claimed: Sequence[str], roots: Mapping[Axis, int]
+    example: Mapping[str, Any],
+    claimed: Sequence[str],
+    roots: Mapping[Axis, int],
+    loops: Collection[int],
 ) -> int | None:
-    """The class that data have and parameters do not, most often as the first axis."""
+    """The class that data have and parameters do not, most often as the first axis.
+
+    Of two, the one that a loop runs over are the steps of a sequence.
+    """
     data = {name for name in example if name not in claimed}
     of_parameters = {root for (name, _), root in roots.items() if name not in data}
     votes: dict[int, int] = {}
     for (name, axis), root in roots.items():
         if name in data and root not in of_parameters:
-            votes[root] = votes.get(root, 0) + (2 if axis == 0 else 1)
+            weight = 2 if axis == 0 else 1
+            votes[root] = votes.get(root, 0) + (weight if root not in loops else 0)
     return max(votes, key=lambda root: votes[root]) if votes else None
 
 

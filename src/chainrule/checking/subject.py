@@ -18,6 +18,7 @@ from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
 Point = Mapping[str, Any]
+Keys = tuple[Any, ...]
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
 
@@ -65,8 +66,8 @@ class Subject:
         self.user_loss = loss
         self.user_gradient = gradient
         leaves, self.structure = flatten(dict(example))
-        self.labels = [path.partition("['")[2].replace("']", "", 1) for path in _paths(example)]
-        self.names = _short_names(self.labels)
+        self.keys = [keys for keys, _ in _leaves(dict(example))]
+        self.names = _short_names(self.keys)
         self.flat = self.names == list(example)
         self.example: dict[str, Any] = {
             name: _as_array(leaf) for name, leaf in zip(self.names, leaves, strict=True)
@@ -150,57 +151,85 @@ class Subject:
             )
         found: dict[str, Any] = {}
         unknown: list[str] = []
-        for key, value in _flat_result(result):
-            name = self._parameter(key)
+        for keys, value in _leaves(result):
+            name = self._parameter(keys)
             if name is None or name in found:
-                unknown.append(key)
+                unknown.append(_shown(keys))
             else:
                 found[name] = value
         return {name: found[name] for name in self.names if name in found}, unknown
 
-    def _parameter(self, key: str) -> str | None:
-        if key in self.example:
-            return key
-        if key in self.labels:
-            return self.names[self.labels.index(key)]
-        for prefix in _PREFIXES:
-            if key.startswith(prefix) and key[len(prefix) :] in self.example:
-                return key[len(prefix) :]
-        for suffix in _SUFFIXES:
-            if key.endswith(suffix) and key[: -len(suffix)] in self.example:
-                return key[: -len(suffix)]
-        last = key.rpartition(".")[2]
-        return self._parameter(last) if last != key else None
+    def _parameter(self, keys: Keys) -> str | None:
+        """The argument that a key of the result means; a list of numbers is one array."""
+        for candidate in _spellings(keys):
+            ends = [
+                name
+                for own, name in zip(self.keys, self.names, strict=True)
+                if own[-len(candidate) :] == candidate
+            ]
+            if len(ends) == 1:
+                return ends[0]
+        return None
 
     def _some_name(self) -> str:
         floats = [name for name, value in self.example.items() if is_floating(value)]
         return floats[-1] if floats else "W"
 
 
-def _paths(example: Mapping[str, Any]) -> list[str]:
-    return flatten(dict(example))[1].paths()
+def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """The leaves of dicts, and of lists and tuples that hold arrays, with their keys."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _leaves(value, (*keys, key))
+    elif (
+        isinstance(tree, (list, tuple))
+        and any(isinstance(item, (np.ndarray, Mapping, list, tuple)) for item in tree)
+        and not _is_table(tree)
+    ):
+        for index, value in enumerate(tree):
+            yield from _leaves(value, (*keys, index))
+    else:
+        yield keys, tree
 
 
-def _short_names(labels: list[str]) -> list[str]:
-    """The last key of each label where it is unique, else the label as one word."""
-    short = [label.replace("]", "").replace("'", "").split("[")[-1] for label in labels]
-    return [
-        last if last.isidentifier() and short.count(last) == 1 else _word(label)
-        for last, label in zip(short, labels, strict=True)
-    ]
+def _is_table(tree: Any) -> bool:
+    """Whether nested lists are one array of numbers."""
+    return not any(isinstance(item, (np.ndarray, Mapping)) for item in tree) and all(
+        isinstance(item, (list, tuple, int, float)) for item in tree
+    )
 
 
-def _word(label: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in label.replace("']", "")).strip("_")
+def _spellings(keys: Keys) -> Iterator[Keys]:
+    """The keys, and the keys without the marks of a gradient: ``dW1`` is ``W1``."""
+    yield keys
+    for position, key in enumerate(keys):
+        if not isinstance(key, str):
+            continue
+        for prefix in _PREFIXES:
+            if key.startswith(prefix) and len(key) > len(prefix):
+                yield (*keys[:position], key[len(prefix) :], *keys[position + 1 :])
+        for suffix in _SUFFIXES:
+            if key.endswith(suffix) and len(key) > len(suffix):
+                yield (*keys[:position], key[: -len(suffix)], *keys[position + 1 :])
+    if len(keys) > 1:
+        yield from _spellings(keys[1:])
 
 
-def _flat_result(result: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in result.items():
-        label = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, Mapping):
-            yield from _flat_result(value, label)
-        else:
-            yield label, value
+def _short_names(every: list[Keys]) -> list[str]:
+    """The shortest end of each leaf's keys that begins with a word and names it alone."""
+    names = []
+    for keys in every:
+        for start in range(len(keys) - 1, -1, -1):
+            end = keys[start:]
+            alone = sum(other[-len(end) :] == end for other in every) == 1
+            if alone and isinstance(end[0], str):
+                break
+        names.append(_shown(end))
+    return names
+
+
+def _shown(keys: Keys) -> str:
+    return str(keys[0]) + "".join(f"[{key}]" for key in keys[1:]) if keys else "the result"
 
 
 def _accepted(

@@ -20,7 +20,7 @@ Edge = tuple[int, int]
 
 def accumulation_faults(roles: Roles) -> list[Hypothesis]:
     """Paths that do not arrive where a value is used more than once."""
-    return [*_paths(roles), *_recurrences(roles), *_gathers(roles)]
+    return [*_paths(roles), *_one_pass(roles), *_recurrences(roles), *_gathers(roles)]
 
 
 def _without(edges: list[Edge]) -> Alterations:
@@ -69,11 +69,13 @@ def _of_loop(
 ) -> Iterator[Hypothesis]:
     """A loop over samples or steps that overwrites, so that one pass of it counts."""
     samples = len(group) == roles.trial.batch
+    bias = roles.nodes[group[0][0]].primitive.name in ("add", "subtract")
+    code = "G801" if not samples else "G602" if bias else "G802"
     unit = "sample" if samples else "step"
     for word, kept in (("first", group[0]), ("last", group[-1])):
         lost = [edge for edge in group if edge != kept]
         yield Hypothesis(
-            ("loop", word, *key, *place), ("G802" if samples else "G801",), 2,
+            ("loop", word, *key, *place), (code,), 2,
             f"of {len(group)} uses of {what} in {roles.line(kept[0])} only the {word} {unit} "
             "counts.",
             always(_without(lost)),
@@ -82,31 +84,50 @@ def _of_loop(
             scale = float(len(group))
             edges: dict[Edge, EdgeRule] = {**dict.fromkeys(lost, dropped), kept: scaled(scale)}
             yield Hypothesis(
-                ("loop scaled", word, *key, *place), ("G802",), 2,
+                ("loop scaled", word, *key, *place), (code,), 2,
                 f"of {len(group)} uses of {what} only the {word} {unit} counts, undivided.",
+                always(Alterations(edges=edges)),
+            )  # fmt: skip
+
+
+def _one_pass(roles: Roles) -> Iterator[Hypothesis]:
+    """A loop over the samples of which one pass counts for every parameter."""
+    groups: list[list[Edge]] = []
+    for node in roles.replay.parameters.values():
+        places: dict[tuple[Any, ...], list[Edge]] = {}
+        for edge in roles.edges_into(node.index):
+            places.setdefault((*roles.trial.keys[edge[0]][:-1], edge[1]), []).append(edge)
+        groups += [group for group in places.values() if len(group) == roles.trial.batch]
+    if len(groups) < 2:
+        return
+    for word, kept in (("first", 0), ("last", -1)):
+        for scale in (1.0, float(len(groups[0]))):
+            edges: dict[Edge, EdgeRule] = {}
+            for group in groups:
+                edges.update(dict.fromkeys(group, dropped))
+                edges[group[kept]] = scaled(scale)
+            yield Hypothesis(
+                ("one pass", word, scale != 1), ("G802",), 1,
+                f"only the {word} sample of the batch counts.",
                 always(Alterations(edges=edges)),
             )  # fmt: skip
 
 
 def _recurrences(roles: Roles) -> Iterator[Hypothesis]:
     """In a loop, the contribution to what the pass before it made is left out."""
-    loops: dict[tuple[Any, ...], list[int]] = {}
-    for node in roles.nodes:
-        if node.inputs and node.of is None:
-            loops.setdefault(roles.trial.place(node), []).append(node.index)
     cut: dict[tuple[Any, ...], list[Edge]] = {}
-    for members in loops.values():
-        if len(members) < 2:
-            continue
-        previous: set[int] = set()
-        for k in members:
-            if previous:
-                for position in roles.replay.outgoing.get(k, ()):
-                    operand = roles.nodes[k].inputs[position]
-                    if isinstance(operand, Node) and operand.index in previous:
-                        place = (*roles.trial.place(roles.nodes[k]), position)
-                        cut.setdefault(place, []).append((k, position))
-            previous = previous | roles.descendants(k)
+    for members in roles.loops.values():
+        inside = set(members)
+        after = [False] * len(roles.nodes)  # depends on an earlier pass of this line
+        for node in roles.nodes[members[0] + 1 :]:
+            after[node.index] = any(x.index in inside or after[x.index] for x in node.parents)
+            if node.index not in inside:
+                continue
+            for position in roles.replay.outgoing.get(node.index, ()):
+                operand = node.inputs[position]
+                if operand.index in inside or after[operand.index]:
+                    place = (*roles.trial.place(node), position)
+                    cut.setdefault(place, []).append((node.index, position))
     for place, edges in cut.items():
         state = roles.trial.describe(roles.nodes[edges[0][0]].inputs[edges[0][1]].index)
         yield Hypothesis(

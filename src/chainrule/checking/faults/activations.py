@@ -33,13 +33,14 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
                     always(alterations),
                 )
             )
-            families.setdefault((variant, codes, said), []).append((activation, ratio))
-    for (variant, codes, said), members in families.items():
+            for family in _families(roles, activation):
+                families.setdefault((variant, codes, said, family), []).append((activation, ratio))
+    for (variant, codes, said, family), members in families.items():
         if len(members) > 1:
             every = Alterations(bypasses={m.a: (m.z, ratio) for m, ratio in members})
             found.append(
                 Hypothesis(
-                    ("activations", variant),
+                    ("activations", variant, codes, family),
                     codes,
                     1 if codes[0] != "G403" else 2,
                     f"at every activation {said}.",
@@ -49,21 +50,32 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
     return found
 
 
+def _families(roles: Roles, activation: Activation) -> list[tuple[Any, ...]]:
+    """What activations have in common: the line that made them, the function, the layer's kind."""
+    line = (
+        roles.trial.place(roles.nodes[activation.z]), roles.trial.place(roles.nodes[activation.a])
+    )  # fmt: skip
+    function = tuple(roles.nodes[k].primitive.name for k in activation.inside)
+    return [("line", *line), ("function", activation.is_output, *function)]
+
+
 def _ratios(
     roles: Roles, activation: Activation
 ) -> Iterator[tuple[str, tuple[str, ...], str, Ratio]]:
     z = np.asarray(roles.values[activation.z], dtype=float)
     a = np.asarray(roles.values[activation.a], dtype=float)
     d = activation.derivative
-    seen: list[Any] = [d]
+    seen: set[bytes] = set()
 
     def new(ratio: Any) -> bool:
-        with np.errstate(all="ignore"):
-            if not np.all(np.isfinite(ratio)):
-                return False
-            if any(np.allclose(ratio, each, rtol=1e-9, atol=1e-12) for each in seen):
-                return False
-        seen.append(ratio)
+        """Whether a ratio is finite, differs from f'(z), and was not tried before."""
+        gap = float(np.max(np.abs(ratio - d), initial=0.0))
+        if not np.isfinite(gap) or gap <= 1e-9:
+            return False
+        digest = np.round(np.asarray(ratio, dtype=float), 9).tobytes()
+        if digest in seen:
+            return False
+        seen.add(digest)
         return True
 
     output = activation.is_output
@@ -78,12 +90,11 @@ def _ratios(
         if new(squared):
             code = "G501" if output else "G403"
             yield "twice", (code,), "the derivative f'(z) is applied twice", times(squared)
-        yield (
-            "dropped",
-            ("G405",),
-            "the contribution is f'(z) alone, without the cotangent",
-            (lambda g: d + 0 * g),
-        )
+        said = "the contribution is f'(z) alone, without the cotangent"
+        if not output:
+            yield "dropped", ("G405",), said, _alone(d)
+        if not output and roles.trial.batch is not None:
+            yield "dropped, averaged", ("G405",), said, _alone(d / roles.trial.batch)
         if _is_mask(d):
             yield from _masks(roles, activation, z, d, new)
         for text, ratio in _formulas(z, a, d):
@@ -94,6 +105,18 @@ def _ratios(
                     f"the local derivative is {text} instead of f'(z)",
                     times(ratio),
                 )
+
+
+def _alone(d: Any) -> Ratio:
+    """f'(z) without the cotangent; where that is constant, the two differ by a factor only."""
+
+    def rule(g: Any) -> Any:
+        arriving = g[g != 0]
+        if arriving.size and np.ptp(arriving) <= 1e-12 * np.max(np.abs(arriving)):
+            return g * d
+        return d + 0 * g
+
+    return rule
 
 
 def _is_mask(d: Any) -> bool:

@@ -140,12 +140,16 @@ def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
     scale = _other_inverse(x, inverse, axis)
     if scale is not None:
         unit = (x - x.mean(axis=axis, keepdims=True)) * scale
-        for share in (1.0, n / (n - 1)):
-            variants.append(
-                (f"deviation {share == 1.0}", ("G905",),
-                 "its backward pass divides by the other standard deviation, n against n - 1",
-                 backward(1.0, share, scale, unit))
-            )  # fmt: skip
+        said = "its backward pass divides by the other standard deviation, n against n - 1"
+        for number, rule in enumerate(
+            (
+                backward(1.0, 1.0, scale, unit),
+                backward(1.0, n / (n - 1), scale, unit),
+                backward(1.0, 1.0, scale),
+                backward(1.0, own, scale),
+            )
+        ):
+            variants.append((f"deviation {number}", ("G905",), said, rule))
     for word, codes, said, rule in variants:
         alterations = Alterations(bypasses={found.normal: (found.x, rule)})
         yield Hypothesis(

@@ -54,6 +54,7 @@ def product_faults(roles: Roles) -> list[Hypothesis]:
             updated = _updated(roles, node, position, other)
             if updated is not None:
                 found.append(updated)
+    found += _in_loops(roles)
     for (code, _), edges in groups.items():
         if len(edges) > 1:
             found.append(
@@ -66,6 +67,51 @@ def product_faults(roles: Roles) -> list[Hypothesis]:
                 )
             )
     return found
+
+
+def _in_loops(roles: Roles) -> Iterator[Hypothesis]:
+    """In every pass of a loop the same other value is taken."""
+    for place, members in roles.loops.items():
+        node = roles.nodes[members[0]]
+        if node.primitive.name not in _PRODUCTS or members[0] in roles.penalty:
+            continue
+        for position in roles.replay.outgoing.get(members[-1], ()):
+            for other in range(len(node.inputs)):
+                if other != position:
+                    yield from _of_loop(roles, place, members, position, other)
+
+
+def _of_loop(
+    roles: Roles, place: tuple[Any, ...], members: list[int], position: int, other: int
+) -> Iterator[Hypothesis]:
+    right = [np.asarray(roles.nodes[k].operands[other]) for k in members]
+    into = roles.described(roles.nodes[members[-1]].inputs[position])
+    name = roles.described(roles.nodes[members[-1]].inputs[other])
+    candidates: list[tuple[Any, str, str, list[Any]]] = []
+    if right[0].ndim == 2 and right[0].shape[0] == right[0].shape[1]:
+        said = f"{name} is used without transposing it where the cotangent of {into} is computed."
+        candidates.append(("transposed", "G702", said, [value.T for value in right]))
+    for source, makers in roles.loops.items():
+        if len(makers) != len(members) or roles.nodes[makers[0]].shape != right[0].shape:
+            continue
+        values = [np.asarray(roles.values[k]) for k in makers]
+        if all(np.array_equal(a, b) for a, b in zip(values, right, strict=True)):
+            continue
+        said = (
+            f"{roles.trial.describe(makers[-1])} is used in the place of {name} where the gradient "
+            f"of {into} is computed."
+        )
+        candidates.append((source, "G703", said, values))
+    for variant, code, said, values in candidates:
+        edges = {
+            (k, position): _substituting(roles, roles.nodes[k], position, other, value)
+            for k, value in zip(members, values, strict=True)
+            if (k, position) in roles.replay.rules
+        }
+        yield Hypothesis(
+            ("products of loop", variant, *place, position, other), (code,),
+            1 if code == "G702" else 2, said, always(Alterations(edges=edges)),
+        )  # fmt: skip
 
 
 def _distinct(roles: Roles) -> list[tuple[int, Any]]:

@@ -44,7 +44,7 @@ def _reordered(roles: Roles, name: str) -> Iterator[Hypothesis]:
             f"the gradient of {name} is the transpose of the true one (its penalty apart).",
             always(Alterations(edges=dict.fromkeys(data, lambda g, c: c.T))),
         )  # fmt: skip
-    if len(shape) >= 2 and min(shape) > 1:
+    if len(shape) >= 2 and min(shape) > 1 and len(set(shape)) > 1:
         yield Hypothesis(
             ("read in F order", name), ("G705",), 1,
             f"the gradient of {name} is flattened in column order and reshaped in row order.",
@@ -69,6 +69,12 @@ def _reordered(roles: Roles, name: str) -> Iterator[Hypothesis]:
 def _of_kernels(roles: Roles, name: str, shape: tuple[int, ...]) -> Iterator[Hypothesis]:
     """Flips and swaps of a convolution's kernel."""
     if len(shape) < 3:
+        if shape and roles.slides(name):
+            yield Hypothesis(
+                ("flipped", name), ("G906",), 1,
+                f"the gradient of the kernel {name} is flipped.",
+                always(_at(roles, name, flipped(tuple(range(len(shape)))))),
+            )  # fmt: skip
         return
     axes = (len(shape) - 2, len(shape) - 1)
     for axis in (axes, axes[:1], axes[1:]):

@@ -76,11 +76,17 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
     groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
     parameters = {node.index for node in roles.replay.parameters.values()}
     for k, position in roles.replay.rules:
+        twins = [
+            (k, p) for p, x in enumerate(roles.nodes[k].inputs)
+            if x is roles.nodes[k].inputs[position] and (k, p) in roles.replay.rules
+        ]  # fmt: skip
+        if twins[0] != (k, position):
+            continue  # W * W is one use of W
         key = roles.trial.keys[k]
         penalty = k in roles.penalty
         if roles.nodes[k].inputs[position].index in parameters and not penalty:
             continue
-        groups.setdefault((*key[:-1], position), []).append((k, position))
+        groups.setdefault((*key[:-1], position), []).extend(twins)
         naming = (
             _of_penalty("the penalised weights")
             if penalty
@@ -92,7 +98,7 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
                 (),
                 0 if penalty else 3,
                 "",
-                _scaling([(k, position)]),
+                _scaling(twins),
                 naming,
             )
         )

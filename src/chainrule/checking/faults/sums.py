@@ -40,18 +40,18 @@ def _of_biases(roles: Roles) -> Iterator[Hypothesis]:
                             (k, position), _sample(raw, axis, sample, scale or 1, node.shape),
                         )  # fmt: skip
             yield _edge(
-                ("total of bias", name), "G603", 2,
+                ("total of bias", name), "G603", 4,
                 f"the gradient of {name} is the sum of the cotangent over all axes.",
                 (k, position), _filled(raw, np.sum),
             )  # fmt: skip
             yield _edge(
-                ("mean of bias", name), "G603", 2,
+                ("mean of bias", name), "G603", 4,
                 f"the gradient of {name} is the mean of the cotangent over all axes.",
                 (k, position), _filled(raw, np.mean),
             )  # fmt: skip
             for other in range(len(user.shape)):
                 yield _edge(
-                    ("other axis of bias", name, other), "G603", 2,
+                    ("other axis of bias", name, other), "G603", 4,
                     f"the gradient of {name} sums the cotangent over axis {other}.",
                     (k, position), _summed(raw, other),
                 )  # fmt: skip
