@@ -4,7 +4,7 @@ localisation, causes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from chainrule.checking.subject import Subject, SubjectError, is_floating
 #: Above this a difference is wrong whatever it may come from; below it, two probes decide.
 _PLAINLY_WRONG = 1e-4
 _SINGLE = 3e-5
+_MOST_FOR_KINKS = 10_000
+_SLOPES_AT_KINKS = 12
 
 
 def check(
@@ -131,6 +133,8 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
     others = max(float(np.max(np.abs(g), initial=0.0)) for g in reference.gradients.values())
     gap = float(np.max(np.abs(claim - true), initial=0.0))
     note = ""
+    if np.any(true) and not np.any(claim) and not hygiene.causes.get(name):
+        hygiene.blame(name, "G107", f"the gradient of {name} is all zeros; the true one is not.")
     if not np.any(true) and not np.any(claim):
         note = "vacuous: both gradients are zero at this example, so nothing was tested"
     tolerance = max(TOLERANCE, _SINGLE if hygiene.single else 0.0)
@@ -139,11 +143,42 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
     verdict: Verdict = "ok"
     if error > tolerance and gap > 1e-13 * max(others, abs(reference.value)):
         verdict = "wrong" if error > max(_PLAINLY_WRONG, 10 * tolerance) else "inconclusive"
+        if _at_kink(reference, name, claim):
+            verdict = "ok"
+            note = (
+                "the example stands on a kink, where this is another subgradient: it lies between "
+                "the one-sided slopes"
+            )
     if hygiene.causes.get(name):
         verdict = "wrong"
     return GradientVerdict(
         name, verdict, error, causes=tuple(hygiene.causes.get(name, ())), note=note
     )
+
+
+def _added(found: Sequence[Cause], causes: Sequence[Cause]) -> list[Cause]:
+    """Causes that say something new: once, and "unknown" only where nothing is known."""
+    new: list[Cause] = []
+    for each in found:
+        if each not in causes and each not in new and not (each.code == "G000" and causes):
+            new.append(each)
+    return new
+
+
+def _at_kink(reference: Reference, name: str, claim: np.ndarray[Any, Any]) -> bool:
+    """Whether a claim lies between the one-sided slopes wherever it differs from the truth."""
+    if claim.size > _MOST_FOR_KINKS:
+        return False
+    gap = np.abs(claim - reference.gradients[name])
+    scale = float(np.max(np.abs(reference.gradients[name]), initial=0.0))
+    differing = np.argwhere(gap > 1e-6 * max(scale, 1e-12))
+    for index in differing[:_SLOPES_AT_KINKS]:
+        direction = np.zeros(claim.shape)
+        direction[tuple(index)] = 1.0
+        slope = reference.slope(name, direction)
+        if not slope.kink or not slope.agrees(float(claim[tuple(index)]), scale):
+            return False
+    return len(differing) > 0
 
 
 def _undecided(
@@ -176,7 +211,7 @@ def _report(
         causes: list[Cause] = [*each.causes]
         if verdict != "ok":
             causes += [c for c in hygiene.everywhere if c not in causes]
-            causes += [c for c in diagnosis.causes.get(name, ()) if c not in causes]
+            causes += _added(diagnosis.causes.get(name, ()), causes)
             if not causes and verdict == "wrong":
                 causes.append(cause("G000", diagnosis.unexplained(name)))
         elif hygiene.everywhere:

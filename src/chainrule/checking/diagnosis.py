@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.blind_spots import blind_spots_of
 from chainrule.checking.hygiene import Hygiene, cause
+from chainrule.checking.localisation import localise
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
-from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph
+from chainrule.checking.shortcuts import shortcuts_of
+from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph, with_batch_of_one
 from chainrule.checking.subject import Subject, SubjectError
 from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
 
 _PROBES = 2
+_LARGE = 100_000
+_SECONDS_FOR_LINES = 3.0
 
 
 @dataclass
@@ -62,6 +67,11 @@ def diagnose(
 ) -> Diagnosis:
     """Look for the causes of wrong gradients, and for mistakes that the example hides."""
     found = Diagnosis()
+    wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
+    if not reference.untraceable and hygiene.steady:
+        if wrong_here:
+            found.first_wrong = first_wrong_line(reference, wrong_here)
+        found.blind_spots += blind_spots_of(reference)
     if reference.untraceable:
         found.reasons = "the loss cannot be traced, so no mistake can be replayed"
         return found
@@ -73,39 +83,98 @@ def diagnose(
     claimed = list(hygiene.claims)
     trials = draw_trials(reference, claimed, hygiene.single, seed, found)
     if len(trials) < _PROBES:
-        found.reasons = found.reasons or "the gradient cannot be called with other numbers"
+        found.reasons = "the functions cannot be called with other numbers than the example's"
+        found.blind_spots.append(found.reasons + ", so no probe could be made.")
         return found
     search = Search(trials)
+    found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
     if not wrong:
         _only_here(verdicts, found)
         return found
-    explanations, left, _ = search.explain()
-    _attribute(explanations, left, search, verdicts, found)
+    explanations, left = search.explain()
+    repaired = _repaired(reference, hygiene, trials[0], search, explanations)
+    _attribute(explanations, left, repaired, verdicts, found)
     return found
+
+
+def first_wrong_line(reference: Reference, wrong: Sequence[str]) -> WrongLine | None:
+    """The first wrong line of the user's gradient; None if it cannot be said for certain."""
+    subject = reference.subject
+    graph = reference.graph
+    size = sum(np.size(value) for value in reference.point.values())
+    if graph is None or size > _LARGE:
+        return None
+
+    def read(result: Any) -> Mapping[str, Any]:
+        return subject.named(result)[0]
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            found = localise(
+                subject.user_gradient,
+                subject.gradient_arguments(reference.point),
+                graph,
+                {name: reference.gradients[name] for name in reference.parameters},
+                read=read,
+                seconds=_SECONDS_FOR_LINES,
+            ).first
+    except Exception:  # the user's code runs with replaced values, and may raise anything
+        return None
+    if found is None:
+        return None
+    return WrongLine(found.line, found.text, found.expected, found.inherited)
+
+
+def _repaired(
+    reference: Reference,
+    hygiene: Hygiene,
+    first: Trial,
+    search: Search,
+    explanations: Sequence[Explanation],
+) -> set[str]:
+    """The parameters whose gradients at the user's own example the mistakes reproduce."""
+    if sum(np.size(value) for value in reference.point.values()) > _LARGE or not explanations:
+        return set()
+    symbols = first.symbols
+    sizes = dict(symbols.symbols)
+    try:
+        graph = forward_graph(reference.subject, reference.point)
+        trial = Trial(graph, reference.point, sizes, symbols, hygiene.claims, hygiene.single)
+        return search.confirmed(trial, explanations)
+    except (ChainruleError, ValueError, IndexError):
+        return set()
 
 
 def _only_here(verdicts: Mapping[str, GradientVerdict], found: Diagnosis) -> None:
     """The probes find nothing wrong, but the example may."""
     for name, each in verdicts.items():
-        if each.verdict == "inconclusive" and not each.causes:
+        if each.verdict != "ok" and not each.causes:
             found.notes.append(
                 f"the gradient of {name} differs by {each.relative_error:.1e} at the example and "
-                "by nothing on probes of other sizes."
+                "by nothing on probes with other numbers."
             )
 
 
 def _attribute(
-    explanations: list[Explanation],
+    explanations: Sequence[Explanation],
     left: frozenset[str],
-    search: Search,
+    repaired: set[str],
     verdicts: Mapping[str, GradientVerdict],
     found: Diagnosis,
 ) -> None:
+    """Give every wrong gradient its causes."""
+    owned = {name for explanation in explanations for name in explanation.own}
     for explanation in explanations:
+        confirmed = bool(explanation.touches & repaired)
         for name in explanation.touches:
-            for _, codes, evidence in explanation.alternatives:
-                found.causes.setdefault(name, []).extend(cause(code, evidence) for code in codes)
+            for alternative in explanation.alternatives:
+                found.causes.setdefault(name, []).extend(
+                    cause(code, alternative.evidence, confirmed) for code in alternative.codes
+                )
+            if name not in owned and name not in left and explanation.own:
+                found.inherited.add(name)
     for name in left:
         found.causes.setdefault(name, []).append(cause("G000", found.unexplained(name)))
     for name in found.causes:
@@ -121,6 +190,10 @@ def _attribute(
             )
         else:
             found.verdicts[name] = "wrong"
+            found.notes.append(
+                f"the example hides the mistake in the gradient of {name}; it shows on probes "
+                "with other sizes and numbers."
+            )
 
 
 def draw_trials(
@@ -135,6 +208,7 @@ def draw_trials(
     except ChainruleError:
         pass
     plans.append(sizes_by_equality(subject.example, claimed))
+    plans = [*(p for p in map(with_batch_of_one(subject.example, claimed), plans) if p), *plans]
     for sizes, fixed in size_plans(plans):
         trials = []
         for number in range(_PROBES):

@@ -6,9 +6,10 @@ fewer. What is left over stays unexplained.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,17 @@ from chainrule.checking.roles import Roles
 from chainrule.checking.trial import Trial
 
 _MOST_MISTAKES = 6
+_SECONDS_FOR_PAIRS = 2.5
+#: A claim of fewer entries lies in too many spans to say anything.
+_LEAST_ENTRIES = 5
+
+
+class Alternative(NamedTuple):
+    """A hypothesis that fits: its key, its codes, and its evidence."""
+
+    key: tuple[Any, ...]
+    codes: tuple[str, ...]
+    evidence: str
 
 
 @dataclass(frozen=True)
@@ -28,17 +40,20 @@ class Explanation:
 
     Attributes
     ----------
-    alternatives : tuple of (hypothesis key, codes, evidence)
+    alternatives : tuple of Alternative
         Every hypothesis of the best rank that fits; they reproduce the same gradients.
     explains : frozenset of str
         The parameters whose claims are reproduced once this mistake is made too.
     touches : frozenset of str
         The parameters whose gradients it changes.
+    own : frozenset of str
+        Those of them whose own step holds the mistake; the others inherit it.
     """
 
-    alternatives: tuple[tuple[tuple[Any, ...], tuple[str, ...], str], ...]
+    alternatives: tuple[Alternative, ...]
     explains: frozenset[str]
     touches: frozenset[str]
+    own: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,6 @@ class Fit:
     evidence: str
     states: tuple[Pass, ...]
     matched: frozenset[str]
-    spoiled: frozenset[str]
 
 
 class Search:
@@ -74,30 +88,212 @@ class Search:
         found = [trial.matched(state) for trial, state in zip(self.trials, states, strict=True)]
         return frozenset(set.intersection(*found))
 
-    def explain(self) -> tuple[list[Explanation], frozenset[str], tuple[Pass, ...]]:
-        """The mistakes found, the parameters left unexplained, and the passes that hold them."""
+    def explain(self) -> tuple[list[Explanation], frozenset[str]]:
+        """The mistakes found, and the parameters left unexplained."""
         states = self.states
         found: list[Explanation] = []
         matched = self.matched(states)
         everything = frozenset(self.trials[0].claims)
         while matched != everything and len(found) < _MOST_MISTAKES:
-            fits = self._fits(states, matched)
-            best = self._best(fits)
-            if not best:
+            best = self._best(self._fits(states, matched))
+            chain = [best] if best else self._pair(states, matched)
+            if not chain:
                 break
-            chosen = best[0]
-            before = states
-            states = chosen.states
-            touched = frozenset(name for name in everything if self._differs(name, before, states))
-            found.append(
-                Explanation(
-                    tuple((fit.hypothesis.key, fit.codes, fit.evidence) for fit in best),
-                    chosen.matched - matched,
-                    touched,
+            for fits in chain:
+                chosen = fits[0]
+                found.append(self._explanation(fits, states, matched))
+                states, matched = chosen.states, chosen.matched
+        return found, everything - matched
+
+    def _explanation(
+        self, fits: list[Fit], before: Sequence[Pass], matched: frozenset[str]
+    ) -> Explanation:
+        chosen = fits[0]
+        touched = [n for n in self.trials[0].claims if self._differs(n, before, chosen.states)]
+        alterations = chosen.hypothesis.build(self.trials[0], before[0])
+        return Explanation(
+            tuple(Alternative(f.hypothesis.key, f.codes, f.evidence) for f in fits),
+            chosen.matched - matched,
+            frozenset(touched),
+            frozenset(touched) & self._own(alterations) if alterations else frozenset(),
+        )
+
+    def _own(self, alterations: Alterations) -> frozenset[str]:
+        """The parameters that an alteration reaches without passing another parameter's factor."""
+        replay = self.trials[0].replay
+        by_index = {node.index: name for name, node in replay.parameters.items()}
+        free = self.roles[0].depends_on_data
+        start = {replay.nodes[k].inputs[position].index for k, position in alterations.edges}
+        start |= set(alterations.nodes) | {z for z, _ in alterations.bypasses.values()}
+        found: set[str] = set()
+        waiting, seen = list(start), set(start)
+        while waiting:
+            k = waiting.pop()
+            if k in by_index:
+                found.add(by_index[k])
+            node = replay.nodes[k]
+            linear = node.primitive.name in ("add", "subtract")
+            for position in replay.outgoing.get(k, ()):
+                at = node.inputs[position].index
+                crosses = not linear and any(
+                    replay.active[x.index] and not free[x.index] and x.index != at
+                    for x in node.parents
                 )
-            )
-            matched = chosen.matched
-        return found, everything - matched, states
+                if at not in seen and not crosses:
+                    seen.add(at)
+                    waiting.append(at)
+        return frozenset(found)
+
+    def _pair(self, states: Sequence[Pass], matched: frozenset[str]) -> list[list[Fit]]:
+        """Two mistakes that explain together what neither does alone.
+
+        The first is one after which a claim lies in the span of the gradient and its penalty's
+        share, or in the time that is left, any.
+        """
+        wanted = frozenset(self.trials[0].claims) - matched
+        deadline = time.monotonic() + _SECONDS_FOR_PAIRS
+        firsts = self._firsts(states, matched, wanted)
+        for _, _, _, hypothesis, factor in firsts:
+            if time.monotonic() > deadline:
+                break
+            begun = self._advanced(hypothesis, states, wanted, factor)
+            if begun is None:
+                continue
+            second = self._best(self._fits(begun[0], matched, quick=True))
+            if not second:
+                continue
+            fit = self._as_fit(hypothesis, begun, matched)
+            if fit is not None:
+                return [[fit], second]
+        return []
+
+    def _firsts(
+        self, states: Sequence[Pass], matched: frozenset[str], wanted: frozenset[str]
+    ) -> list[tuple[bool, int, int, Hypothesis, bool]]:
+        """Hypotheses that could be the first of two, the likeliest first."""
+        trial = self.trials[0]
+        found: list[tuple[bool, int, int, Hypothesis, bool]] = []
+        for number, hypothesis in enumerate(self.lists[0]):
+            if hypothesis.naming is not None:
+                near = any(
+                    self._spanning(0, hypothesis, states[0], name) is not None for name in wanted
+                )
+                if near:
+                    found.append((False, hypothesis.rank, number, hypothesis, True))
+                continue
+            state = self._replayed(0, hypothesis, states[0])
+            if state is None or not trial.matched(state) >= matched:
+                continue
+            touched = [name for name in wanted if self._differs(name, [states[0]], [state])]
+            if not touched:
+                continue
+            near = any(self._near(name, state) for name in touched)
+            found.append((not near, hypothesis.rank, number, hypothesis, False))
+        return sorted(found, key=lambda each: each[:3])
+
+    def _near(self, name: str, state: Pass) -> bool:
+        """Whether a claim is a combination of a pass's gradient and its penalty's share."""
+        trial = self.trials[0]
+        claim = trial.claims[name].ravel()
+        gradient = np.asarray(trial.replay.gradient(state, name)).ravel()
+        if claim.size != gradient.size or claim.size < _LEAST_ENTRIES:
+            return False
+        spanning = [gradient]
+        node = trial.replay.parameters[name]
+        edges = [e for e in self.roles[0].edges_into(node.index) if e[0] in self.roles[0].penalty]
+        shares = state.shares.get(node.index, {})
+        penalty = [np.asarray(shares[edge]).ravel() for edge in edges if edge in shares]
+        if penalty:
+            spanning.append(np.asarray(sum(penalty)))
+        return _in_span(claim, spanning, trial.exact) is not None
+
+    def _spanning(
+        self, number: int, hypothesis: Hypothesis, state: Pass, name: str
+    ) -> float | None:
+        """The factor of a hypothesis after which the claim is a multiple of the gradient."""
+        trial = self.trials[number]
+        alterations = hypothesis.build(trial, state)
+        twice = _applied(trial, state, alterations) if alterations is not None else None
+        if twice is None:
+            return None
+        claim = trial.claims[name].ravel()
+        now = np.asarray(trial.replay.gradient(state, name)).ravel()
+        if claim.size != now.size or claim.size < _LEAST_ENTRIES:
+            return None
+        direction = np.asarray(trial.replay.gradient(twice, name)).ravel() - now
+        weights = _in_span(claim, [now, direction], trial.exact)
+        if weights is None or abs(weights[0]) < 1e-9:
+            return None
+        return 1.0 + float(weights[1] / weights[0])
+
+    def _advanced(
+        self, hypothesis: Hypothesis, states: Sequence[Pass], wanted: frozenset[str], fitted: bool
+    ) -> tuple[tuple[Pass, ...], list[float]] | None:
+        """A first mistake made on every probe, with its factors."""
+        passes: list[Pass] = []
+        factors: list[float] = []
+        for number, state in enumerate(states):
+            twin = self.by_key[number].get(hypothesis.key)
+            if twin is None:
+                return None
+            after: Pass | None = None
+            if not fitted:
+                after = self._replayed(number, twin, state)
+            else:
+                factor = next(
+                    (
+                        found
+                        for name in sorted(wanted)
+                        if (found := self._spanning(number, twin, state, name)) is not None
+                    ),
+                    None,
+                )
+                alterations = twin.build(self.trials[number], state)
+                if factor is not None and alterations is not None:
+                    factors.append(factor)
+                    exact = _with_factor(alterations, factor)
+                    after = _applied(self.trials[number], state, exact)
+            if after is None:
+                return None
+            passes.append(after)
+        return tuple(passes), factors
+
+    def _as_fit(
+        self,
+        hypothesis: Hypothesis,
+        begun: tuple[tuple[Pass, ...], list[float]],
+        matched: frozenset[str],
+    ) -> Fit | None:
+        codes, evidence = hypothesis.codes, hypothesis.evidence
+        if hypothesis.naming is not None:
+            named = hypothesis.naming(begun[1], self._name)
+            if named is None:
+                return None
+            codes, evidence = named
+        return Fit(hypothesis, codes, evidence, begun[0], matched)
+
+    def confirmed(self, trial: Trial, explanations: Sequence[Explanation]) -> set[str]:
+        """The parameters whose claims on another probe the mistakes reproduce."""
+        by_key = {each.key: each for each in hypotheses(Roles(trial))}
+        search = Search.__new__(Search)
+        search.trials = [trial]
+        state = trial.replay.true
+        for explanation in explanations:
+            twin = by_key.get(explanation.alternatives[0].key)
+            after: Pass | None = None
+            if twin is not None and twin.naming is None:
+                after = search._replayed(0, twin, state)
+            elif twin is not None:
+                fits = search._fitted(0, twin, state, sorted(explanation.explains))
+                after = max(
+                    (fitted for fitted, _ in fits),
+                    key=lambda fitted: len(trial.matched(fitted)),
+                    default=None,
+                )
+            if after is None:
+                continue
+            state = after
+        return trial.matched(state)
 
     def _differs(self, name: str, before: Sequence[Pass], after: Sequence[Pass]) -> bool:
         trial = self.trials[0]
@@ -122,7 +318,9 @@ class Search:
             by_codes.setdefault(fit.codes, fit)
         return list(by_codes.values())
 
-    def _fits(self, states: Sequence[Pass], matched: frozenset[str]) -> list[Fit]:
+    def _fits(
+        self, states: Sequence[Pass], matched: frozenset[str], quick: bool = False
+    ) -> list[Fit]:
         """Every hypothesis that reproduces more claims on all probes and loses none."""
         found: list[Fit] = []
         wanted = frozenset(self.trials[0].claims) - matched
@@ -141,6 +339,8 @@ class Search:
                 fit = self._confirmed(hypothesis, state, value, states, matched, on_first & wanted)
                 if fit is not None:
                     found.append(fit)
+                    if quick and fit.matched >= frozenset(self.trials[0].claims):
+                        return found
         return found
 
     def _confirmed(
@@ -182,7 +382,7 @@ class Search:
             if named is None:
                 return None
             codes, evidence = named
-        return Fit(hypothesis, codes, evidence, tuple(passes), everywhere, frozenset())
+        return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
 
     def _name(self, values: Sequence[float]) -> Factor | None:
         return name_factor(
@@ -255,3 +455,15 @@ def _with_factor(alterations: Alterations, factor: float) -> Alterations:
         edges={key: edge(rule) for key, rule in alterations.edges.items()},
         nodes={at: node(rule) for at, rule in alterations.nodes.items()},
     )
+
+
+def _in_span(
+    claim: np.ndarray[Any, Any], spanning: Sequence[np.ndarray[Any, Any]], exact: float
+) -> Any:
+    """The weights of a combination that equals the claim; None if there is none."""
+    basis = np.stack(spanning, axis=1)
+    if not np.all(np.isfinite(basis)) or not np.any(claim):
+        return None
+    weights = np.linalg.lstsq(basis, claim, rcond=1e-12)[0]
+    gap = float(np.max(np.abs(basis @ weights - claim)))
+    return weights if gap <= 2 * exact * float(np.max(np.abs(claim))) else None

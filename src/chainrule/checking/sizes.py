@@ -6,8 +6,8 @@ equal (a batch of five and five classes) stay two symbols.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,28 @@ def sizes_by_equality(example: Mapping[str, Any], claimed: Sequence[str]) -> Siz
         if size != 1
     }
     return _named(example, claimed, roots, {size: size for size in roots.values()}, {})
+
+
+def with_batch_of_one(
+    example: Mapping[str, Any], claimed: Sequence[str]
+) -> Callable[[Sizes], Sizes | None]:
+    """Adds the symbol n where the example's data are a single row; None where they are not."""
+
+    def extended(sizes: Sizes) -> Sizes | None:
+        if sizes.batch is not None:
+            return None
+        rows = {
+            (name, 0): "n"
+            for name, value in example.items()
+            if name not in claimed and np.ndim(value) > 0 and np.shape(value)[0] == 1
+        }
+        if not rows or "n" in sizes.symbols:
+            return None
+        return replace(
+            sizes, symbols={**sizes.symbols, "n": 1}, axes={**sizes.axes, **rows}, batch="n"
+        )
+
+    return extended
 
 
 def _tie(

@@ -133,6 +133,8 @@ def _said(what: str, factor: Factor) -> str:
 
 def _of_share(what: str) -> Naming:
     def naming(values: Sequence[float], name: Namer) -> Codes:
+        if all(abs(value) < 1e-6 for value in values):
+            return None
         factor = name(values)
         return None if factor is None else (factor.codes, _said(what, factor))
 
@@ -142,7 +144,7 @@ def _of_share(what: str) -> Naming:
 def _of_bias(name: str) -> Naming:
     def naming(values: Sequence[float], name_of: Namer) -> Codes:
         factor = name_of(values)
-        if factor is None:
+        if factor is None or all(abs(value) < 1e-6 for value in values):
             return None
         if factor.codes in (("G201",), ("G202",)):
             how = "averaged instead of summed" if factor.codes == ("G202",) else "not averaged"
