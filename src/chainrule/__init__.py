@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from chainrule import theory as theory
     from chainrule import training as training
     from chainrule.checking.check import check as check
+    from chainrule.checking.compare import compare as compare
+    from chainrule.checking.compare import comparing as comparing
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -62,6 +64,8 @@ __version__ = "0.1.0"
 _ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training")
 _LATER = {
     "check": "chainrule.checking.check",
+    "compare": "chainrule.checking.compare",
+    "comparing": "chainrule.checking.compare",
     "compile": "chainrule.programs.compiled",
     "explain": "chainrule.programs.explain",
     "source": "chainrule.programs.source",
@@ -105,6 +109,8 @@ __all__ = [
     "check",
     "check_grads",
     "checkpoint",
+    "compare",
+    "comparing",
     "compile",
     "conv1d",
     "conv2d",

@@ -8,7 +8,6 @@ value that is right up to such a convention is passed over as long as a later li
 
 from __future__ import annotations
 
-import linecache
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,53 +25,10 @@ from chainrule.checking.localisation_matching import (
 from chainrule.checking.localisation_quantities import quantities
 from chainrule.checking.localisation_search import Search
 from chainrule.checking.localisation_steps import final_writes, steps_of
-from chainrule.checking.localisation_substitution import Fault, Substitution
+from chainrule.checking.localisation_substitution import Substitution
+from chainrule.checking.localisation_wording import FaultyLine, faulty_line
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.engine.graph import Graph
-
-
-@dataclass(frozen=True)
-class WrongLine:
-    """A line that is wrong although everything it uses is right.
-
-    Attributes
-    ----------
-    line, end_line : int
-        In the file, from 1.
-    text : str
-        The line as it is written.
-    function, filename : str
-    target : str or None
-        The variable, attribute or key that the line binds.
-    expected : str
-        What it should equal: "the cotangent of z1", "5 × the gradient of W1".
-    found : str or None
-        What it equals instead, if that has a name.
-    repaired : tuple of str
-        Parameters whose gradient is right once the line's value is.
-    inherited : tuple of int
-        Later lines that are wrong only because this one is.
-    confirmed : bool
-        With the true value on this line every gradient is right; otherwise other lines are wrong
-        as well.
-    """
-
-    line: int
-    end_line: int
-    text: str
-    function: str
-    filename: str
-    target: str | None
-    expected: str
-    found: str | None
-    repaired: tuple[str, ...]
-    inherited: tuple[int, ...]
-    confirmed: bool
-
-    def __str__(self) -> str:
-        what = f"{self.target} should equal" if self.target else "it should make"
-        instead = f"; it equals {self.found}" if self.found else ""
-        return f"line {self.line}: {self.text}\n  {what} {self.expected}{instead}"
 
 
 @dataclass(frozen=True)
@@ -81,17 +37,17 @@ class Localisation:
 
     Attributes
     ----------
-    lines : tuple of WrongLine
+    lines : tuple of FaultyLine
         Independent mistakes in the order of time; empty if none could be found.
     reason : str or None
         Why there is no line.
     """
 
-    lines: tuple[WrongLine, ...]
+    lines: tuple[FaultyLine, ...]
     reason: str | None = None
 
     @property
-    def first(self) -> WrongLine | None:
+    def first(self) -> FaultyLine | None:
         """The first wrong line."""
         return self.lines[0] if self.lines else None
 
@@ -189,7 +145,7 @@ def _localise(
     faults = search.faults()
     if not faults:
         return Localisation((), search.reason or "no single line repairs the result")
-    return Localisation(tuple(_wrong_line(fault, search) for fault in faults))
+    return Localisation(tuple(faulty_line(fault, search, graph) for fault in faults))
 
 
 def same_results(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
@@ -212,24 +168,3 @@ def _truth(graph: Graph, claimed: Mapping[str, Any]) -> dict[str, Any]:
         if node.name is not None and node.name in claimed and node.dtype.kind == "f":
             found[node.name] = np.zeros(node.shape) if cotangent is None else cotangent.value
     return found
-
-
-def _wrong_line(fault: Fault, search: Search) -> WrongLine:
-    site = fault.step.site
-    filename, line, end_line = site.filename, site.line, site.end_line
-    if search.called_wrongly(fault) and fault.step.caller is not None:
-        filename, line = fault.step.caller
-        end_line = line
-    return WrongLine(
-        line=line,
-        end_line=end_line,
-        text=linecache.getline(filename, line).strip(),
-        function=site.function,
-        filename=filename,
-        target=fault.step.name,
-        expected=fault.expected,
-        found=fault.found,
-        repaired=tuple(sorted(fault.repaired)),
-        inherited=search.substitution.inherited(fault),
-        confirmed=fault.complete,
-    )

@@ -7,16 +7,17 @@ never have formed (probabilities, one-hot labels).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
 from chainrule.programs.names import node_names
-from chainrule.programs.rewrites import is_elementwise
+from chainrule.programs.notation import term
+from chainrule.programs.terms import Term
 
 # What an equal value is called first.
 KINDS = (
@@ -24,9 +25,7 @@ KINDS = (
     "constant",
 )  # fmt: skip
 _OF_COTANGENTS = ("cotangent", "share", "addends")
-_LARGEST = 2**18  # elements of a quantity that is formed for comparison only
-_MOST_CHAINS = 200
-_PRODUCTS = frozenset({"matmul", "dot", "tensordot", "einsum"})
+_LONGEST_NAME = 40
 
 
 @dataclass(eq=False)
@@ -90,8 +89,13 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
     list of Quantity
         Equal values once, under their best name, in the order of `KINDS`.
     """
+    from chainrule.checking.localisation_truth import true_quantities
+
     names = node_names(graph, "d")
-    found = list(_all(graph, names, truth))
+    found = list(true_quantities(graph, names, truth))
+    words = _words(graph, names)
+    for quantity in found:
+        quantity.meaning = re.sub(r"%(\d+)", lambda m: words[int(m[1])], quantity.meaning)
     found.sort(key=lambda q: (KINDS.index(q.kind), not q.named))
     kept: list[Quantity] = []
     known: dict[tuple[Any, ...], list[Quantity]] = {}
@@ -102,58 +106,33 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
             if np.allclose(other.value, value, 1e-12, 0.0):
                 other.aliases.append(quantity)
                 break
+            if not quantity.named and np.allclose(other.value, -value, 1e-12, 0.0):
+                break  # the cotangent of -z is of no use beside that of z
         else:
             same.append(quantity)
             kept.append(quantity)
     return kept
 
 
+def _words(graph: Graph, names: Mapping[int, str]) -> dict[int, str]:
+    """Every node as the user would say it: a variable, else an expression if it is short."""
+    terms: dict[int, Term] = {}
+    for node in graph.nodes:
+        name = Term(names[node.index])
+        terms[node.index] = name
+        if node.name is None and node.of is None and node.parents:
+            try:
+                made = term(node, terms, "source")
+            except Exception:  # notation is for reading; a name will do
+                continue
+            if len(made.text) <= _LONGEST_NAME:
+                terms[node.index] = made
+    return {index: made.text for index, made in terms.items()}
+
+
 def round_key(value: np.ndarray) -> str:
     """Equal for arrays that are equal up to rounding, nearly always."""
     return f"{float(np.sum(np.abs(value))):.6e}"
-
-
-def _all(graph: Graph, names: Mapping[int, str], truth: Mapping[str, Any]) -> Iterator[Quantity]:
-    cotangents: dict[int, Node] = graph.cotangents
-    for name, value in truth.items():
-        array = as_numbers(value)
-        if array is not None:
-            yield Quantity("cotangent", name, array, f"the gradient of {name}")
-    inputs = {node.index for node in graph.inputs}
-    for node in graph.nodes:
-        array = as_numbers(node.value)
-        if array is None:
-            continue
-        name = names[node.index]
-        if node.index in inputs:
-            yield Quantity("input", node.name or name, array, name, node)
-        elif node.of is None:
-            yield Quantity("forward", name, array, name, node)
-        else:
-            meaning = f"an intermediate value of the backward pass of {names[node.of.index]}"
-            yield Quantity("backward", name, array, meaning, node)
-        for operand in node.inputs:
-            if isinstance(operand, np.ndarray) and operand.ndim and operand.dtype.kind in "fb":
-                constant = operand.astype(float)
-                yield Quantity("constant", "", constant, "a constant of the loss")
-    for index, node in cotangents.items():
-        array = as_numbers(node.value)
-        if array is not None:
-            name = graph.nodes[index].name or names[index]
-            if index in inputs:
-                # of what is not a parameter: it may well be equal to a cotangent, but for its sign
-                kind = "cotangent" if name in truth else "backward"
-                yield Quantity(kind, name, array, f"the gradient of {name}", node)
-                continue
-            quantity = Quantity("cotangent", name, array, f"the cotangent of {name}", node)
-            quantity.named = graph.nodes[index].name is not None
-            yield quantity
-    yield from _shares(graph, names)
-    yield from _merged(graph, names)
-    yield from _derivatives(graph, names)
-    yield from _derived(graph, names)
-    yield from _addends(graph, names)
-    yield from _stacked(graph, names)
 
 
 def as_numbers(value: Any) -> np.ndarray | None:
@@ -163,173 +142,3 @@ def as_numbers(value: Any) -> np.ndarray | None:
         if array.dtype.kind in "fiub" and array.size:
             return array.astype(float)
     return None
-
-
-def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """What several uses of one value contribute to its cotangent."""
-    for index, node in graph.cotangents.items():
-        waiting = [node]
-        while waiting:
-            addition = waiting.pop()
-            if addition.of is None or addition.primitive.name != "add":
-                continue
-            for operand in addition.parents:
-                array = as_numbers(operand.value)
-                if array is not None and operand.of is not None and array.shape == node.shape:
-                    what = f"a share of the cotangent of {names[index]}"
-                    yield Quantity("share", names[index], array, what, operand)
-                    waiting.append(operand)
-
-
-def _merged(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """Cotangents of what the loss computes several times and a person once."""
-    same: dict[tuple[Any, ...], list[Node]] = {}
-    for node in graph.nodes:
-        if node.of is None and node.parents and node.index in graph.cotangents:
-            operands = tuple(x.index if isinstance(x, Node) else repr(x) for x in node.inputs)
-            key = (node.primitive.name, operands, repr(sorted(node.params.items(), key=str)))
-            same.setdefault(key, []).append(node)
-    for nodes in same.values():
-        values = [as_numbers(graph.cotangents[node.index].value) for node in nodes]
-        if len(nodes) > 1 and all(x is not None and x.shape == nodes[0].shape for x in values):
-            name = names[nodes[0].index]
-            total = np.sum([x for x in values if x is not None], axis=0)
-            yield Quantity("cotangent", name, total, f"the cotangent of {name}")
-
-
-def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """∂a/∂z for every a that is computed from z element by element."""
-    forward = [node for node in graph.nodes if node.of is None]
-    ends = [
-        node
-        for node in forward
-        if is_elementwise(node.primitive)
-        and node.parents
-        and isinstance(node.value, (np.ndarray, np.floating))
-        and node.value.dtype.kind == "f"
-        and node.value.size <= _LARGEST
-    ]
-    for end in ends[:_MOST_CHAINS]:
-        active = [False] * len(forward)
-        active[end.index] = True
-        for node in reversed(forward[: end.index + 1]):
-            if active[node.index] and is_elementwise(node.primitive):
-                for operand in node.parents:
-                    if operand.shape == end.shape and operand.dtype.kind == "f":
-                        active[operand.index] = True
-        seen: list[tuple[Node, Any]] = []
-        try:
-            pull_back(
-                forward,
-                [(end, np.ones_like(end.value))],
-                [],
-                active,
-                watch=lambda node, g, seen=seen: seen.append((node, g)),  # type: ignore[misc]
-            )
-        except Exception:  # a function in the chain has no derivative here
-            continue
-        for node, g in seen:
-            array = as_numbers(g)
-            if node is not end and array is not None and array.shape == end.shape:
-                a, z = names[end.index], names[node.index]
-                yield Quantity("derivative", a, array, f"the derivative of {a} by {z}", node)
-
-
-def _derived(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """Values that a person forms and a loss may skip: probabilities, one-hot labels, masks."""
-    widths = set()
-    for node in graph.nodes:
-        value = node.value
-        if node.of is not None or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-            continue
-        if value.size > _LARGEST or not 1 <= value.ndim <= 2 or node.index not in graph.cotangents:
-            continue
-        name = names[node.index]
-        if value.ndim == 2:
-            widths.update(value.shape)
-        with np.errstate(all="ignore"):
-            for axis in range(value.ndim):
-                shifted = value - value.max(axis=axis, keepdims=True)
-                exponential = np.exp(shifted)
-                total = exponential.sum(axis=axis, keepdims=True)
-                yield Quantity(
-                    "derived", f"softmax({name})", exponential / total, f"softmax({name})"
-                )
-                yield Quantity("derived", f"exp({name})", exponential, f"exp({name} - max)")
-                yield Quantity("derived", f"{name} - max", shifted, f"{name} - max")
-            sigmoid = 1 / (1 + np.exp(-value))
-            yield Quantity("derived", f"sigmoid({name})", sigmoid, f"the logistic of {name}")
-            if not np.all(value > 0) and np.any(value > 0):
-                mask = (value > 0).astype(float)
-                yield Quantity("derivative", name, mask, f"{name} > 0")
-    for node in graph.nodes:
-        divisor = node.inputs[-1] if node.inputs else None
-        if node.of is None and node.primitive.name == "divide" and isinstance(divisor, Node):
-            value = as_numbers(divisor.value)
-            if value is not None and np.all(value):
-                name = f"1 / {names[divisor.index]}"
-                yield Quantity("derived", name, 1 / value, name)
-    for node in graph.inputs:
-        value = node.value
-        if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim == 1:
-            for width in sorted(widths):
-                if value.size and value.min() >= 0 and value.max() < width <= 1000:
-                    yield Quantity(
-                        "derived",
-                        f"one-hot {node.name}",
-                        np.eye(width)[value],
-                        f"one-hot {node.name}",
-                    )
-
-
-def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """Per-sample shares of a gradient that is a matrix product over samples."""
-    belongs = {node.index: index for index, node in graph.cotangents.items()}
-    for node in graph.nodes:
-        if node.of is None or node.primitive.name not in _PRODUCTS or len(node.operands) < 2:
-            continue
-        left, right = (as_numbers(x) for x in node.operands[-2:])
-        if left is None or right is None or left.ndim != 2 or right.ndim not in (1, 2):
-            continue
-        if left.shape[1] != right.shape[0] or left.shape[1] < 2:
-            continue
-        columns = right.reshape(len(right), -1)
-        if left.size * columns.shape[1] > _LARGEST:
-            continue
-        shares = left.T[:, :, None] * columns[:, None, :]
-        if right.ndim == 1:
-            shares = shares[:, :, 0]
-        name = names[belongs.get(node.index, node.of.index)]
-        yield Quantity("addends", name, shares, f"a sample's share of the gradient of {name}", node)
-
-
-def _stacked(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """Values and cotangents of a loop in the loss, one row an iteration."""
-    places: dict[tuple[Any, ...], list[Node]] = {}
-    nth: dict[tuple[int, str], int] = {}
-    for node in graph.nodes:
-        if node.code is None or as_numbers(node.value) is None:
-            continue
-        primitive: tuple[Any, ...] = (node.primitive.name,)
-        if node.of is not None:  # the same contribution to the same kind of cotangent
-            number = nth[node.of.index, node.primitive.name] = (
-                nth.get((node.of.index, node.primitive.name), -1) + 1
-            )
-            primitive = (node.primitive.name, node.of.primitive.name, number)
-        key = (id(node.code), node.instruction, primitive, node.shape)
-        places.setdefault(key, []).append(node)
-    for nodes in places.values():
-        if len(nodes) < 2 or sum(np.size(x.value) for x in nodes) > _LARGEST:
-            continue
-        nodes.sort(key=lambda x: x.index if x.of is None else x.of.index)
-        name = names[nodes[0].index].rstrip("0123456789_")
-        rows = np.stack([np.asarray(x.value, float) for x in nodes])
-        if nodes[0].of is not None:
-            meaning = f"intermediate values of the backward pass of {names[nodes[0].of.index]}"
-            yield Quantity("backward", name, rows, meaning)
-            continue
-        yield Quantity("addends", name, rows, f"{name}, step by step")
-        backward = [graph.cotangents[x.index] for x in nodes if x.index in graph.cotangents]
-        if len(backward) == len(nodes) and all(x.shape == nodes[0].shape for x in backward):
-            rows = np.stack([np.asarray(x.value, float) for x in backward])
-            yield Quantity("addends", name, rows, f"the cotangents of {name}, step by step")

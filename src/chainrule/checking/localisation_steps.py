@@ -96,13 +96,8 @@ class Step:
 
 def final_writes(run: Run) -> dict[tuple[int, Part], set[int]]:
     """For arrays written in place, the last write at every site."""
-    last: dict[tuple[int, Part, int], int] = {}
-    for event in run.events:
-        if event.holder is not None:
-            site, part, count = event.place
-            last[site, part, event.holder] = count
     found: dict[tuple[int, Part], set[int]] = {}
-    for (site, part, _), count in last.items():
+    for (site, part, _), count in run.writes.items():
         found.setdefault((site, part), set()).add(count)
     return found
 
@@ -125,8 +120,6 @@ def steps_of(
     found: list[Step] = []
     singles: dict[tuple[int, Part], list[Event]] = {}
     for event in run.events:
-        if event.value is None:
-            continue
         singles.setdefault(event.place[:2], []).append(event)
     loops = _Loops(run)
     for (site, _), events in singles.items():

@@ -63,30 +63,6 @@ class Fault:
             return standing if standing.quantity is self.quantity else None
         return next((m for m in self.step.matches if m.quantity is self.quantity), None)
 
-    @property
-    def expected(self) -> str:
-        """What the step should hold."""
-        return scaled(self.scale, self.called.meaning)
-
-    @property
-    def found(self) -> str | None:
-        """What it holds, if that is a true quantity too."""
-        own = self.own
-        match = own or self.step.standing
-        if match is None or not self.step.matches:
-            return None
-        text = scaled(match.scale, self.called.meaning if own else match.quantity.meaning)
-        return f"{text}, transposed" if match.transposed and own else text
-
-
-def scaled(scale: float, text: str) -> str:
-    """``5 × the cotangent of z``."""
-    if abs(scale - 1) < 1e-9:
-        return text
-    if abs(scale) < 1 and abs(1 / scale - round(1 / scale)) < 1e-6:
-        return f"{'-' if scale < 0 else ''}1/{abs(round(1 / scale))} × {text}"
-    return f"{scale:.6g} × {text}"
-
 
 class OutOfTime(Exception):
     """The search has used its time."""
@@ -379,7 +355,7 @@ class Substitution:
             site = self.watcher.sites[event.place[0]]
             if event.time <= fault.step.time or site.line == fault.step.site.line:
                 continue
-            if event.value is None or not event.origin:
+            if not event.origin:
                 continue
             after = mended.get(event.place)
             if after is None or np.shape(after) != np.shape(event.value):

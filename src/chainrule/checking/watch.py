@@ -50,8 +50,8 @@ class Event(NamedTuple):
         Index of the site, component of the value, and how often that was bound before.
     time : int
         Events are numbered as they happen.
-    value : ndarray, number or None
-        A copy; None for an array that later events show complete.
+    value : ndarray or number
+        A copy. An array that is written in place is kept after the last write of each place.
     origin : bool
         The value was computed here; otherwise an earlier one is handed on.
     key : object
@@ -84,6 +84,8 @@ class Run:
     loops : list of tuple
         ``(time, site, target)`` at the start of every iteration, ``(time, site, END)`` at the end
         of every loop.
+    writes : dict
+        For arrays written in place: ``(site, component, array)`` and the number of the last write.
     truncated : bool
         More happened than was kept.
     """
@@ -92,6 +94,7 @@ class Run:
     error: BaseException | None = None
     events: list[Event] = field(default_factory=list)
     loops: list[tuple[int, int, Any]] = field(default_factory=list)
+    writes: dict[tuple[int, Part, int], int] = field(default_factory=dict)
     truncated: bool = False
 
 
@@ -327,17 +330,16 @@ class _Reporter:
 
     def _keep(self, place: Place, value: Any, key: Any, holder: int | None) -> None:
         run = self.run
-        if holder is not None and (
-            self.finals is None or place[2] not in self.finals.get(place[:2], ())
-        ):
-            kept = None
-        elif len(run.events) >= _MOST_EVENTS or place[2] >= _MOST_AT_ONE_SITE:
+        if holder is not None:
+            run.writes[place[0], place[1], holder] = place[2]
+            if self.finals is None or place[2] not in self.finals.get(place[:2], ()):
+                return
+        elif place[2] >= _MOST_AT_ONE_SITE:
             run.truncated = True
             return
-        else:
-            kept = _own_copy(value)
-            self.bytes += getattr(kept, "nbytes", 8)
-        if self.bytes > _MOST_BYTES or len(run.events) >= 10 * _MOST_EVENTS:
+        kept = _own_copy(value)
+        self.bytes += getattr(kept, "nbytes", 8)
+        if self.bytes > _MOST_BYTES or len(run.events) >= _MOST_EVENTS:
             run.truncated = True
             return
         origin = True

@@ -1,0 +1,161 @@
+"""A fault in words: the line, what it should hold and what it holds, in the user's own names."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chainrule.checking.localisation_search import Search
+from chainrule.checking.localisation_substitution import Fault
+from chainrule.engine.errors import ChainruleError
+from chainrule.engine.graph import Graph
+from chainrule.programs.names import node_names
+
+_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_LONGEST = 80
+
+
+@dataclass(frozen=True)
+class FaultyLine:
+    """A line that is wrong although everything it uses is right.
+
+    Attributes
+    ----------
+    line, end_line : int
+        In the file, from 1.
+    text : str
+        The line as it is written.
+    function, filename : str
+    target : str or None
+        The variable, attribute or key that the line binds.
+    expected : str
+        What it should equal: "the cotangent of z1", "5 × the gradient of W1".
+    formula : str or None
+        The same as NumPy, in the user's own names, where those suffice.
+    found : str or None
+        What it equals instead, if that has a name.
+    repaired : tuple of str
+        Parameters whose gradient is right once the line's value is.
+    inherited : tuple of int
+        Later lines that are wrong only because this one is.
+    confirmed : bool
+        With the true value on this line every gradient is right; otherwise other lines are wrong
+        as well.
+    """
+
+    line: int
+    end_line: int
+    text: str
+    function: str
+    filename: str
+    target: str | None
+    expected: str
+    formula: str | None
+    found: str | None
+    repaired: tuple[str, ...]
+    inherited: tuple[int, ...]
+    confirmed: bool
+
+    def __str__(self) -> str:
+        what = f"{self.target} should equal" if self.target else "it should make"
+        formula = f", {self.formula}" if self.formula else ""
+        instead = f"; it equals {self.found}" if self.found else ""
+        return f"line {self.line}: {self.text}\n  {what} {self.expected}{formula}{instead}"
+
+
+def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
+    """A fault as the user reads it.
+
+    Parameters
+    ----------
+    fault : Fault
+    search : Search
+        That found it.
+    graph : Graph
+        The loss with its backward pass.
+    """
+    site = fault.step.site
+    filename, line, end_line = site.filename, site.line, site.end_line
+    if fault.step.caller is not None and search.called_wrongly(fault):
+        filename, line = fault.step.caller
+        end_line = line
+    return FaultyLine(
+        line=line,
+        end_line=end_line,
+        text=linecache.getline(filename, line).strip(),
+        function=site.function,
+        filename=filename,
+        target=fault.step.name,
+        expected=scaled(fault.scale, fault.called.meaning),
+        formula=_formula(fault, search, graph),
+        found=_found(fault),
+        repaired=tuple(sorted(fault.repaired)),
+        inherited=search.substitution.inherited(fault),
+        confirmed=fault.complete,
+    )
+
+
+def _found(fault: Fault) -> str | None:
+    """What a step holds, if that is a true quantity too."""
+    own = fault.own
+    match = own or fault.step.standing
+    if match is None or not fault.step.matches:
+        return None
+    text = scaled(match.scale, fault.called.meaning if own else match.quantity.meaning)
+    return f"{text}, transposed" if match.transposed and own else text
+
+
+def scaled(scale: float, text: str) -> str:
+    """``5 × the cotangent of z``."""
+    if abs(scale - 1) < 1e-9:
+        return text
+    if abs(scale + 1) < 1e-9:
+        return f"-1 × {text}"
+    if abs(scale) < 1 and abs(1 / scale - round(1 / scale)) < 1e-6:
+        return f"{'-' if scale < 0 else ''}1/{abs(round(1 / scale))} × {text}"
+    return f"{scale:.6g} × {text}"
+
+
+# --- formulas ------------------------------------------------------------------------------------
+
+
+def _formula(fault: Fault, search: Search, graph: Graph) -> str | None:
+    """What a step should hold as an expression of NumPy, in the user's names."""
+    quantity = fault.called
+    if quantity.kind != "cotangent" or abs(fault.scale - 1) > 1e-9 or fault.step.stacked:
+        return None
+    try:
+        source = str(graph.source(cotangents="d"))
+    except ChainruleError:
+        return None
+    lines = re.findall(rf"^ +d{re.escape(quantity.name)} = (.+)$", source, re.MULTILINE)
+    if len(lines) != 1 or len(lines[0]) > _LONGEST or "np.float64(" in lines[0]:
+        return None
+    known = _users_names(fault, search, graph)
+    unknown = [name for name in _NAME.findall(lines[0]) if name not in known]
+    if unknown or lines[0].count("(") != lines[0].count(")"):
+        return None
+    return _NAME.sub(lambda match: known[match[0]], lines[0])
+
+
+def _users_names(fault: Fault, search: Search, graph: Graph) -> Mapping[str, str]:
+    """Names of chainrule's backward pass as the user's gradient has them."""
+    known = {"np": "np"}
+    names = node_names(graph, "d")
+    for node in graph.inputs:
+        known[names[node.index]] = names[node.index]
+    for step in search.steps:
+        match = step.standing
+        if step.time >= fault.step.time or match is None or not match.exact or match.transposed:
+            continue
+        target = step.site.target
+        if target is None or not target.isidentifier() or step.stacked or not step.matches:
+            continue
+        for quantity in (match.quantity, *match.quantity.aliases):
+            if quantity.kind == "cotangent":
+                known.setdefault(f"d{quantity.name}", target)
+            elif quantity.kind == "forward":
+                known.setdefault(quantity.name, target)
+    return known

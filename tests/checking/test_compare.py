@@ -1,0 +1,99 @@
+"""`cr.compare` says how one value stands to the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+
+def loss(X, y, W1, W2):
+    z1 = X @ W1
+    h = np.tanh(z1)
+    out = h @ W2
+    return np.mean((out - y) ** 2)
+
+
+R = np.random.default_rng(2)
+EXAMPLE = {
+    "X": R.normal(size=(5, 3)), "y": R.normal(size=(5, 2)), "W1": R.normal(size=(3, 4)),
+    "W2": R.normal(size=(4, 2)),
+}  # fmt: skip
+X, Y, W1, W2 = EXAMPLE.values()
+H = np.tanh(X @ W1)
+OUT_BAR = 2 * (H @ W2 - Y) / 10
+H_BAR = OUT_BAR @ W2.T
+Z_BAR = H_BAR * (1 - H**2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("dz1", Z_BAR, "dz1: right, it equals the cotangent of z1."),
+        ("grad_z1", Z_BAR, "grad_z1: right, it equals the cotangent of z1."),
+        ("dL_dW1", X.T @ Z_BAR, "dL_dW1: right, it equals the gradient of W1."),
+        ("z1", X @ W1, "z1: right, it equals z1."),
+        ("dout", 10 * OUT_BAR, "dout: equals 10 × the cotangent of out."),
+        ("dout", -OUT_BAR, "dout: equals -1 × the cotangent of out."),
+        ("dW2", (H.T @ OUT_BAR).T, "dW2: equals the gradient of W2, transposed."),
+        (
+            "dz1",
+            H_BAR,
+            "dz1: wrong, 0.95 relative error to the cotangent of z1 (largest at [1, 2]). It equals "
+            "the cotangent of h.",
+        ),
+        (
+            "dW2",
+            X.T @ Z_BAR,
+            "dW2: wrong, its shape is (3, 4) and that of the gradient of W2 is (4, 2). It equals "
+            "the gradient of W1.",
+        ),
+        (
+            "dz9",
+            Z_BAR,
+            "dz9: no value of the loss has this name; did you mean dz1. It equals the cotangent "
+            "of z1.",
+        ),
+        ("q", np.ones(3), "q: no value of the loss has this name. It equals no true value."),
+    ],
+)
+def test_a_comparison_in_words(name, value, message, capsys):
+    with cr.comparing(loss, EXAMPLE):
+        found = cr.compare(name, value)
+    assert found.message == message
+    assert capsys.readouterr().out == found.message + "\n"
+    assert bool(found) == ("right" in message)
+
+
+def test_a_comparison_as_data():
+    with cr.comparing(loss, EXAMPLE, show=False) as comparison:
+        found = comparison.compare("dout", 10 * OUT_BAR)
+        wrong = cr.compare("dz1", Z_BAR + 0.5 * np.abs(Z_BAR).max() * (Z_BAR.max() == Z_BAR))
+    assert found.scale == pytest.approx(10, rel=1e-12)
+    assert not found.equal
+    assert found.meaning == "the cotangent of out"
+    assert wrong.scale is None
+    assert 0 < wrong.relative_error < 1
+    assert {"z1", "h", "out", "W1"} <= set(comparison.names)
+
+
+def test_inside_a_gradient_function_the_calls_find_the_loss():
+    def gradient(X, y, W1, W2):
+        h = np.tanh(X @ W1)
+        dout = 2 * (h @ W2 - y) / y.size
+        assert cr.compare("dout", dout)
+        return {"W2": h.T @ dout}
+
+    with cr.comparing(loss, EXAMPLE, show=False):
+        gradient(**EXAMPLE)
+    with pytest.raises(cr.InvalidInput, match="call it inside"):
+        gradient(**EXAMPLE)
+
+
+def test_what_is_no_array_is_refused():
+    with (
+        cr.comparing(loss, EXAMPLE),
+        pytest.raises(cr.InvalidInput, match=r"compare\('dz1', …\) got a list"),
+    ):
+        cr.compare("dz1", [1.0])
