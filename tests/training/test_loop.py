@@ -166,7 +166,10 @@ def test_parameters_given_are_not_changed() -> None:
     assert result.params.all()
 
 
-def test_a_long_update_piece_by_piece_equals_the_whole_one() -> None:
+def test_a_long_update_piece_by_piece_equals_the_whole_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chainrule.training.trainer._PIECE", 1 << 14)
     rng = np.random.default_rng(0)
     params, x = rng.standard_normal(70_000), rng.standard_normal((6, 70_000))
 

@@ -94,8 +94,10 @@ class History(Mapping[str, np.ndarray]):
         """
         if not self._rows:
             raise InvalidInput("there is no epoch to draw.")
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot
         from matplotlib.ticker import MaxNLocator
+
+        from chainrule.reporting.figures import house_style
 
         panels = [("loss", _LOSSES), ("accuracy", _ACCURACIES)]
         drawn = [(label, [n for n in names if n in self]) for label, names in panels]
@@ -105,18 +107,18 @@ class History(Mapping[str, np.ndarray]):
                 raise InvalidInput("no norms were measured; train with norms=True.")
             drawn.append(("gradient norm at the last step", found))
         drawn = [(label, names) for label, names in drawn if names]
-        figure = Figure(figsize=(5 * len(drawn), 3.6), layout="constrained")
-        styles = ("-", "--", ":", "-.")
-        for number, (label, names) in enumerate(drawn, start=1):
-            axes = figure.add_subplot(1, len(drawn), number)
-            for i, name in enumerate(names):
-                axes.plot(self["epoch"], self[name], styles[i % 4], label=_title(name))
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(label)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            if label.startswith("gradient"):
-                axes.set_yscale("log")
-            axes.legend(frameon=False, fontsize="small")
+        with house_style():
+            width = 4.8 * len(drawn)
+            figure, panes = pyplot.subplots(1, len(drawn), figsize=(width, 3.8), squeeze=False)
+            for axes, (label, names) in zip(panes[0], drawn, strict=True):
+                for name in names:
+                    axes.plot(self["epoch"], self[name], label=_title(name))
+                axes.set_xlabel("epoch")
+                axes.set_ylabel(label)
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                if label.startswith("gradient"):
+                    axes.set_yscale("log")
+                axes.legend()
         return figure
 
 

@@ -298,7 +298,7 @@ class _Run:
             batch = gather(chosen)
             if start == last:
                 rate = trainer.rate
-                before = trainer.flat.copy() if self.norms else None
+                before = trainer.copy()[1] if self.norms else None
             try:
                 total += step(batch, rng) * len(chosen)
             except NotFinite as problem:
@@ -314,7 +314,7 @@ class _Run:
         self._consider(row)
         return row
 
-    def _measure(self, row: dict[str, float], before: np.ndarray | None) -> None:
+    def _measure(self, row: dict[str, float], before: Any) -> None:
         trainer = self.trainer
         sought: Objective = trainer.objective
         if self.evaluate_train:
@@ -329,11 +329,8 @@ class _Run:
                 row["validation_accuracy"] = right
         if before is not None:
             weights = flatten(trainer.params)[0]
-            olds, start = [], 0
-            for w in weights:
-                olds.append(before[start : start + w.size].reshape(w.shape))
-                start += w.size
-            row.update(norms(self._paths, weights, flatten(trainer.gradients)[0], olds))
+            gradients, olds = flatten(trainer.gradients)[0], flatten(before)[0]
+            row.update(norms(self._paths, weights, gradients, olds))
 
     def _consider(self, row: dict[str, float]) -> None:
         """Callbacks and early stopping."""
@@ -375,7 +372,7 @@ class _Run:
         if trainer.why_not_compiled not in ("", "compile=False"):
             self.notes.append(f"not compiled: {trainer.why_not_compiled}")
         return Result(
-            tree_map(np.copy, trainer.params), trainer.state, trainer.optimizer_state,
+            tree_map(_in_rows, trainer.params), trainer.state, trainer.optimizer_state,
             self.history, self.epoch, trainer.steps, time.perf_counter() - began, self.stopped,
             not trainer.why_not_compiled, tuple(self.notes),
         )  # fmt: skip
@@ -418,3 +415,7 @@ def check_alike(data: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...]
         raise InvalidInput(
             f"validation has examples of shapes {list(shapes[1])}, data of {list(shapes[0])}."
         )
+
+
+def _in_rows(leaf: np.ndarray) -> np.ndarray:
+    return np.array(leaf, order="C")

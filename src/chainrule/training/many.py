@@ -116,24 +116,25 @@ class Many:
 
     def figure(self, *names: str, low: float = 0.1, high: float = 0.9) -> Figure:
         """Medians of columns by epoch, with the band between two quantiles of the runs."""
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot
         from matplotlib.ticker import MaxNLocator
 
-        figure = Figure(figsize=(5, 3.6), layout="constrained")
-        axes = figure.add_subplot()
-        for i, name in enumerate(names or ("train_loss",)):
-            band = self.band(name, (low, 0.5, high))
-            label = f"{name.replace('_', ' ')}, {int(band['runs'][0])} runs"
-            (line,) = axes.plot(band["epoch"], band["q0.5"], ("-", "--", ":", "-.")[i % 4])
-            line.set_label(label)
-            axes.fill_between(
-                band["epoch"], band[f"q{low:g}"], band[f"q{high:g}"], color=line.get_color(),
-                alpha=0.2, linewidth=0,
-            )  # fmt: skip
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(f"median, with {low:.0%} to {high:.0%} of runs")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False, fontsize="small")
+        from chainrule.reporting.figures import house_style
+
+        with house_style():
+            figure, axes = pyplot.subplots()
+            for name in names or ("train_loss",):
+                band = self.band(name, (low, 0.5, high))
+                label = f"{name.replace('_', ' ')}, {int(band['runs'][0])} runs"
+                (line,) = axes.plot(band["epoch"], band["q0.5"], label=label)
+                edges = (band[f"q{low:g}"], band[f"q{high:g}"])
+                axes.fill_between(
+                    band["epoch"], *edges, color=line.get_color(), alpha=0.2, linewidth=0
+                )
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(f"median, with {low:.0%} to {high:.0%} of runs")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend()
         return figure
 
 

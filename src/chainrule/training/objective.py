@@ -26,9 +26,12 @@ class Objective:
         ``draw`` gives; it returns the value, or with a state ``(value, new state)``.
     state : tree or None
         Running statistics before the first step.
+    model : Layer or None
+        The network, if it is one.
     """
 
     loss: Callable[..., Any]
+    model: Layer | None = None
     state: Any = None
 
     def draw(self, rng: np.random.Generator, batch: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
@@ -132,7 +135,7 @@ class NetworkObjective(Objective):
         state: Any = None,
     ) -> None:
         x, targets = data
-        self.model, self.measure = model, loss
+        self.model, self._network, self.measure = model, model, loss
         self.state = model.init_state(dtype) if state is None else state
         self._draws = model.draw_masks(np.random.default_rng(0), x[:1].shape) is not None
         predictions = np.zeros(model.output_shape(x.shape), dtype)
@@ -144,17 +147,17 @@ class NetworkObjective(Objective):
             self.loss = self._with_masks if self._draws else self._plain
 
     def _plain(self, params: Any, x: Any, y: Any) -> Any:
-        return self.measure(self.model.apply_training(params, x)[0], y)
+        return self.measure(self._network.apply_training(params, x)[0], y)
 
     def _with_masks(self, params: Any, masks: Any, x: Any, y: Any) -> Any:
-        return self.measure(self.model.apply_training(params, x, None, masks)[0], y)
+        return self.measure(self._network.apply_training(params, x, None, masks)[0], y)
 
     def _with_state(self, params: Any, state: Any, x: Any, y: Any) -> Any:
-        predictions, renewed = self.model.apply_training(params, x, state)
+        predictions, renewed = self._network.apply_training(params, x, state)
         return self.measure(predictions, y), renewed
 
     def _with_state_and_masks(self, params: Any, state: Any, masks: Any, x: Any, y: Any) -> Any:
-        predictions, renewed = self.model.apply_training(params, x, state, masks)
+        predictions, renewed = self._network.apply_training(params, x, state, masks)
         return self.measure(predictions, y), renewed
 
     @property
@@ -162,13 +165,13 @@ class NetworkObjective(Objective):
         return self._draws
 
     def draw(self, rng: np.random.Generator, batch: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
-        return (self.model.draw_masks(rng, batch[0].shape),) if self._draws else ()
+        return (self._network.draw_masks(rng, batch[0].shape),) if self._draws else ()
 
     def _evaluate(
         self, params: Any, state: Any, batch: tuple[np.ndarray, ...]
     ) -> tuple[float, float | None]:
         x, targets = batch
-        predictions = self.model.apply(params, x, state)
+        predictions = self._network.apply(params, x, state)
         accuracy = self._accuracy
         found = None if accuracy is None else float(accuracy(predictions, targets))
         return float(self.measure(predictions, targets)), found

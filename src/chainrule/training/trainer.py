@@ -12,11 +12,12 @@ from chainrule.engine.gradient import value_and_grad
 from chainrule.engine.trees import flatten
 from chainrule.optim.optimizer import Optimizer
 from chainrule.programs.compiled import Compiled
-from chainrule.programs.flat import flat_tree, flat_zeros
+from chainrule.training.layout import Layout
 from chainrule.training.objective import Objective
 
-# An update of long arrays goes piece by piece, so that what it computes on the way stays in cache.
-_PIECE = 1 << 14
+# An update of very long arrays goes piece by piece, so that what it computes on the way stays in
+# cache; shorter pieces than this lose more in calls.
+_PIECE = 1 << 18
 
 
 class NotFinite(ArithmeticError):
@@ -54,21 +55,24 @@ class Trainer:
         self, objective: Objective, params: Any, optimizer: Optimizer, compile: bool = True
     ) -> None:
         self.objective, self.optimizer = objective, optimizer
-        self.flat, self.params = flat_tree(params)
-        self.gradient, self.gradients = flat_zeros(params)
+        layout = self._layout = Layout(params, objective.model)
+        self.flat, self._stored, self.params = layout.flat()
+        self.gradient, destination, self.gradients = layout.flat()
         self.state = objective.state
         self._has_state = self.state is not None
         # A transform may treat parameters one by one, so it is given them as a tree.
         self._whole = not optimizer.transforms
         self.optimizer_state = optimizer.init(self.flat if self._whole else self.params)
-        self._at_flat, self._at = self.flat, self.params
+        self._at_flat, self._at_stored, self._at = self.flat, self._stored, self.params
         if optimizer.lookahead is not None:
-            self._at_flat, self._at = flat_tree(params)
+            self._at_flat, self._at_stored, self._at = layout.flat()
         self.why_not_compiled = "" if compile else "compile=False"
         self._tried = False
         self._eager = value_and_grad(objective.loss, 0, None, self._has_state)
         options = (0, None, self._has_state)
-        self._compiled = Compiled(objective.loss, options, self.gradients)
+        # a user's function goes in itself: what it reads is found, and messages name it
+        function = self._loss_of_stored if layout.turns else objective.loss
+        self._compiled = Compiled(function, options, destination)
 
     @property
     def steps(self) -> int:
@@ -90,7 +94,7 @@ class Trainer:
             The loss or its gradient is not finite; nothing has changed then.
         """
         if self.optimizer.lookahead is not None:
-            self._at_flat[...] = self._point()
+            self._look_ahead()
         arguments = self.arguments(batch, rng)
         value = self._evaluate(arguments)
         renewed = self.state
@@ -118,18 +122,28 @@ class Trainer:
         state = (self.state,) if self._has_state else ()
         return (self._at, *state, *drawn, *batch)
 
-    def _point(self) -> np.ndarray:
-        optimizer, state = self.optimizer, self.optimizer_state
-        tree = optimizer.gradient_point(state, self.flat if self._whole else self.params)
-        return (
-            tree if self._whole else np.concatenate([np.ravel(leaf) for leaf in flatten(tree)[0]])
-        )
+    def copy(self) -> tuple[np.ndarray, Any]:
+        """The parameters in a flat array of their own, and as a tree of views into it."""
+        flat, _, tree = self._layout.flat()
+        flat[...] = self.flat
+        return flat, tree
+
+    def _loss_of_stored(self, stored: Any, *rest: Any) -> Any:
+        return self.objective.loss(self._layout.natural(stored), *rest)
+
+    def _look_ahead(self) -> None:
+        """Set the point at which the gradient is taken."""
+        optimizer, whole = self.optimizer, self._whole
+        start, end = (self.flat, self._at_flat) if whole else (self.params, self._at)
+        point = optimizer.gradient_point(self.optimizer_state, start)
+        for own, new in zip(flatten(end)[0], flatten(point)[0], strict=True):
+            own[...] = new
 
     def _evaluate(self, arguments: tuple[Any, ...]) -> Any:
         if self.why_not_compiled:
             return self._evaluate_eagerly(arguments)
         try:
-            value = self._compiled(*arguments)
+            value = self._compiled(self._at_stored, *arguments[1:])
         except (InvalidInput, GuardMiss) as error:
             if self._tried:
                 raise
