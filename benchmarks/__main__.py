@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "programs", "search")
+NAMES = ("engine", "programs", "search", "experiments")
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Experiment `parity`: a network that computes a parity, and what its gradient knows of it.
 
-Part (a) is here, part (c) in `parity_information`; the functions are in `chainrule.theory.parity`
-and `chainrule.theory.parity_gradients`.
+Part (a) is here, parts (b) and (d) in `parity_learning`, part (c) in `parity_information`; the
+functions are in `chainrule.theory.parity` and `chainrule.theory.parity_gradients`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.experiments import parity_figures as figures
 from chainrule.experiments import parity_information as information
+from chainrule.experiments import parity_learning
 from chainrule.experiments.experiment import Experiment, Parameter, Run
 from chainrule.theory.parity import (
     ParityNetwork,
@@ -183,10 +184,13 @@ def run_experiment(run: Run) -> None:
     """The parts in the order of the hand-out."""
     from threadpoolctl import threadpool_limits
 
+    parity_learning.check(run)
     # Matrices this thin gain nothing from a second BLAS thread.
     with threadpool_limits(1, "blas"):
         capacity(run)
+        parity_learning.learning(run)
         information.gradients(run)
+        parity_learning.deeper(run)
 
 
 EXPERIMENT = Experiment(
@@ -196,17 +200,32 @@ EXPERIMENT = Experiment(
     question="§3",
     summary=(
         "Networks of ReLUs that compute (−1)^(vᵀx) exactly, checked for every v and x, where the "
-        "printed parameters fail; and the gradient of the hinge risk, whose dependence on v is "
-        "computed exactly and fades like 2⁻ᵈ."
+        "printed parameters fail; training on the hinge loss, which finds them for few ones in v "
+        "and not for many; and the gradient of the risk, whose dependence on v is computed exactly "
+        "and fades like 2⁻ᵈ."
     ),
     parameters=(
         Parameter("dimension", 10, "largest d of part (a)", minimum=1),
         Parameter("gradient_dimension", 10, "largest d of part (c)", minimum=3),
         Parameter("units", 8, "hidden units k of part (c)", minimum=1),
         Parameter("draws", 20, "networks drawn for each d of part (c)", minimum=1),
+        Parameter("dimensions", (5, 10, 30), "d of the trainings of part (b)", minimum=1),
+        Parameter("ones", (3, 5, 15), "ones in v, for each of these", minimum=1),
+        Parameter("sparse_ones", (1, 2, 3, 4), "ones in v of further trainings, largest d", 1),
+        Parameter("iterations", 50_000, "iterations of part (b)", minimum=10),
+        Parameter("deep_iterations", 4000, "iterations of part (d)", minimum=10),
+        Parameter("batch_size", 100, "points of a batch", minimum=1),
+        Parameter("learning_rate", 0.001, "learning rate η", minimum=0.0),
     ),
     presets={
-        "quick": {"dimension": 8, "gradient_dimension": 8},
+        "quick": {
+            "dimension": 8,
+            "gradient_dimension": 8,
+            "iterations": 8000,
+            "ones": (3, 3, 15),
+            "sparse_ones": (2,),
+            "deep_iterations": 2000,
+        },
         "full": {},
     },
     data={"embedded": "all binary vectors of d bits"},

@@ -51,3 +51,33 @@ def draw_spread(dimensions: Sequence[int], found: Sequence[Sequence[Sequence[flo
     axes.set_xticks(list(d))
     axes.legend()
     return figure
+
+
+def draw_learning(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], title: str = ""
+) -> Any:
+    """Hinge loss against iterations, one line for each training."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, (iterations, losses) in curves.items():
+        axes.plot(iterations, losses, label=name)
+    axes.set(xlabel="iterations", ylabel="hinge loss", ylim=(-0.03, 1.1), title=title)
+    axes.legend()
+    return figure
+
+
+def draw_ratios(layers: Sequence[int], ratios: Mapping[str, Sequence[float]]) -> Any:
+    """Gradient of the first layer relative to that of the last against the depth."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for (name, values), marker in zip(ratios.items(), "os", strict=True):
+        axes.plot(layers, values, marker=marker, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="hidden layers", ylabel="‖∂R/∂W₁‖ / ‖∂R/∂W_last‖")
+    axes.set_xticks(list(layers), [str(n) for n in layers])
+    axes.minorticks_off()
+    axes.legend()
+    return figure
