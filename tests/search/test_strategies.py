@@ -24,7 +24,7 @@ MIXED = Space.of(rate=(1e-4, 1e-1, "log"), width=(2, 9), deep=(1, 50, "log"), ac
 
 
 def test_cover_sizes_of_the_source_document() -> None:
-    """theory.md S1-1.2: [0,1] × [0,2], with ε in the axes' own units."""
+    """000 §1.2: [0,1] × [0,2], with ε in the axes' own units."""
     space = Space.of(x=(0.0, 1.0), y=(0.0, 2.0))
     sizes = {"0.05": 200, "0.1": 50, "0.15": 28, "0.25": 8, "0.3": 8, "1/3": 6, "0.5": 2, "0.7": 2,
              "1": 1, "2": 1}  # fmt: skip

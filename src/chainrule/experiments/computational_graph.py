@@ -162,7 +162,7 @@ def one_graph(run: Run, graph: GraphFile, explanation: Explanation) -> None:
         measured=(expression := max(expression_errors(explanation).values(), default=0.0)),
         expected="at most 1e-12",
         holds=expression <= 1e-12,
-        source="S3-P1i",
+        source="003 P1 (i)",
     )
     deviation = deviation_from(explanation, numerical)
     bound = 1e-12 if is_analytic(graph) else 1e-5
@@ -174,7 +174,7 @@ def one_graph(run: Run, graph: GraphFile, explanation: Explanation) -> None:
         measured=deviation,
         expected=f"at most {bound:g}",
         holds=deviation <= bound,
-        source="S3-P1iii",
+        source="003 P1 (iii)",
     )
 
 
@@ -225,7 +225,7 @@ def reconstructions(run: Run) -> None:
             measured=max(errors),
             expected="at most 1e-14",
             holds=max(errors) <= 1e-14,
-            source="S3-P1",
+            source="003 P1",
         )
 
 
@@ -264,7 +264,7 @@ def any_graph(run: Run) -> None:
         measured=found["worst"],
         expected="at most 1e-10",
         holds=found["worst"] <= 1e-10 and found["fan_out"] > 0 and found["repeated"] > 0,
-        source="S3-P1",
+        source="003 P1",
     )
 
 

@@ -222,7 +222,7 @@ def run_experiment(run: Run) -> None:
         measured=deviation,
         expected="at most 10⁻¹²",
         holds=deviation <= 1e-12,
-        source="S2-1e",
+        source="001 §1 (e)",
     )
     rows = trainings(run, images, settings)
     n = len(images.x)

@@ -156,7 +156,7 @@ def drawing(run: Run) -> None:
         measured=held,
         expected=parameter_count(sizes),
         holds=held == parameter_count(sizes),
-        source="S2-1a",
+        source="001 §1 (a)",
     )
 
 
@@ -190,7 +190,7 @@ def cost(run: Run) -> None:
         measured=mean,
         expected=0.4765625,
         holds=mean == 0.4765625,
-        source="S2-1b",
+        source="001 §1 (b)",
     )
     run.claim(
         "b-derivative",
@@ -198,7 +198,7 @@ def cost(run: Run) -> None:
         measured=_listed(slope),
         expected=_listed(expected),
         holds=bool(np.array_equal(slope, expected)),
-        source="S2-1b",
+        source="001 §1 (b)",
     )
     run.claim(
         "b-mce",
@@ -206,7 +206,7 @@ def cost(run: Run) -> None:
         measured=f"{errors[0]:g} and {errors[1]:g}",
         expected="0.5 and 0.25",
         holds=errors == (0.5, 0.25),
-        source="S2-1b",
+        source="001 §1 (b)",
     )
 
 
@@ -247,7 +247,7 @@ def activations(run: Run) -> None:
         measured=f"{finite} of {total} finite, {len(caught)} warnings",
         expected=f"{total} of {total} finite, 0 warnings",
         holds=finite == total and not caught,
-        source="S2-1c",
+        source="001 §1 (c)",
     )
     sech = 1.6993417021166355e-17
     found = float(TanhActivation.dx(20.0))
@@ -257,7 +257,7 @@ def activations(run: Run) -> None:
         measured=found,
         expected=sech,
         holds=abs(found - sech) <= 1e-14 * sech,
-        source="S2-1c",
+        source="001 §1 (c)",
     )
     smooth = np.array([-20.0, -3.0, -1.0, -0.1, 0.1, 1.0, 3.0, 20.0])
     step = 1e-6
@@ -273,7 +273,7 @@ def activations(run: Run) -> None:
         measured=worst,
         expected="at most 10⁻⁸",
         holds=worst <= 1e-8,
-        source="S2-1c",
+        source="001 §1 (c)",
     )
 
 
@@ -311,7 +311,7 @@ def backpropagation(run: Run) -> None:
         measured=worst,
         expected="at most 10⁻¹²",
         holds=worst <= 1e-12,
-        source="S2-1d",
+        source="001 §1 (d)",
     )
     networks = run.parameters["random_networks"]
     result = run.step("gradients", lambda: _compare(run, networks), "comparing gradients")
@@ -322,7 +322,7 @@ def backpropagation(run: Run) -> None:
         measured=result["engine"],
         expected="at most 10⁻¹²",
         holds=result["engine"] <= 1e-12,
-        source="S2-1d",
+        source="001 §1 (d)",
     )
     run.claim(
         "d-numerical",
@@ -330,7 +330,7 @@ def backpropagation(run: Run) -> None:
         measured=result["numerical"],
         expected="at most 10⁻⁶",
         holds=result["numerical"] <= 1e-6,
-        source="S2-1d",
+        source="001 §1 (d)",
     )
 
 

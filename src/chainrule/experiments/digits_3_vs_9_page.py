@@ -85,7 +85,7 @@ def batches(run: Run, rows: Sequence[Row], images: int) -> None:
         holds=all(
             cell["updates"] == epochs * -(-images // size) for (size, epochs), cell in cells.items()
         ),
-        source="S2-1e",
+        source="001 §1 (e)",
     )
     longer = [
         cells[size, b]["train_mse"] < cells[size, a]["train_mse"]
@@ -111,7 +111,7 @@ def batches(run: Run, rows: Sequence[Row], images: int) -> None:
             measured=f"{sum(outcomes)} of {len(outcomes)} comparisons",
             expected=f"{len(outcomes)} of {len(outcomes)}",
             holds=all(outcomes) if outcomes else None,
-            source="S2-1e",
+            source="001 §1 (e)",
         )
     equal = _ratios(cells, same="updates")
     neighbours = _ratios(cells, same="batch_size")
@@ -123,7 +123,7 @@ def batches(run: Run, rows: Sequence[Row], images: int) -> None:
             measured=f"{_mean_ratio(equal):.3f} against {_mean_ratio(neighbours):.3f}",
             expected="less",
             holds=_mean_ratio(equal) < _mean_ratio(neighbours),
-            source="S2-1e",
+            source="001 §1 (e)",
         )
     run.text(_conclusion_of_batches(cells, longer, smaller, equal, neighbours))
 
@@ -174,7 +174,7 @@ def widths(run: Run, rows: Sequence[Row]) -> None:
             measured=f"{np.mean(two):.4f} against {np.mean(sixteen):.4f}",
             expected="higher",
             holds=bool(np.mean(two) > np.mean(sixteen)),
-            source="S2-1f",
+            source="001 §1 (f)",
         )
     run.text(_conclusion_of_widths(cells, rows, names, sizes))
 

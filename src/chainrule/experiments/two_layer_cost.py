@@ -65,7 +65,7 @@ def cost(run: Run) -> None:
         measured=rows[0][2],
         expected=rows[0][3],
         holds=all_equal,
-        source="S1-1.1d",
+        source="000 §1.1 (d)",
     )
     run.claim(
         "d-ratio",
@@ -74,7 +74,7 @@ def cost(run: Run) -> None:
         measured=f"{ratios[0][0]:.1f} and {ratios[0][1]:.3g} times",
         expected="11.7 and 2.01e5 times for 784-256-10",
         holds=(ratios[0][0] > 10 and ratios[0][1] > 1e5) if sizes[0] == (784, 256, 10) else None,
-        source="S1-1.1d",
+        source="000 §1.1 (d)",
     )
     run.figure(
         "growth",

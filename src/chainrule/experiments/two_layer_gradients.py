@@ -180,7 +180,7 @@ def twelve_partials(run: Run) -> None:
         measured=worst,
         expected="0",
         holds=worst == 0,
-        source="S1-1.1",
+        source="000 §1.1",
     )
     networks, largest = run.parameters["networks"], run.parameters["largest"]
 
@@ -214,7 +214,7 @@ def twelve_partials(run: Run) -> None:
             measured=largest_found,
             expected=f"at most {bound:g}",
             holds=largest_found <= bound,
-            source="S1-1.1a–c",
+            source="000 §1.1 (a)–(c)",
         )
 
 
@@ -247,7 +247,7 @@ def kink(run: Run) -> None:
         expected="1 and 2, against 0 and 0",
         holds=(_strange(student), _strange(student_W1)) == (1, 2)
         and _strange(found.dL_dq) == _strange(found.dL_dW1) == 0,
-        source="S1-1.1, error 1",
+        source="000 §1.1",
     )
 
     def loss_of_b1(b1: Any) -> Any:
@@ -265,7 +265,7 @@ def kink(run: Run) -> None:
         holds=abs(left[2]) < 1e-4
         and abs(after[2] + 28) < 1e-4
         and low - 1e-9 <= ours <= high + 1e-9,
-        source="S1-1.1",
+        source="000 §1.1",
     )
     run.figure(
         "kink",
@@ -318,7 +318,7 @@ def frameworks(run: Run) -> None:
         measured=f"{worst:.2g} and {exact:.2g}",
         expected="at most 1e-6 and 1e-12",
         holds=worst <= 1e-6 and exact <= 1e-12,
-        source="S1-1.1e",
+        source="000 §1.1 (e)",
     )
 
 

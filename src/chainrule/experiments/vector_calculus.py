@@ -79,7 +79,7 @@ def gradient(run: Run) -> None:
             measured=worst,
             expected=f"at most {bound:g}",
             holds=worst <= bound,
-            source="S4-P1a",
+            source="004 P1 (a)",
         )
 
 
@@ -103,7 +103,7 @@ def nearest_point(run: Run) -> None:
         measured=f"({mean[0]:g}, {mean[1]:g}), {least:g}, ({slope[0]:g}, {slope[1]:g})",
         expected="(3, 5), 34, (0, 0)",
         holds=mean.tolist() == [3, 5] and least == 34 and not np.any(slope),
-        source="S4-P1b",
+        source="004 P1 (b)",
     )
 
     def measure() -> dict[str, float]:
@@ -151,7 +151,7 @@ def nearest_point(run: Run) -> None:
             measured=worst[key],
             expected=f"at most {bound:g}" if bound else "0",
             holds=worst[key] <= bound,
-            source="S4-P1b",
+            source="004 P1 (b)",
         )
     run.figure(
         "distances",
