@@ -11,11 +11,97 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import Comparison, Goal, compare, ratio_goal, time_goal
 from chainrule.experiments import parity_training as parity
+from chainrule.experiments.digits_3_vs_9_derivatives import build
+from chainrule.experiments.digits_3_vs_9_training import Network
 
 
 def run() -> list[Goal]:
     """All measurements of this file."""
-    return [*parities()]
+    return [*digits(), *parities()]
+
+
+# --- digits-3-vs-9 --------------------------------------------------------------------------------
+
+IMAGES = 12_080
+
+
+def digits() -> list[Goal]:
+    """The 22 trainings of 001 §1 (e) and (f) on as many images as MNIST has of a 3 or a 9, float32.
+
+    Timed is one epoch of each setting, of part (f) a part of one; what is left out is more of the
+    same, and enters by its number.
+    """
+    rng = np.random.default_rng(0)
+    x = (rng.random((IMAGES, 784)) * (rng.random((IMAGES, 784)) < 0.2)).astype(np.float32)
+    y = rng.choice([-1.0, 1.0], (IMAGES, 1)).astype(np.float32)
+    steps = 500
+    # activation, width, batch size, images timed, and how many epochs of how many images it is for
+    settings = [("relu", 16, size, IMAGES, 10 + 20 + 40) for size in (10, 50, 100, 200)]
+    settings += [
+        (name, width, 1, steps, 10 * IMAGES / steps)
+        for name in ("tanh", "relu")
+        for width in (2, 4, 8, 16, 32)
+    ]
+    times: dict[str, list[np.ndarray]] = {"e": [], "f": []}
+    names = ("ours", "torch")
+    for activation, width, size, count, weight in settings:
+        contestants = _digits(x, y, activation, width, size, rng.permutation(IMAGES)[:count])
+        found = compare(contestants, rounds=5, seconds_per_turn=0.02)
+        part = "e" if size > 1 else "f"
+        times[part].append(weight * np.array([found.seconds[name] for name in names]))
+    parts = {part: sum(each) for part, each in times.items()}
+    goals = []
+    for title, seconds in (
+        ("part (e)", parts["e"]), ("part (f)", parts["f"]), ("all 22", parts["e"] + parts["f"]),
+    ):  # fmt: skip
+        found = Comparison({name: list(row) for name, row in zip(names, seconds, strict=True)})
+        least = 10 if title == "all 22" else None
+        statement = f"digits-3-vs-9 on MNIST, {title}: PyTorch / ours"
+        goals += [
+            ratio_goal(found, statement, "torch", "ours", at_least=least),
+            time_goal(found, f"digits-3-vs-9 on MNIST, {title}: ours, seconds", "ours", 1),
+        ]
+    return goals
+
+
+def _digits(
+    x: np.ndarray, y: np.ndarray, activation: str, width: int, size: int, order: np.ndarray
+) -> dict[str, Callable[[], Any]]:
+    """An epoch over `order` for each contestant, which agree on the loss of the first."""
+    rate = 0.001
+    network = Network(x.shape[1], width, activation, "float32")
+    start = build(
+        x.shape[1], [(width, activation), (1, "linear")], np.random.default_rng(1), "float32"
+    )
+    network.start(start)
+    kind = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[activation]
+    model = torch.nn.Sequential(
+        torch.nn.Linear(x.shape[1], width), kind(), torch.nn.Linear(width, 1)
+    )
+    for own, layer in zip((model[0], model[2]), start.layers, strict=True):
+        own.weight.data, own.bias.data = torch.tensor(layer.W), torch.tensor(layer.b[:, 0])
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    inputs, targets, shuffled = torch.tensor(x), torch.tensor(y), torch.tensor(order)
+    squared = torch.nn.MSELoss()
+
+    def ours() -> float:
+        with threadpool_limits(1, "blas"):
+            return network.program.epoch((x, y), order, size, rate)
+
+    def rival() -> float:
+        torch.set_num_threads(1)  # a second only costs at this size
+        total = torch.zeros(())
+        for chosen in shuffled.split(size):
+            optimizer.zero_grad()
+            loss = squared(model(inputs[chosen]), targets[chosen]) / 2
+            loss.backward()
+            optimizer.step()
+            total += len(chosen) * loss.detach()
+        return total.item() / len(order)
+
+    losses = ours(), rival()
+    assert abs(losses[0] - losses[1]) < 1e-3 * abs(losses[1]), losses
+    return {"ours": ours, "torch": rival}
 
 
 # --- parity ---------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from chainrule.experiments import digits_3_vs_9 as digits
+from chainrule.experiments import digits_3_vs_9_derivatives as derivatives
 from chainrule.experiments import digits_3_vs_9_page as page
+from chainrule.experiments import digits_3_vs_9_training as training
 from chainrule.experiments.experiment import ExperimentError
 from chainrule.experiments.runner import run_experiment
 
@@ -46,8 +48,8 @@ def test_every_claim_of_the_quick_preset_holds(quick):
     result, _ = quick
     assert {claim["id"] for claim in result["claims"]} == {
         "a-parameters", "b-mse", "b-derivative", "b-mce", "c-finite", "c-tanh", "c-differences",
-        "d-reference", "d-engine", "d-numerical", "d-one-step", "e-updates", "e-epochs",
-        "e-batch-size", "e-equal-updates", "f-relu", "training-error",
+        "d-reference", "d-engine", "d-numerical", "d-one-step", "d-compiled", "e-updates",
+        "e-epochs", "e-batch-size", "e-equal-updates", "f-relu", "training-error",
     }  # fmt: skip
     assert [claim["id"] for claim in result["claims"] if claim["holds"] is not True] == []
 
@@ -136,9 +138,9 @@ def test_settings_of_zero_stand_for_the_hand_outs_on_mnist():
     assert digits.SETTINGS["real"] == digits.Settings(0.02, 1, 1, 10)
 
 
-def test_single_precision_is_a_setting(tmp_path):
-    result = run(tmp_path / "run", settings={**SMALL, "precision": "float32"}).result
-    double = run(tmp_path / "double", settings=SMALL).result
+def test_double_precision_is_a_setting(tmp_path):
+    result = run(tmp_path / "run", settings=SMALL).result
+    double = run(tmp_path / "double", settings={**SMALL, "precision": "float64"}).result
     a, b = result["values"]["best_training_mce"], double["values"]["best_training_mce"]
     assert abs(a - b) < 0.02
 
@@ -305,22 +307,48 @@ def test_typical_takes_the_median_over_seeds():
 def test_networks_of_one_width_and_seed_start_alike(monkeypatch):
     starts = []
 
-    def remembered(model, x, y, batch, epochs, optimizer, rng):
-        starts.append([layer.W.copy() for layer in model.layers] + [rng.permutation(9)])
+    def remembered(network, x, y, batch, epochs, rate, rng):
+        starts.append([network.program.flat.copy(), rng.permutation(9)])
         return [0.0]
 
-    monkeypatch.setattr(digits.Model, "trainBatch", remembered)
-    fake = SimpleNamespace(
-        parameters={"precision": "float64"},
-        rng=lambda key: np.random.default_rng(list(key.encode())),
-    )
+    monkeypatch.setattr(training.Network, "train", remembered)
+    fake = SimpleNamespace(rng=lambda key: np.random.default_rng(list(key.encode())))
     images = digits.Images(np.ones((9, 5)), np.ones((9, 1)), None, None)
+    networks = digits.Networks(5, "float64")
     for activation, batch in (("tanh", 2), ("relu", 2), ("relu", 3)):
         digits.train(
-            fake, images, width=4, activation=activation, batch_size=batch, epochs=1,
+            fake, images, networks, width=4, activation=activation, batch_size=batch, epochs=1,
             learning_rate=0.1, seed=0,
         )  # fmt: skip
     for other in starts[1:]:
         np.testing.assert_array_equal(starts[0][0], other[0])
-        np.testing.assert_array_equal(starts[0][1], other[1])
-        assert starts[0][2].tolist() != other[2].tolist()
+        assert starts[0][1].tolist() != other[1].tolist()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("batch_size", [1, 7, 10, 30])
+def test_compiled_trainings_are_the_handwritten_ones(activation, batch_size):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 5)), rng.choice([-1.0, 1.0], size=(30, 1))
+    model = derivatives.build(5, [(4, activation), (1, "linear")], rng)
+    network = training.Network(5, 4, activation, "float64")
+    network.start(model)
+    mine = network.train(x, y, batch_size, 3, 0.05, np.random.default_rng(1))
+    optimizer = training.CountingOptimizer(0.05)
+    theirs = model.trainBatch(x, y, batch_size, 3, optimizer, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-11)
+    np.testing.assert_allclose(network.predict(x), model.predict(x), rtol=1e-10)
+    assert optimizer.steps == 3 * -(-30 // batch_size)
+    hidden = model.evaluate(x)[1][1]
+    assert network.dead_units(x) == int(np.sum(~np.any(hidden > 0, axis=1)))
+
+
+def test_a_program_that_takes_other_steps_fails_the_claim(tmp_path, monkeypatch):
+    def forgetful(hidden, params, x, y):
+        error = hidden(params, x) @ params["W2"] + params["b2"] - y
+        return np.mean(error * error)
+
+    monkeypatch.setattr(training, "half_squared_error", forgetful)
+    settings = {**SMALL, "seeds": 1, "epochs": (1, 2), "widths": (2,)}
+    claims = run(tmp_path / "run", settings=settings).result["claims"]
+    assert "d-compiled" in [claim["id"] for claim in claims if claim["holds"] is False]
