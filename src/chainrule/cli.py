@@ -141,8 +141,12 @@ def run(
     chainrule run --all
     """
     from chainrule.experiments import registry
+    from chainrule.experiments.helpers import help_out, is_helper
     from chainrule.reporting.terminal import Terminal
 
+    if is_helper():
+        help_out(name)
+        return OK
     # No window may open, whatever display there is.
     os.environ.setdefault("MPLBACKEND", "Agg")
     terminal = Terminal()

@@ -17,6 +17,7 @@ MODULES = {
     "digits-3-vs-9": "digits_3_vs_9",
     "linear-networks": "linear_networks",
     "parity": "parity",
+    "cifar10": "cifar10",
     "computational-graph": "computational_graph",
     "deep-elu": "deep_elu",
     "momentum": "momentum",

@@ -168,6 +168,11 @@ class Run:
         _check_id("parameters file", name)
         return self._directory.write_arrays(name, arrays)
 
+    def checkpoint(self, name: str) -> Path:
+        """Return the path at which a long step may keep what it needs to continue."""
+        _check_id("checkpoint", name)
+        return self._directory.path / f"{name}.checkpoint"
+
     # Page --------------------------------------------------------------------------------------
 
     def section(self, title: str) -> None:

@@ -249,7 +249,7 @@ class RunDirectory:
         """Return the files a run writes, those that make it a run last."""
         patterns = (
             RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", "*.safetensors",
-            f"{STEPS}/*.json", CONFIG,
+            "*.checkpoint", f"{STEPS}/*.json", CONFIG,
         )  # fmt: skip
         return [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -104,6 +105,23 @@ def join() -> World:
             "torchrun's --rdzv-endpoint, and name the network interface in GLOO_SOCKET_IFNAME."
         ) from error
     return World(rank, size, device)
+
+
+def order_work(world: World, job: dict[str, Any] | None) -> None:
+    """Tell the other processes what to do next; None sends them home."""
+    if world.size > 1:
+        torch.distributed.broadcast_object_list([json.dumps(job)], src=0)
+
+
+def do_ordered_work(world: World, work: Callable[[dict[str, Any]], object]) -> None:
+    """Do what process 0 orders, until it sends this one home."""
+    while True:
+        ordered: list[str] = [""]
+        torch.distributed.broadcast_object_list(ordered, src=0)
+        job = json.loads(ordered[0])
+        if job is None:
+            return
+        work(job)
 
 
 def leave() -> None:
