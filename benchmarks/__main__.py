@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 NAMES = ("engine", "programs", "search", "experiments")
+NAMES = ("engine", "programs", "search", "style")
 
 
 def main() -> int:

@@ -583,9 +583,11 @@ def test_settings_that_cannot_be_meant_are_refused(options, message):
 
 
 def test_layer_weights_are_shares_of_the_style_weight():
-    style, content = Settings(style_weight=30.0).losses()
+    style, content = Settings(style_weight=30.0).losses("vgg19")
     assert style == pytest.approx({f"relu{b}_1": 2.0 * b for b in range(1, 6)})
     assert content == {"relu4_2": 1.0}
+    assert Settings().losses("random")[1] == {"relu2_2": 1.0}
+    assert Settings(content_layers={"conv1_1": 5.0}).losses("random")[1] == {"conv1_1": 1.0}
     assert parse_layers("relu1_1=2, conv3_1") == {"relu1_1": 2.0, "conv3_1": 1.0}
     for text, message in (("a=b", "no number"), ("a,a", "named twice"), ("a,,b", "no name")):
         with pytest.raises(VisionError, match=message):

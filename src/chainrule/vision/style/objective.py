@@ -27,6 +27,8 @@ from chainrule.vision.style.passes import backward, forward
 #: Positions from which a Gram matrix in 16 bits is summed in parts, each rounded on its own.
 MANY, PARTS = 4096, 8
 
+Slices = tuple[slice, slice, slice, slice]
+
 
 class Losses(NamedTuple):
     """The loss and what it is made of; total = style + content + variation, weights included."""
@@ -177,51 +179,64 @@ class Objective:
     def __call__(self, image: Tensor) -> tuple[Losses, Tensor]:
         """Losses and gradient of a picture of the content's shape, (1, 3, height, width)."""
         cut = self._tiles(image)
-        matrices: dict[str, Tensor] = {}
-        if len(cut) > 1:
-            matrices = self._grams(image)
+        # The gradient in every tile needs the whole picture's Gram matrices.
+        matrices = self._grams(image) if len(cut) > 1 else {}
         gradient = torch.zeros_like(image)
-        style, content = 0.0, 0.0
-        height, width = image.shape[2:]
+        content = 0.0
+        size = (image.shape[2], image.shape[3])
         for tile in cut:
             outer = _part(image, tile.outer_rows, tile.outer_columns)
             record = forward(self.encoder, outer, self.layers)
             if not matrices:
                 matrices = {
-                    layer: gram(record.features[layer]) / self._positions(layer, height, width)
+                    layer: gram(record.features[layer]) / self._positions(layer, *size)
                     for layer in self._style
                 }
             cotangents: dict[str, Tensor] = {}
             for layer, features in record.features.items():
-                stride = self.encoder.stride(layer)
-                inner = _inner(tile, stride, features, (height, width))
-                own = features[inner]
-                cotangent = torch.zeros_like(own)
-                positions = self._positions(layer, height, width)
-                if layer in self._style:
-                    scale = self.scales["style", layer]
-                    cotangent += _style_gradient(
-                        own, matrices[layer] - self.grams[layer], scale, positions
-                    )
-                if layer in self._content:
-                    scale = self.scales["content", layer]
-                    target = self.contents[layer][_outer(tile, stride, self.contents[layer])]
-                    difference = own.to(self._exact) - target
-                    count = positions * difference.shape[1]
-                    content += scale * float(torch.sum(difference**2)) / count
-                    cotangent += (difference * (2 * scale / count)).to(own.dtype)
-                if own.shape != features.shape:
-                    whole = torch.zeros_like(features)
-                    whole[inner] = cotangent
-                    cotangent = whole
-                cotangents[layer] = cotangent
-            part = backward(self.encoder, record, cotangents)
-            _part(gradient, tile.outer_rows, tile.outer_columns).add_(part)
-        for layer in self._style:
-            off = matrices[layer] - self.grams[layer]
-            style += self.scales["style", layer] * float(torch.mean(off**2))
+                inner = _inner(tile, self.encoder.stride(layer), features, size)
+                part, cotangents[layer] = self._layer(
+                    layer, features, inner, tile, matrices.get(layer), size
+                )
+                content += part
+            _part(gradient, tile.outer_rows, tile.outer_columns).add_(
+                backward(self.encoder, record, cotangents)
+            )
+        style = sum(
+            self.scales["style", layer]
+            * float(torch.mean((matrices[layer] - self.grams[layer]) ** 2))
+            for layer in self._style
+        )
         variation = self._add_variation(image, gradient)
         return Losses(style + content + variation, style, content, variation), gradient
+
+    def _layer(
+        self, layer: str, features: Tensor, inner: Slices, tile: Tile, matrix: Tensor | None,
+        size: tuple[int, int],
+    ) -> tuple[float, Tensor]:  # fmt: skip
+        """The content loss of a layer of a tile, and the gradient in all its features."""
+        own = features[inner]
+        cotangent = torch.zeros_like(own)
+        positions = self._positions(layer, *size)
+        content = 0.0
+        if layer in self._style:
+            assert matrix is not None
+            off = matrix - self.grams[layer]
+            cotangent += _style_gradient(own, off, self.scales["style", layer], positions)
+        if layer in self._content:
+            scale = self.scales["content", layer]
+            target = self.contents[layer]
+            difference = (
+                own.to(self._exact) - target[_outer(tile, self.encoder.stride(layer), target)]
+            )
+            count = positions * difference.shape[1]
+            content = scale * float(torch.sum(difference**2)) / count
+            cotangent += (difference * (2 * scale / count)).to(own.dtype)
+        if own.shape == features.shape:
+            return content, cotangent
+        whole = torch.zeros_like(features)
+        whole[inner] = cotangent
+        return content, whole
 
     @property
     def _exact(self) -> torch.dtype:
@@ -309,9 +324,6 @@ def _style_gradient(own: Tensor, off: Tensor, scale: float, positions: int) -> T
 
 def _part(image: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
     return image[:, :, rows[0] : rows[1], columns[0] : columns[1]]
-
-
-Slices = tuple[slice, slice, slice, slice]
 
 
 def _inner(tile: Tile, stride: int, features: Tensor, size: tuple[int, ...]) -> Slices:

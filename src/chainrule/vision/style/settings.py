@@ -15,6 +15,8 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: The hand-out's weight of each style layer (document 000 §2.6).
 LAYER_WEIGHTS = (1.0, 2.0, 3.0, 4.0, 5.0)
 CONTENT_LAYER = "relu4_2"
+#: The untrained encoder keeps what a picture shows in its first blocks only.
+UNTRAINED_CONTENT_LAYER = "relu2_2"
 STARTS = ("content", "noise", "style")
 OPTIMIZERS = ("lbfgs", "adam")
 
@@ -23,10 +25,6 @@ Tiling = int | Literal["auto"] | None
 
 def _style_layers() -> dict[str, float]:
     return dict(zip(STYLE_LAYERS, LAYER_WEIGHTS, strict=True))
-
-
-def _content_layers() -> dict[str, float]:
-    return {CONTENT_LAYER: 1.0}
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class Settings:
         Learning rate of Adam, in grey levels of 0 … 255.
     start : {"content", "noise", "style"} or path
         The first picture.
-    style_layers, content_layers : mapping of layer to weight
+    style_layers : mapping of layer to weight
+    content_layers : mapping of layer to weight, optional
+        relu4_2 if not given, and relu2_2 of the random encoder.
     style_weight, content_weight, variation_weight : float
         Of the three parts of the loss.
     relative : bool
@@ -83,7 +83,7 @@ class Settings:
     rate: float = 5.0
     start: str | os.PathLike[str] = "content"
     style_layers: Mapping[str, float] = field(default_factory=_style_layers)
-    content_layers: Mapping[str, float] = field(default_factory=_content_layers)
+    content_layers: Mapping[str, float] | None = None
     style_weight: float = 30.0
     content_weight: float = 1.0
     variation_weight: float = 10.0
@@ -117,23 +117,33 @@ class Settings:
         if isinstance(self.tile, int) and self.tile < 64:
             raise VisionError(f"Tiles of {self.tile} pixels are too small; choose 64 or more.")
         if not (self.style_weight and any(self.style_layers.values())) and not (
-            self.content_weight and any(self.content_layers.values())
+            self.content_weight and any(self._content_layers("").values())
         ):
             raise VisionError("Every weight is zero; give a style or a content weight.")
-        for name, weight in (*self.style_layers.items(), *self.content_layers.items()):
+        for name, weight in (*self.style_layers.items(), *self._content_layers("").items()):
             if not (math.isfinite(weight) and weight >= 0):
                 raise VisionError(f"The weight of layer {name} is {weight!r}; expected 0 or more.")
 
-    def losses(self) -> tuple[dict[str, float], dict[str, float]]:
+    def _content_layers(self, encoder: str) -> Mapping[str, float]:
+        if self.content_layers is not None:
+            return self.content_layers
+        return {UNTRAINED_CONTENT_LAYER if encoder == "random" else CONTENT_LAYER: 1.0}
+
+    def losses(self, encoder: str) -> tuple[dict[str, float], dict[str, float]]:
         """Weight of each style layer and of each content layer in the whole loss.
 
         The layers' weights are divided by their sum, so that `style_weight` means the same for
         any choice of layers.
+
+        Parameters
+        ----------
+        encoder : str
+            Its name.
         """
         parts = []
         for layers, weight in (
             (self.style_layers, self.style_weight),
-            (self.content_layers, self.content_weight),
+            (self._content_layers(encoder), self.content_weight),
         ):
             total = sum(layers.values())
             parts.append({name: weight * w / total for name, w in layers.items() if w and weight})

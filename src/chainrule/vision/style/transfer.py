@@ -8,27 +8,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from chainrule.vision.errors import VisionError, WeightsError
-from chainrule.vision.images import fitted, read_picture, resize
-from chainrule.vision.style.colours import grey, with_colours_of
+from chainrule.vision.images import resize
+from chainrule.vision.style.colours import with_colours_of
 from chainrule.vision.style.encoder import Encoder, load_encoder
 from chainrule.vision.style.memory import free_bytes, size_that_fits, tile_that_fits
 from chainrule.vision.style.objective import Losses, Objective, Weights
 from chainrule.vision.style.optimizers import State, adam, lbfgs
+from chainrule.vision.style.pictures import (
+    LEAST_SIDE,
+    Array,
+    Picture,
+    Pictures,
+    prepare,
+    small_copy,
+    to_array,
+    to_tensor,
+)
 from chainrule.vision.style.precision import Candidate, chosen_encoder
-from chainrule.vision.style.settings import STARTS, Settings
+from chainrule.vision.style.settings import Settings
 
-Array = np.ndarray[Any, Any]
-Picture = str | os.PathLike[str] | Array
-
-#: Shortest side of a scale that is worth optimising.
-LEAST_SIDE = 32
+#: Pictures of a filmstrip.
 FRAMES = 6
 
 
@@ -124,89 +129,46 @@ def stylize(
     CVPR 2016; the loss is in `chainrule.vision.style.objective`.
     """
     settings = settings or Settings()
-    pictures = _pictures(content, styles, settings)
-    style_weights, content_weights = settings.losses()
-    weights = Weights(style_weights, content_weights, settings.variation_weight, settings.relative)
+    pictures = prepare(content, styles, settings)
     notes: list[str] = []
     if encoder is None:
-        encoder = _encoder(settings, weights.layers, data_dir, download, notes)
+        encoder = _encoder(settings, data_dir, download, notes)
+    weights = _weights(settings, encoder.name)
     encoder = encoder.upto(weights.layers)
     work = _Work(pictures, settings, weights, encoder, notes, on_step)
     return work.run()
 
 
-@dataclass
-class _Pictures:
-    """The pictures at full size, as they are optimised, and the content with its colours."""
-
-    content: Array
-    styles: list[tuple[Array, float]]
-    coloured: Array
-    start: Array | None
-
-
-def _pictures(
-    content: Picture, styles: Sequence[tuple[Picture, float]] | Picture, settings: Settings
-) -> _Pictures:
-    """Read, size and, where colours are kept, grey the pictures."""
-    if isinstance(styles, (str, os.PathLike, np.ndarray)):
-        styles = [(styles, 1.0)]
-    if not styles:
-        raise VisionError("There is no style picture; give at least one.")
-    for _, weight in styles:
-        if not weight > 0:
-            raise VisionError(f"The weight of a style picture is {weight!r}; it must be positive.")
-    coloured = _picture(content, settings.size)
-    style_size = max(LEAST_SIDE, round(settings.size * settings.style_scale))
-    found = [(_picture(style, style_size), float(weight)) for style, weight in styles]
-    start = None
-    if settings.start not in STARTS:
-        start = resize(_picture(settings.start, settings.size), *coloured.shape[:2])
-    if not settings.original_colours:
-        return _Pictures(coloured, found, coloured, start)
-    greys = [(grey(style, coloured), weight) for style, weight in found]
-    return _Pictures(grey(coloured), greys, coloured, None if start is None else grey(start))
-
-
-def _picture(picture: Picture, size: int) -> Array:
-    if not isinstance(picture, np.ndarray):
-        return read_picture(picture, size)
-    if picture.ndim != 3 or picture.shape[2] != 3 or not np.issubdtype(picture.dtype, np.floating):
-        raise VisionError(
-            f"A picture has shape {picture.shape} and type {picture.dtype}; expected floats of "
-            "shape (height, width, 3), RGB in [0, 1]."
-        )
-    width, height = fitted((picture.shape[1], picture.shape[0]), size)
-    return resize(picture.astype(np.float32), height, width)
+def _weights(settings: Settings, encoder: str) -> Weights:
+    """Weights of the loss with an encoder of that name."""
+    style, content = settings.losses(encoder)
+    return Weights(style, content, settings.variation_weight, settings.relative)
 
 
 def _encoder(
-    settings: Settings,
-    layers: Sequence[str],
-    data_dir: str | os.PathLike[str] | None,
-    download: bool,
-    notes: list[str],
+    settings: Settings, data_dir: str | os.PathLike[str] | None, download: bool, notes: list[str]
 ) -> Encoder:
     """The encoder that the settings name, or what stands in for it."""
-    options: dict[str, Any] = {
-        "data_dir": data_dir,
-        "seed": settings.seed,
-        "pooling": settings.pooling,
-    }
+
+    def load(name: str, fetch: bool) -> Encoder:
+        return load_encoder(
+            name, settings.weights, _weights(settings, name).layers, data_dir=data_dir,
+            download=fetch, seed=settings.seed, pooling=settings.pooling,
+        )  # fmt: skip
+
     if settings.encoder != "auto" or settings.weights is not None:
-        name = "vgg19" if settings.encoder == "auto" else settings.encoder
-        return load_encoder(name, settings.weights, layers, download=download, **options)
+        return load("vgg19" if settings.encoder == "auto" else settings.encoder, download)
     try:
-        return load_encoder("vgg19", None, layers, download=download, **options)
+        return load("vgg19", download)
     except WeightsError as error:
         reason = str(error)
     try:
-        encoder = load_encoder("vgg19-16x", None, layers, download=False, **options)
+        encoder = load("vgg19-16x", False)
         notes.append(f"The distilled encoder vgg19-16x stands in for vgg19. {reason}")
     except WeightsError:
-        encoder = load_encoder("random", None, layers, **options)
+        encoder = load("random", False)
         notes.append(
-            f"An untrained encoder of random weights stands in for vgg19: expect textures and "
+            "An untrained encoder of random weights stands in for vgg19: expect textures and "
             f"colours, less of the forms. {reason}"
         )
     return encoder
@@ -216,7 +178,7 @@ def _encoder(
 class _Work:
     """One run of `stylize`."""
 
-    pictures: _Pictures
+    pictures: Pictures
     settings: Settings
     weights: Weights
     encoder: Encoder
@@ -230,13 +192,13 @@ class _Work:
         sizes = self._sizes()
         last = sizes[-1]
         self._require_sides(sizes[0])
-        content = _tensor(pictures.content, device)
+        content = to_tensor(pictures.content, device)
         with _memory_errors(self.encoder, *last, device):
             encoder, candidates = chosen_encoder(
                 self.encoder,
                 self.weights,
                 content,
-                _tensor(pictures.styles[0][0], device),
+                to_tensor(pictures.styles[0][0], device),
                 settings.precision,
             )
         result = Stylised(
@@ -254,15 +216,15 @@ class _Work:
             with _memory_errors(encoder, *size, device):
                 objective = self._objective(encoder, size, last, device)
                 image = resize(image, *size)
-                states = self._minimiser(objective, _tensor(image, device))
+                states = self._minimiser(objective, to_tensor(image, device))
                 for state in islice(states, share):
                     self._note(result, state, scale, size, done, begin)
                     done += 1
-                image = _array(state.image)
+                image = to_array(state.image)
             if state.finished:
                 self.notes.append(f"Scale {scale + 1} ended early: {state.note}.")
         result.image = self._coloured(image)
-        result.frames.append((done, _frame(result.image)))
+        result.frames.append((done, small_copy(result.image)))
         return result
 
     def _sizes(self) -> list[tuple[int, int]]:
@@ -317,8 +279,8 @@ class _Work:
         styles = []
         for style, weight in self.pictures.styles:
             height, width = (max(1, round(side * factor)) for side in style.shape[:2])
-            styles.append((_tensor(resize(style, height, width), device), weight))
-        content = _tensor(resize(self.pictures.content, *size), device)
+            styles.append((to_tensor(resize(style, height, width), device), weight))
+        content = to_tensor(resize(self.pictures.content, *size), device)
         tile = self.settings.tile
         if tile == "auto":
             tile = tile_that_fits(encoder, *size, free_bytes(device))
@@ -343,11 +305,11 @@ class _Work:
         result.history.append((step, scale, state.losses, seconds))
         steps = self.settings.steps
         if step * (FRAMES - 1) // steps > (step - 1) * (FRAMES - 1) // steps:
-            result.frames.append((step, _frame(self._coloured(_array(state.image)))))
+            result.frames.append((step, small_copy(self._coloured(to_array(state.image)))))
         if self.on_step is not None:
 
             def current() -> Array:
-                return self._coloured(_array(state.image))
+                return self._coloured(to_array(state.image))
 
             self.on_step(
                 Moment(step, steps, scale, size, state.losses, seconds, state.note, current)
@@ -401,20 +363,3 @@ def _device(name: str) -> torch.device:
 def _precision_name(encoder: Encoder) -> str:
     kind = str(encoder.dtype).removeprefix("torch.")
     return f"{kind}, channels last" if encoder.channels_last else kind
-
-
-def _tensor(picture: Array, device: torch.device) -> Tensor:
-    """(height, width, 3) as (1, 3, height, width)."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].to(device)
-
-
-def _array(image: Tensor) -> Array:
-    """(1, 3, height, width) as (height, width, 3)."""
-    found: Array = image[0].permute(1, 2, 0).cpu().numpy().copy()
-    return found
-
-
-def _frame(picture: Array) -> Array:
-    """A small copy."""
-    width, height = fitted((picture.shape[1], picture.shape[0]), min(256, max(picture.shape[:2])))
-    return resize(picture, height, width)

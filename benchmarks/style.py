@@ -1,0 +1,214 @@
+"""Style transfer: time and memory of an evaluation, what 16 bits cost, a picture in all.
+
+The opponents: the tutorial form, which runs all of VGG19's convolutions in float32 with weights
+that require gradients, and the same frozen and cut after the last layer in use. All have the same
+random weights of full width, so that nothing has to be downloaded; times do not depend on them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.harness import Comparison, Goal, compare, ratio_goal, time_goal
+from chainrule.vision.style import Objective, Settings, Weights, stylize
+from chainrule.vision.style.assignment import compute_content_loss, compute_style_loss, gram_matrix
+from chainrule.vision.style.encoder import Encoder, load_encoder, random_encoder
+from chainrule.vision.style.optimizers import adam
+from chainrule.vision.style.precision import chosen_encoder
+
+SIDE, ROUNDS = 512, 3
+STYLE = {f"relu{block}_1": float(block) for block in range(1, 6)}
+WEIGHTS = Weights(STYLE, {"relu4_2": 1.0})
+FULL_WIDTHS = (64, 128, 256, 512, 512)
+
+
+def run() -> list[Goal]:
+    """All measurements of this file."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    return [*evaluation(), *memory(), *final_loss(), *whole_picture()]
+
+
+def pictures(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scikit-learn's two photographs, square."""
+    from sklearn.datasets import load_sample_image
+
+    found = []
+    for name in ("china.jpg", "flower.jpg"):
+        picture = torch.from_numpy(load_sample_image(name).astype(np.float32) / 255)
+        picture = picture.permute(2, 0, 1)[None, :, :427, :427]
+        found.append(
+            torch.nn.functional.interpolate(picture, (side, side), mode="bilinear").clamp(0, 1)
+        )
+    return found[0], found[1]
+
+
+class Tutorial:
+    """The common form: modules, automatic differentiation, everything in float32 NCHW.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    content, style : tensor
+    frozen : bool
+        Without gradients of weights, and cut after the last layer in use.
+    """
+
+    def __init__(
+        self, encoder: Encoder, content: torch.Tensor, style: torch.Tensor, frozen: bool
+    ) -> None:
+        self.encoder = encoder.upto(WEIGHTS.layers) if frozen else encoder
+        self.modules: list[tuple[str, torch.nn.Module]] = []
+        for step in self.encoder.steps:
+            if step.weight is not None:
+                width, channels = step.weight.shape[:2]
+                module: torch.nn.Module = torch.nn.Conv2d(channels, width, 3, padding=1)
+                module.load_state_dict({"weight": step.weight, "bias": step.bias})
+            else:
+                module = torch.nn.ReLU() if step.kind == "relu" else torch.nn.MaxPool2d(2)
+            module.requires_grad_(not frozen)
+            self.modules.append((step.name, module))
+        with torch.no_grad():
+            features = self.features(style)
+            self.grams = {name: gram_matrix(features[name]) for name in STYLE}
+            self.target = self.features(content)["relu4_2"]
+
+    def features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Of the layers in use, (height, width, channels)."""
+        offset = self.encoder.offset.view(1, 3, 1, 1)
+        x = torch.einsum("ck,nkhw->nchw", self.encoder.colour, image) + offset
+        found = {}
+        for name, module in self.modules:
+            x = module(x)
+            if name in STYLE or name == "relu4_2":
+                found[name] = x[0].permute(1, 2, 0)
+        return found
+
+    def __call__(self, image: torch.Tensor) -> tuple[float, torch.Tensor]:
+        """Loss and gradient, with the relative weights of `Objective`."""
+        variable = image.clone().requires_grad_()
+        features = self.features(variable)
+        loss = compute_content_loss(features["relu4_2"], self.target) / (self.target**2).mean()
+        for name, weight in STYLE.items():
+            target = self.grams[name]
+            style = compute_style_loss(gram_matrix(features[name]), target)
+            loss = loss + weight * style / (target**2).mean()
+        loss.backward()
+        for _, module in self.modules:
+            module.zero_grad(set_to_none=True)
+        assert variable.grad is not None
+        return loss.item(), variable.grad
+
+
+def evaluation() -> list[Goal]:
+    """One loss and gradient at 512 × 512."""
+    content, style = pictures(SIDE)
+    encoder = random_encoder(0, FULL_WIDTHS)
+    chosen, candidates = chosen_encoder(encoder.upto(WEIGHTS.layers), WEIGHTS, content, style)
+    print(f"  chosen by the probe: {candidates[0].name}")
+    ours = Objective(chosen, WEIGHTS, content, [(style, 1.0)])
+    tutorial = Tutorial(encoder, content, style, frozen=False)
+    frozen = Tutorial(encoder, content, style, frozen=True)
+    start = content.flip(3)
+    expected, _ = frozen(start)
+    assert abs(ours(start)[0].total / expected - 1) < 0.01
+    assert abs(tutorial(start)[0] / expected - 1) < 1e-4
+    found = compare(
+        {
+            "ours": lambda: ours(start),
+            "tutorial": lambda: tutorial(start),
+            "frozen": lambda: frozen(start),
+        },
+        rounds=ROUNDS,
+    )
+    return [
+        ratio_goal(found, "evaluation at 512²: the tutorial form takes longer by", "tutorial",
+                   "ours", at_least=4.0),
+        ratio_goal(found, "evaluation at 512²: frozen and truncated float32 takes longer by",
+                   "frozen", "ours", at_least=1.5),
+        time_goal(found, "evaluation at 512², seconds", "ours", 1.0),
+    ]  # fmt: skip
+
+
+def peak(kind: str) -> float:
+    """Megabytes of resident memory at most of a process that evaluates twice at 512 × 512."""
+    script = f"import benchmarks.style as style; style.evaluate_alone({kind!r})"
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True,
+        env=environment, cwd=root,
+    )  # fmt: skip
+    return float(done.stdout.split()[-1])
+
+
+def evaluate_alone(kind: str) -> None:
+    """Evaluate twice and print the peak memory beyond that of the imports, in megabytes."""
+    import resource
+
+    def highest() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    content, style = pictures(SIDE)
+    before = highest()
+    encoder = random_encoder(0, FULL_WIDTHS)
+    if kind == "ours":
+        chosen = encoder.upto(WEIGHTS.layers).to(torch.bfloat16, channels_last=True)
+        del encoder
+        ours = Objective(chosen, WEIGHTS, content, [(style, 1.0)])
+        for _ in range(2):
+            ours(content)
+    else:
+        form = Tutorial(encoder, content, style, frozen=kind == "frozen")
+        for _ in range(2):
+            form(content)
+    print(highest() - before)
+
+
+def memory() -> list[Goal]:
+    """Peak memory of one evaluation, in processes of their own."""
+    measured = {kind: [peak(kind) for _ in range(2)] for kind in ("ours", "tutorial", "frozen")}
+    found = Comparison(measured)
+    statement = "peak memory at 512² beyond the imports, relative to the"
+    return [
+        ratio_goal(found, f"{statement} tutorial form", "ours", "tutorial", at_most=0.5),
+        ratio_goal(found, f"{statement} frozen and truncated form", "ours", "frozen"),
+    ]
+
+
+def final_loss() -> list[Goal]:
+    """Loss after 30 steps of Adam at 192 × 192 in 16 bits, against float32."""
+    content, style = pictures(192)
+    encoder = random_encoder(0, FULL_WIDTHS).upto(WEIGHTS.layers)
+    last = {}
+    exact = Objective(encoder.to(torch.float32), WEIGHTS, content, [(style, 1.0)])
+    for dtype in (torch.float32, torch.bfloat16):
+        objective = Objective(encoder.to(dtype, True), WEIGHTS, content, [(style, 1.0)])
+        for state, _ in zip(adam(objective, content), range(30), strict=False):
+            image = state.image
+        last[dtype] = exact(image)[0].total  # both scored in float32
+    off = abs(last[torch.bfloat16] / last[torch.float32] - 1)
+    statement = "final Gatys loss after 30 steps, bfloat16 against float32: difference"
+    return [Goal(statement, off, off, off, "<= 0.01", off <= 0.01)]
+
+
+def whole_picture() -> list[Goal]:
+    """A 512-pixel picture with the distilled encoder and the default settings."""
+    try:
+        encoder = load_encoder("vgg19-16x", download=False)
+    except ValueError:
+        print("  the distilled encoder's weights are not there: set CHAINRULE_DATA")
+        return []
+    content, style = (picture[0].permute(1, 2, 0).numpy() for picture in pictures(427))
+    begin = time.perf_counter()
+    stylize(content, style, Settings(size=SIDE), encoder=encoder)
+    seconds = time.perf_counter() - begin
+    statement = "a 512 × 512 picture with the distilled encoder, default settings, seconds"
+    return [Goal(statement, seconds, seconds, seconds, "<= 30", seconds <= 30)]
