@@ -81,6 +81,8 @@ def compare(name: str, value: Any, true: Any, rtol: float) -> Compared:
         return Compared(right, 0.0 if right else math.inf)
     wanted = np.asarray(float(true) if isinstance(true, Fraction) else true)
     given, difference, note = _array(name, value)
+    if isinstance(true, list | tuple):
+        note = ""
     if given is None:
         return Compared(False, math.inf, difference)
     if given.shape != wanted.shape:

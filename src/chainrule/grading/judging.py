@@ -129,7 +129,8 @@ def flattened(values: Values, true: Values) -> Values:
             for key, each in flattened(value, wanted).items():
                 flat[key if alone else f"{name}[{key!r}]"] = each
         elif isinstance(wanted, list | tuple) and isinstance(value, list | tuple):
-            if not wanted or isinstance(wanted[0], int | float):
+            # A tuple is several values, a list of numbers is one.
+            if isinstance(wanted, list) and all(isinstance(w, int | float) for w in wanted):
                 flat[name] = value
                 continue
             inner = {f"{name}[{i}]": each for i, each in enumerate(value)}

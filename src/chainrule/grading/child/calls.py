@@ -44,7 +44,11 @@ class Work:
         """Put right functions in the place of the submission's, for the parts built on them."""
         for name in names:
             holder, _, last = name.rpartition(".")
-            owner = self[holder] if holder else self._module
+            try:
+                owner = self[holder] if holder else self._module
+            except MissingName:
+                # Then the part itself says so.
+                continue
             setattr(owner, last, staticmethod(self._right(name)) if holder else self._right(name))
 
     def _right(self, name: str) -> Callable[..., Any]:

@@ -23,10 +23,11 @@ REFUSED = (
     "aesara", "pytensor", "casadi",
 )  # fmt: skip
 
-#: Libraries that show things; where they are not installed, an inert stand-in is imported.
-SHOWING = (
-    "matplotlib", "seaborn", "tqdm", "IPython", "ipywidgets", "google", "pandas", "mnist", "plotly",
-)  # fmt: skip
+#: Libraries that only show things: nobody looks while grading, so an inert stand-in is imported.
+SHOWING = ("matplotlib", "seaborn", "plotly", "tqdm", "IPython", "ipywidgets", "google")
+
+#: Libraries that a hand-out's script imports; a stand-in is imported where they are not installed.
+SOMETIMES = ("pandas", "mnist", "PIL")
 
 _NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname",
             "socket.sendto", "socket.sendmsg")  # fmt: skip
@@ -108,14 +109,15 @@ class Inert:
         return arguments[0] if self._name in ("tqdm", "trange") and arguments else Inert(self._name)
 
     def __getitem__(self, key: Any) -> Any:
-        return Inert(str(key))
+        return Inert("item")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
 
     def __iter__(self) -> Iterator[Any]:
-        # `figure, axes = plt.subplots()`
-        return iter((Inert("first"), Inert("second")))
+        # `figure, axes = plt.subplots()`, `line, = plt.plot(x)`, `n, bins, bars = plt.hist(x)`
+        count = {"plot": 1, "hist": 3}.get(self._name, 2)
+        return iter([Inert("item") for _ in range(count)])
 
     def __enter__(self) -> Any:
         return self
@@ -145,7 +147,7 @@ class Imports(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             raise ImportError(
                 f"{root} may not be imported in this exercise; write the derivatives in NumPy"
             )
-        if not self.first and root in SHOWING:
+        if root in (SHOWING if self.first else SOMETIMES):
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 

@@ -79,10 +79,7 @@ def _serve(
     watch_events(settings["private"])
     module, notes = run_statements(settings["submission"], settings["import_seconds"])
     work = Work(module, lambda name, args: _ask(name, args, receive, send))
-    try:
-        work.replace(settings["given"])
-    except Exception as error:
-        notes.append({"statement": None, **described(error)})
+    work.replace(settings["given"])
     send({"ready": True, "notes": notes, "unlimited": unlimited})
     end = time.monotonic() + settings["seconds"]
     while True:

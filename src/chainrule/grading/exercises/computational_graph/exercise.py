@@ -1,0 +1,60 @@
+"""The computational graph of Exercise 2, and any other one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.grading.exercise import Exercise, Inputs, Part
+
+NAMES = ("x1", "x2", "x3", "w1", "w2", "w3", "w4")
+
+
+def points(rng: np.random.Generator) -> list[Inputs]:
+    """The point of the question, and others."""
+    given = dict(zip(NAMES, (1.0, 3.0, 2.0, 2.0, 1.0, 5.0, 2.0), strict=True))
+    others = [dict(zip(NAMES, rng.normal(size=7).tolist(), strict=True)) for _ in range(2)]
+    return [given, *others]
+
+
+def graphs(rng: np.random.Generator) -> list[Inputs]:
+    """A value used twice, an operand repeated, a node that does not matter, every operation."""
+    fan = [
+        ["a", "mul", ["x", "x"]], ["b", "sigmoid", ["a"]], ["c", "exp", ["x"]],
+        ["d", "add", ["b", "c"]], ["unused", "neg", ["y"]], ["f", "mul", ["d", "y"]],
+    ]  # fmt: skip
+    chain = [
+        ["p", "neg", ["u"]], ["q", "sub", ["p", "v"]], ["r", "sub", ["q", "u"]],
+        ["s", "mul", ["r", "w"]], ["t", "sigmoid", ["s"]], ["g", "add", ["t", "t"]],
+        ["after", "exp", ["g"]],
+    ]  # fmt: skip
+    return [
+        {"nodes": fan, "inputs": {k: float(rng.normal()) for k in "xy"}, "output": "f"},
+        {"nodes": chain, "inputs": {k: float(rng.normal()) for k in "uvw"}, "output": "g"},
+    ]
+
+
+def only_values(rng: np.random.Generator) -> list[Inputs]:
+    """Graphs and inputs, without an output."""
+    return [{"nodes": case["nodes"], "inputs": case["inputs"]} for case in graphs(rng)]
+
+
+EXERCISE = Exercise(
+    name="computational-graph",
+    title="A computational graph, forwards and backwards",
+    document="003",
+    question="P1",
+    summary="Compute every value and every derivative of a small graph by hand, then write both "
+    "passes for any graph.",
+    parts=(
+        Part("ii", "the forward pass", 2, ("forward",), points),
+        Part(
+            "iii", "the backward pass", 3, ("backward",), points,
+            hint="Derivatives by h1 and h2 come first; σ' = σ (1 - σ).",
+        ),
+        Part("iv-1", "values of any graph", 2, ("evaluate",), only_values),
+        Part(
+            "iv-2", "derivatives of any graph", 3, ("derivatives",), graphs,
+            hint="Where a value is used more than once, its derivatives add up.",
+        ),
+    ),
+)  # fmt: skip

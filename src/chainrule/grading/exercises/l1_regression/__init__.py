@@ -1,0 +1,1 @@
+"""Exercise l1-regression."""

@@ -1,0 +1,1 @@
+"""Exercise manual-backprop."""

@@ -1,0 +1,129 @@
+"""Four optimizers by hand; ε may stand inside or outside the root, as libraries differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.grading.exercise import Exercise, Inputs, Part, Values
+
+
+def regression(rng: np.random.Generator) -> list[Inputs]:
+    """Data and models; numbers of examples and of features all differ."""
+    return [
+        {
+            "X": rng.normal(size=(n, d)),
+            "y": rng.normal(size=(n, 1)),
+            "w": rng.normal(size=(1, d)),
+            "b": rng.normal(size=1),
+        }
+        for n, d in ((7, 2), (11, 3))
+    ]
+
+
+def data(rng: np.random.Generator) -> list[Inputs]:
+    """Inputs and models, without targets."""
+    return [{key: case[key] for key in ("X", "w", "b")} for case in regression(rng)]
+
+
+def targets(rng: np.random.Generator) -> list[Inputs]:
+    """Targets and predictions, and the hand-out's example with its loss of 484."""
+    pairs = [{"y_true": rng.normal(size=(n, 1)), "y_pred": rng.normal(size=(n, 1))} for n in (5, 8)]
+    return [*pairs, {"y_true": np.array([[3.0]]), "y_pred": np.array([[25.0]])}]
+
+
+def gradients(name: str) -> Any:
+    """Cases for the gradient of one optimizer."""
+    return lambda rng: [{"name": name, **case} for case in regression(rng)]
+
+
+def paths(name: str, *options: dict[str, float]) -> Any:
+    """Cases for the steps of one optimizer, under gradients of very different sizes."""
+
+    def cases(rng: np.random.Generator) -> list[Inputs]:
+        return [
+            {
+                "name": name,
+                "options": each,
+                "w": rng.normal(size=(1, d)),
+                "b": rng.normal(size=1),
+                "grads": [
+                    [rng.normal(size=(1, d)) * scale, rng.normal(size=1) * scale]
+                    for scale in (1.0, 0.2, 3.0, 1.0)
+                ],
+            }
+            for d, each in zip((2, 3), options, strict=True)
+        ]
+
+    return cases
+
+
+def draws(rng: np.random.Generator) -> list[Inputs]:
+    """Data from which one example is drawn many times."""
+    return [{**case, "count": 60} for case in regression(rng)]
+
+
+def one_of_them(inputs: Inputs, values: Values) -> Values:
+    """Whether each gradient is that of one example, and whether the examples vary."""
+    X, y, w, b = (inputs[key] for key in ("X", "y", "w", "b"))
+    error = X @ w.T + b - y
+    each = np.hstack([2 * error * X, 2 * error])
+    given = np.hstack([np.asarray(values["grad_w"], float), np.asarray(values["grad_b"], float)])
+    if given.shape != (inputs["count"], each.shape[1]):
+        raise ValueError(
+            "calculate_gradient must return (grad_w, grad_b) of the shapes of w and b."
+        )
+    distance = np.max(np.abs(given[:, None, :] - each), axis=2)
+    nearest = np.argmin(distance, axis=1)
+    single = np.min(distance, axis=1) <= 1e-6 * np.max(np.abs(each))
+    if np.max(np.abs(given - each.mean(axis=0))) < 1e-9:
+        raise ValueError("The gradient is that of all examples, not of one.")
+    for factor in (0.5, -1.0, 1 / len(X)):
+        if np.all(np.min(np.abs(given[:, None, :] - factor * each).max(axis=2), axis=1) < 1e-9):
+            raise ValueError(f"The gradient is {factor:.3g} × that of one example.")
+    return {
+        "each gradient is that of one example": bool(np.all(single)),
+        "every example is drawn at some time": bool(len(set(nearest)) > 0.8 * len(X)),
+    }
+
+
+EXERCISE = Exercise(
+    name="optimizers",
+    title="GD, SGD, AdaGrad and Adam by hand",
+    document="000",
+    question="§2.7",
+    summary="Write a linear model with its loss, and four optimizers: how each computes its "
+    "gradient, and how it applies it.",
+    parts=(
+        Part("model", "the linear model", 1, ("LinearModel",), data, call="predict"),
+        Part("loss", "the mean squared error", 1, ("loss",), targets),
+        Part(
+            "gd-1", "the gradient of all examples", 2, ("GD",), gradients("GD"), call="gradient_of",
+            hint="It has the factor 2/n.",
+        ),
+        Part(
+            "gd-2", "the step of gradient descent", 1, ("GD",),
+            paths("GD", {"lr": 0.1}, {"lr": 0.03}), call="apply_all",
+        ),
+        Part(
+            "sgd-1", "the gradient of one random example", 2, ("SGD",), draws, call="draw",
+            measure=one_of_them,
+        ),
+        Part(
+            "sgd-2", "the step of SGD", 1, ("SGD",), paths("SGD", {"lr": 0.1}, {"lr": 0.03}),
+            call="apply_all",
+        ),
+        Part(
+            "adagrad", "the steps of AdaGrad", 3, ("AdaGrad",),
+            paths("AdaGrad", {"lr": 0.1}, {"lr": 0.02, "epsilon": 1e-8}), call="apply_all",
+            rtol=1e-5, hint="Each coordinate has its own accumulator, which starts at 0.1.",
+        ),
+        Part(
+            "adam", "the steps of Adam", 4, ("Adam",),
+            paths("Adam", {"lr": 0.1}, {"lr": 0.02, "beta1": 0.8, "beta2": 0.99}),
+            call="apply_all", rtol=1e-5, hint="t is 1 in the first step; m and v of w and of b are "
+            "kept apart.",
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Exercise style-losses."""
