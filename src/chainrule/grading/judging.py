@@ -7,7 +7,6 @@ is costs nothing.
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -165,6 +164,7 @@ def _wrong(
     """Every value that is wrong, grouped by what made it so."""
     found: list[tuple[Difference, tuple[str, ...]]] = []
     unexplained: list[str] = []
+    wrong_in: list[list[str]] = [[] for _ in answers]
     for name in names:
         asked = [i for i, true in enumerate(expected) if name in true]
         if any(name not in measured[i] for i in asked):
@@ -178,6 +178,8 @@ def _wrong(
         notes.extend({each.note: None for each in compared if each.note})
         if all(each.right for each in compared):
             continue
+        for i, each in zip(asked, compared, strict=True):
+            wrong_in[i] += [] if each.right else [name]
         kind = next((each.difference for each in compared if each.difference), None)
         kind = kind or _related(
             name, compared, [expected[i] for i in asked], [answers[i] for i in asked]
@@ -187,7 +189,9 @@ def _wrong(
         else:
             found.append((kind, (name,)))
     if part.loss is not None and (unexplained or found):
-        found = _caused(part, found, unexplained, answers, gradient)
+        # The case in which most of the values are wrong, so that all of them are explained.
+        telling = max(range(len(answers)), key=lambda i: len(wrong_in[i]))
+        found = _caused(part, found, unexplained, answers[telling].inputs, gradient)
     else:
         found += [(_unknown(part, name), (name,)) for name in unexplained]
     return _merged(found)
@@ -222,25 +226,25 @@ def _caused(
     part: Part,
     found: list[tuple[Difference, tuple[str, ...]]],
     unexplained: list[str],
-    answers: Sequence[Answer],
+    inputs: Inputs,
     gradient: Callable[..., Any],
 ) -> list[tuple[Difference, tuple[str, ...]]]:
     """The findings of the gradient check, where it has any; else what the values alone tell."""
-    # The search for causes replays the backward pass on probes of other sizes.
-    check = importlib.import_module("chainrule.checking.check").check
+    from chainrule.checking.check import check
+
     assert part.loss is not None
-    kept = [(Difference(d.code, d.evidence), names) for d, names in found]
-    fallback = kept + [(_unknown(part, name), (name,)) for name in unexplained]
+    fallback = found + [(_unknown(part, name), (name,)) for name in unexplained]
     if any(difference.code == "G107" for difference, _ in found):
         return fallback
     try:
-        report = check(part.loss, gradient, answers[0].inputs, parameters=part.parameters)
+        report = check(part.loss, gradient, inputs, parameters=part.parameters)
     except Exception:  # a search for the cause may fail; the verdict on the values stands
         return fallback
     if report.verdict != "wrong":
         return fallback
     suspects = {name for _, names in found for name in names} | set(unexplained)
-    explained: dict[tuple[str, str], list[str]] = {}
+    # One misconception in several layers is one mistake.
+    explained: dict[str, dict[str, list[str]]] = {}
     inherited: list[str] = []
     for name, verdict in report.gradients.items():
         if verdict.verdict != "wrong" or name not in suspects:
@@ -248,15 +252,24 @@ def _caused(
         if verdict.causes:
             # Several causes of one value explain it together or equally well; the first stands.
             cause = verdict.causes[0]
-            others = [c.code for c in verdict.causes[1:] if c.code != cause.code]
-            also = f" (or {', '.join(others)})" if others else ""
-            key = (cause.code, f"{cause.name}: {_sentence(cause.evidence)}{also}")
-            explained.setdefault(key, []).append(name)
+            others = {c.code for c in verdict.causes[1:]} - {cause.code, UNKNOWN}
+            also = f" (or {', '.join(sorted(others))})" if others else ""
+            # Line numbers are those of the exercise's loss, which the student does not see.
+            evidence = re.sub(r" \(line \d+\)", "", _sentence(cause.evidence)) + also
+            explained.setdefault(cause.code, {}).setdefault(f"{cause.name}: {evidence}", []).append(
+                name
+            )
         elif verdict.inherited:
             inherited.append(name)
-    told = {name for names in explained.values() for name in names} | set(inherited)
-    left = [(d, names) for d, names in fallback if not set(names) <= told]
-    return [(Difference(*key), tuple(names)) for key, names in explained.items()] + left
+    causes = [
+        (
+            Difference(code, " ".join(sentences)),
+            tuple(dict.fromkeys(name for names in sentences.values() for name in names)),
+        )
+        for code, sentences in explained.items()
+    ]
+    told = {name for _, names in causes for name in names} | set(inherited)
+    return causes + [(d, names) for d, names in fallback if not set(names) <= told]
 
 
 def _sentence(text: str) -> str:

@@ -62,7 +62,8 @@ def loss(parameters: Any, x: Any, y: Any) -> Any:
         z = parameters[f"W{layer}"] @ a + parameters[f"b{layer}"]
         a = np.where(z > 0, z, np.expm1(np.minimum(z, 0))) if layer < layers else z
     top = np.max(a)
-    return np.sum(y * (top + np.log(np.sum(np.exp(a - top))) - a))
+    # log Σ e^a - y·a: for one-hot y the same, and its gradient is p - y for any y.
+    return top + np.log(np.sum(np.exp(a - top))) - np.sum(y * a)
 
 
 _FUNCTIONS = ("elu", "elu_derivative", "softmax")

@@ -60,7 +60,8 @@ def loss(parameters: Any, x: Any, y: Any) -> Any:
         a = 1 / (1 + np.exp(-(parameters[f"W{layer}"] @ a + parameters[f"b{layer}"])))
     z = parameters["W3"] @ a + parameters["b3"]
     top = np.max(z)
-    return np.sum(y * (top + np.log(np.sum(np.exp(z - top))) - z))
+    # log Σ e^z - y·z: for one-hot y the same, and its gradient is p - y for any y.
+    return top + np.log(np.sum(np.exp(z - top))) - np.sum(y * z)
 
 
 _FUNCTIONS = ("sigmoid", "dsigmoid", "softmax")
