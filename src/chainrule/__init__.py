@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from chainrule import search as search
     from chainrule import theory as theory
     from chainrule import training as training
+    from chainrule.checking.assertion import assert_gradient as assert_gradient
     from chainrule.checking.check import check as check
     from chainrule.checking.compare import compare as compare
     from chainrule.checking.compare import comparing as comparing
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 # Imported when first used, so that ``import chainrule`` stays quick.
 _ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training")
 _LATER = {
+    "assert_gradient": "chainrule.checking.assertion",
     "check": "chainrule.checking.check",
     "compare": "chainrule.checking.compare",
     "comparing": "chainrule.checking.compare",
@@ -105,6 +107,7 @@ __all__ = [
     "UnsupportedAttribute",
     "UnsupportedFunction",
     "UnusedInputWarning",
+    "assert_gradient",
     "avg_pool2d",
     "check",
     "check_grads",

@@ -393,18 +393,3 @@ def mistake(code: str) -> Mistake:
         hint = f"; did you mean {near[0]}" if near else f"; codes run from {min(MISTAKES)}"
         raise InvalidInput(f"there is no mistake {code!r}{hint}.")
     return found
-
-
-def page(code: str) -> str:
-    """The page of a mistake, as text."""
-    found = mistake(code)
-    parts = (
-        ("What it is", found.what),
-        ("How it is recognised", found.recognised),
-        ("Why it goes unnoticed", found.unnoticed),
-        ("How to mend it", found.mend),
-    )
-    lines = [f"{found.code}  {found.name}"]
-    for title, text in parts:
-        lines += ["", title, f"  {text}"]
-    return "\n".join(lines)

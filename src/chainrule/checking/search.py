@@ -6,7 +6,6 @@ fewer. What is left over stays unexplained.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from chainrule.checking.roles import Roles
 from chainrule.checking.trial import Trial
 
 _MOST_MISTAKES = 6
-_SECONDS_FOR_PAIRS = 2.5
+_MOST_FIRSTS = 12
 #: A claim of fewer entries lies in too many spans to say anything.
 _LEAST_ENTRIES = 5
 
@@ -148,15 +147,11 @@ class Search:
         """Two mistakes that explain together what neither does alone.
 
         The first is one after which a claim lies in the span of the gradient and its penalty's
-        share, or in the time that is left, any.
+        share: what is left is a factor.
         """
         wanted = frozenset(self.trials[0].claims) - matched
-        deadline = time.monotonic() + _SECONDS_FOR_PAIRS
-        firsts = self._firsts(states, matched, wanted)
-        for _, _, _, hypothesis, factor in firsts:
-            if time.monotonic() > deadline:
-                break
-            begun = self._advanced(hypothesis, states, wanted, factor)
+        for hypothesis in self._firsts(states, matched, wanted)[:_MOST_FIRSTS]:
+            begun = self._advanced(hypothesis, states, wanted)
             if begun is None:
                 continue
             second = self._best(self._fits(begun[0], matched, quick=True))
@@ -169,27 +164,24 @@ class Search:
 
     def _firsts(
         self, states: Sequence[Pass], matched: frozenset[str], wanted: frozenset[str]
-    ) -> list[tuple[bool, int, int, Hypothesis, bool]]:
+    ) -> list[Hypothesis]:
         """Hypotheses that could be the first of two, the likeliest first."""
         trial = self.trials[0]
-        found: list[tuple[bool, int, int, Hypothesis, bool]] = []
-        for number, hypothesis in enumerate(self.lists[0]):
+        found: list[Hypothesis] = []
+        for hypothesis in self.lists[0]:
             if hypothesis.naming is not None:
-                near = any(
+                if any(
                     self._spanning(0, hypothesis, states[0], name) is not None for name in wanted
-                )
-                if near:
-                    found.append((False, hypothesis.rank, number, hypothesis, True))
+                ):
+                    found.append(hypothesis)
                 continue
             state = self._replayed(0, hypothesis, states[0])
             if state is None or not trial.matched(state) >= matched:
                 continue
             touched = [name for name in wanted if self._differs(name, [states[0]], [state])]
-            if not touched:
-                continue
-            near = any(self._near(name, state) for name in touched)
-            found.append((not near, hypothesis.rank, number, hypothesis, False))
-        return sorted(found, key=lambda each: each[:3])
+            if any(self._near(name, state) for name in touched):
+                found.append(hypothesis)
+        return sorted(found, key=lambda each: each.rank)
 
     def _near(self, name: str, state: Pass) -> bool:
         """Whether a claim is a combination of a pass's gradient and its penalty's share."""
@@ -227,7 +219,7 @@ class Search:
         return 1.0 + float(weights[1] / weights[0])
 
     def _advanced(
-        self, hypothesis: Hypothesis, states: Sequence[Pass], wanted: frozenset[str], fitted: bool
+        self, hypothesis: Hypothesis, states: Sequence[Pass], wanted: frozenset[str]
     ) -> tuple[tuple[Pass, ...], list[float]] | None:
         """A first mistake made on every probe, with its factors."""
         passes: list[Pass] = []
@@ -237,7 +229,7 @@ class Search:
             if twin is None:
                 return None
             after: Pass | None = None
-            if not fitted:
+            if hypothesis.naming is None:
                 after = self._replayed(number, twin, state)
             else:
                 factor = next(

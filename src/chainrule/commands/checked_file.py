@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from chainrule.checking.check import check
+from chainrule.checking.models import model_functions
 from chainrule.checking.report import Report
 from chainrule.commands.user_file import UserFileError, run_file, users_code
 
@@ -34,7 +35,7 @@ def check_file(
     Parameters
     ----------
     file : str
-        A path.
+        A path, or ``PATH::NAME`` for a class.
     loss, gradient, example : str
         Names in the file; by default the first of the usual ones that is there.
     parameters : tuple of str
@@ -45,21 +46,41 @@ def check_file(
     UserFileError
         The file cannot be run, or lacks a function.
     """
-    path = Path(file)
+    name, sign, model = file.partition("::")
+    path = Path(name)
     module = run_file(path)
-    functions = [
-        _function(module, path, given, usual, role)
-        for given, usual, role in (
-            (loss, _LOSSES, "loss"),
-            (gradient, _GRADIENTS, "gradient"),
-            (example, _EXAMPLES, "example"),
-        )
-    ]
-    with users_code(path, f"ran {example or 'example'}()"):
-        arguments = functions[2]() if callable(functions[2]) else functions[2]
-    with users_code(path, "was checked"):
-        report = check(functions[0], functions[1], arguments, parameters=parameters, seed=seed)
+    given = _example(module, path, example)
+    if sign:
+        found = _model(module, path, model, given)
+        with users_code(path, "was checked"):
+            functions = model_functions(found, given, loss, gradient)
+            report = check(*functions, parameters=parameters, seed=seed)
+    else:
+        losses = _function(module, path, loss, _LOSSES, "loss")
+        gradients = _function(module, path, gradient, _GRADIENTS, "gradient")
+        with users_code(path, "was checked"):
+            report = check(losses, gradients, given, parameters=parameters, seed=seed)
     return dataclasses.replace(report, subject=path.name)
+
+
+def _example(module: ModuleType, path: Path, name: str) -> Any:
+    found = _function(module, path, name, _EXAMPLES, "example")
+    if not callable(found):
+        return found
+    with users_code(path, f"ran {name or 'example'}()"):
+        return found()
+
+
+def _model(module: ModuleType, path: Path, name: str, given: Any) -> Any:
+    """The object that FILE::NAME means: one that example() makes, or a class of the file."""
+    if isinstance(given, dict) and "model" in given:
+        return given.pop("model")
+    found = getattr(module, name, None)
+    if found is None:
+        classes = [key for key, value in vars(module).items() if inspect.isclass(value)]
+        known = f"; it has {', '.join(classes)}" if classes else ""
+        raise UserFileError(f"{path} has no class {name!r}{known}.")
+    return found
 
 
 def _function(module: ModuleType, path: Path, given: str, usual: tuple[str, ...], role: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,9 @@ import typer
 
 if TYPE_CHECKING:
     from chainrule.programs.explanation import Explanation
+
+
+_CODE = re.compile(r"[Gg]\d{3}")
 
 
 class Format(enum.StrEnum):
@@ -36,7 +40,8 @@ _ENDINGS = {
 
 def explain(
     where: Annotated[
-        str | None, typer.Argument(metavar="FILE::FUNCTION", help="Such as hw.py::loss.")
+        str | None,
+        typer.Argument(metavar="FILE::FUNCTION", help="Such as hw.py::loss, or a code, G201."),
     ] = None,
     graph: Annotated[
         Path | None, typer.Option("--graph", metavar="FILE", help="A graph file, .json or .toml.")
@@ -73,13 +78,19 @@ def explain(
     file, a dict by parameter name, or from --shape and --arg; those of a graph from its file or
     from --arg.
 
+    The code of a mistake, such as G201, is explained with an example.
+
     \b
     chainrule explain hw.py::loss
+    chainrule explain G201
     chainrule explain hw.py::loss --shape W=3,4 --shape x=4 -o loss.html
     chainrule explain --graph network.toml --arg x1=2 --format latex
     """
     from chainrule.commands.user_file import UserFileError
 
+    if where is not None and _CODE.fullmatch(where):
+        _explain_mistake(where, format, output, as_json)
+        return
     if (where is None) == (graph is None):
         raise UserFileError(
             "Name a function as FILE::FUNCTION, such as hw.py::loss, or give a graph with "
@@ -103,6 +114,31 @@ def explain(
         print(json.dumps(data, indent=2, allow_nan=False))
     elif output is None:
         print(_written(found, format).rstrip("\n"))
+    else:
+        print(output)
+
+
+def _explain_mistake(code: str, format: Format | None, output: Path | None, as_json: bool) -> None:
+    """The page of a mistake: what it is, how it is recognised and mended, and an example."""
+    from chainrule.checking.mistake_page import mistake_page
+    from chainrule.commands.user_file import UserFileError
+
+    page = mistake_page(code)
+    if format is None:
+        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
+        format = by_ending or Format.text
+    if format is Format.latex:
+        raise UserFileError("the page of a mistake has no LaTeX form; give --format markdown.")
+    written = {
+        Format.text: page.text, Format.markdown: page.markdown, Format.html: page.html,
+        Format.json: lambda: json.dumps(page.to_dict(), indent=2),
+    }  # fmt: skip
+    if output is not None:
+        _write(written[format](), output)
+    if as_json:
+        print(json.dumps(page.to_dict(), indent=2))
+    elif output is None:
+        print(written[format]().rstrip("\n"))
     else:
         print(output)
 

@@ -12,6 +12,7 @@ import difflib
 import importlib.util
 import inspect
 import io
+import linecache
 import os
 import sys
 import traceback
@@ -108,7 +109,13 @@ def run_file(path: Path) -> ModuleType:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise UserFileError(f"{path} {what}; give the path of a Python file.")
     try:
-        text = path.read_bytes()
+        text: bytes | str = path.read_bytes()
+        if path.suffix == ".ipynb":
+            from chainrule.commands.notebook import notebook_code
+
+            text = notebook_code(path)
+            lines = text.splitlines(keepends=True)
+            linecache.cache[str(path)] = (len(text), None, lines, str(path))
         code = compile(text, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         if error.lineno is None:

@@ -1,0 +1,51 @@
+"""A check as an assertion: its message is the diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chainrule.checking.check import check
+from chainrule.checking.report import Report
+
+
+def assert_gradient(
+    loss: Callable[..., Any],
+    gradient: Callable[..., Any],
+    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    parameters: tuple[str, ...] = (),
+    seed: int = 0,
+) -> Report:
+    """Assert that a hand-written gradient is right.
+
+    Parameters
+    ----------
+    loss, gradient, example, parameters, seed
+        As for `chainrule.check`.
+
+    Returns
+    -------
+    Report
+        Whose verdict is ok.
+
+    Raises
+    ------
+    AssertionError
+        The verdict is not ok. The message says which mistake the gradient holds, and where.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> example = {"w": np.ones(3), "x": np.arange(12.0).reshape(4, 3)}
+    >>> cr.assert_gradient(
+    ...     lambda w, x: np.mean((x @ w) ** 2),
+    ...     lambda w, x: {"w": 2 * x.T @ (x @ w) / len(x)},
+    ...     example,
+    ... ).verdict
+    'ok'
+    """
+    report = check(loss, gradient, example, parameters=parameters, seed=seed)
+    if not report.ok:
+        raise AssertionError(report.text())
+    return report

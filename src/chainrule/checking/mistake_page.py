@@ -1,0 +1,109 @@
+"""The page of a mistake's code: what it is, how to mend it, and a worked example."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from chainrule.checking.mistakes import Mistake, mistake
+from chainrule.checking.worked_examples import WorkedExample, worked_example
+
+_WIDTH = 92
+
+
+@dataclass(frozen=True)
+class MistakePage:
+    """What is said about one mistake, in several forms."""
+
+    mistake: Mistake
+    example: WorkedExample
+
+    def _parts(self) -> list[tuple[str, str]]:
+        found = self.mistake
+        return [
+            ("What it is", found.what),
+            ("How it is recognised", found.recognised),
+            ("Why it goes unnoticed", found.unnoticed),
+            ("How to mend it", found.mend),
+        ]
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [f"{self.mistake.code}  {self.mistake.name}"]
+        for title, said in self._parts():
+            lines += ["", title]
+            lines += textwrap.wrap(said, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += [
+            "", "Example",
+            f"  line {self.example.line}, right:  {self.example.right}",
+            f"  line {self.example.line}, wrong:  {self.example.wrong}",
+            "", "  What chainrule check says:",
+        ]  # fmt: skip
+        return "\n".join([*lines, textwrap.indent(self.example.report.text(), "    ")])
+
+    def markdown(self) -> str:
+        """As Markdown."""
+        lines = [f"# {self.mistake.code} {self.mistake.name}"]
+        for title, said in self._parts():
+            lines += ["", f"**{title}.** {said}"]
+        lines += [
+            "", "Right:", "", f"    {self.example.right}",
+            "", "Wrong:", "", f"    {self.example.wrong}",
+            "", "What `chainrule check` says:", "",
+            textwrap.indent(self.example.report.text(), "    "),
+            "", "The whole file:", "", textwrap.indent(self.example.source.rstrip(), "    "),
+        ]  # fmt: skip
+        return "\n".join(lines) + "\n"
+
+    def html(self) -> str:
+        """As an HTML page."""
+        title = escape(f"{self.mistake.code} {self.mistake.name}")
+        parts = [
+            f"<h1>{title}</h1>",
+            *(f"<h2>{escape(t)}</h2><p>{escape(said)}</p>" for t, said in self._parts()),
+            "<h2>Example</h2>",
+            f"<p>right:</p><pre>{escape(self.example.right)}</pre>",
+            f"<p>wrong, line {self.example.line}:</p><pre>{escape(self.example.wrong)}</pre>",
+            self.example.report.html(),
+            "<details><summary>the whole file</summary>",
+            f"<pre>{escape(self.example.source)}</pre></details>",
+        ]
+        return (
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="color-scheme" content="light dark"><title>{title}</title></head>'
+            '<body style="font-family:sans-serif;margin:24px;max-width:900px">'
+            f"{''.join(parts)}</body></html>\n"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        found = self.mistake
+        return {
+            "code": found.code,
+            "name": found.name,
+            "what": found.what,
+            "recognised": found.recognised,
+            "unnoticed": found.unnoticed,
+            "mend": found.mend,
+            "example": {
+                "source": self.example.source,
+                "line": self.example.line,
+                "right": self.example.right,
+                "wrong": self.example.wrong,
+                "report": self.example.report.to_json(),
+            },
+        }
+
+
+def mistake_page(code: str) -> MistakePage:
+    """The page of a mistake.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such code.
+    """
+    found = mistake(code)
+    return MistakePage(found, worked_example(found.code))

@@ -1,0 +1,147 @@
+"""Classes with a loss and a backward method, seen as a loss and a gradient of named arrays.
+
+A model's parameters are its floating-point array attributes, or the arrays of its ``params``
+dict. Every call works on a fresh copy of the model, so that what it keeps does not leak.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.checking.subject import SubjectError, is_floating
+
+LOSSES = ("loss", "compute_loss", "cost", "compute_cost")
+GRADIENTS = (
+    "backward", "gradient", "gradients", "grad", "compute_grad", "compute_grads",
+    "compute_gradient", "compute_gradients", "backprop",
+)  # fmt: skip
+_STORES = ("params", "parameters", "weights")
+_RESULTS = ("grads", "gradients", "grad", "gradient")
+
+
+class ModelFunctions(NamedTuple):
+    """A model as functions of named arrays."""
+
+    loss: Callable[..., Any]
+    gradient: Callable[..., Any]
+    example: dict[str, Any]
+
+
+def model_functions(
+    model: Any, example: Mapping[str, Any], loss: str = "", gradient: str = ""
+) -> ModelFunctions:
+    """The loss and the gradient of a model as functions of its data and parameters.
+
+    Parameters
+    ----------
+    model : object or class
+        With methods such as ``loss(X, y)`` and ``backward()`` or ``compute_grad(X, y)``. A class
+        must be constructible without arguments.
+    example : mapping of str to object
+        The data that the methods take, by parameter name, and optionally values for parameters.
+    loss, gradient : str
+        Names of the methods; by default the first of the usual ones.
+
+    Returns
+    -------
+    ModelFunctions
+        ``backward`` is called after ``loss`` on the same model. Gradients may be returned as a
+        dict, as ``(loss, dict)``, or left in ``grads`` or in attributes such as ``dW1``.
+
+    Raises
+    ------
+    SubjectError
+        The class needs arguments, or has no such methods or no parameters.
+    """
+    if inspect.isclass(model):
+        try:
+            model = model()
+        except TypeError as error:
+            raise SubjectError(
+                f"{model.__name__}() cannot be made without arguments ({error}); give an object, "
+                "or let example() return one under the key 'model'."
+            ) from None
+    forward = _method(model, loss, LOSSES, "loss")
+    backward = _method(model, gradient, GRADIENTS, "backward")
+    store = next((s for s in _STORES if isinstance(getattr(model, s, None), dict)), None)
+    held = getattr(model, store) if store else vars(model)
+    parameters = {
+        name: value
+        for name, value in held.items()
+        if isinstance(value, np.ndarray) and is_floating(value) and name not in example
+    }
+    values = {**parameters, **{name: v for name, v in example.items() if name in held}}
+    if not values:
+        raise SubjectError(
+            f"{type(model).__name__} has no parameters: no floating-point array attributes, and "
+            "no dict `params` of them."
+        )
+    data = {name: value for name, value in example.items() if name not in values}
+
+    def made(arguments: Mapping[str, Any]) -> Any:
+        fresh = copy.deepcopy(model)
+        target = getattr(fresh, store) if store else vars(fresh)
+        target.update({name: arguments[name] for name in values})
+        return fresh
+
+    def called(fresh: Any, method: str, arguments: Mapping[str, Any]) -> Any:
+        function = getattr(fresh, method)
+        taken = inspect.signature(function).parameters
+        missing = [
+            name
+            for name, p in taken.items()
+            if p.default is p.empty and name not in data and p.kind is p.POSITIONAL_OR_KEYWORD
+        ]
+        if missing:
+            raise SubjectError(
+                f"the example gives no {missing[0]} for {method}({', '.join(taken)}); add it to "
+                "its dict."
+            )
+        return function(**{name: arguments[name] for name in data if name in taken})
+
+    def loss_of(**arguments: Any) -> Any:
+        result = called(made(arguments), forward, arguments)
+        return result[0] if isinstance(result, tuple) else result
+
+    def gradient_of(**arguments: Any) -> Any:
+        fresh = made(arguments)
+        if forward != backward:
+            called(fresh, forward, arguments)
+        result = called(fresh, backward, arguments)
+        return _gradients(fresh, result, list(values))
+
+    return ModelFunctions(loss_of, gradient_of, {**data, **values})
+
+
+def _method(model: Any, given: str, usual: tuple[str, ...], role: str) -> str:
+    for name in (given,) if given else usual:
+        if callable(getattr(model, name, None)):
+            return name
+    if role == "backward" and not given:  # loss(X, y) -> (loss, gradients)
+        return _method(model, "", LOSSES, "loss")
+    raise SubjectError(
+        f"{type(model).__name__} has no method {given or usual[0]}; name it with --{role}."
+    )
+
+
+def _gradients(model: Any, result: Any, names: list[str]) -> Any:
+    """Where the methods of a model left the gradients."""
+    if isinstance(result, tuple) and result and isinstance(result[-1], Mapping):
+        return result[-1]
+    if isinstance(result, Mapping):
+        return result
+    for name in _RESULTS:
+        if isinstance(getattr(model, name, None), Mapping):
+            return getattr(model, name)
+    found = {}
+    for name in names:
+        for label in (f"d{name}", f"grad_{name}", f"{name}_grad", f"d_{name}", f"g{name}"):
+            if hasattr(model, label):
+                found[name] = getattr(model, label)
+                break
+    return found or result
