@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.blind_spots import blind_spots_of
+from chainrule.checking.broadcasting import crossed_lines, straightened_gradients
 from chainrule.checking.hygiene import Hygiene, cause
 from chainrule.checking.localisation import localise
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
@@ -80,6 +81,8 @@ def diagnose(
         return found
     if not hygiene.claims:
         return found
+    if _crossed(reference, hygiene, wrong_here, found):
+        return found
     claimed = list(hygiene.claims)
     trials = draw_trials(reference, claimed, hygiene.single, seed, found)
     if len(trials) < _PROBES:
@@ -96,6 +99,32 @@ def diagnose(
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
     return found
+
+
+def _crossed(
+    reference: Reference, hygiene: Hygiene, wrong: Sequence[str], found: Diagnosis
+) -> bool:
+    """Whether the loss combines (n,) with (n, 1), and the gradient is right without that."""
+    graph = forward_graph(reference.subject, reference.point)
+    places = crossed_lines(graph)
+    if not places:
+        return False
+    said = (
+        f"{places[0].where} combines (n,) with (n, 1) into an (n, n) array of all pairs; reshape "
+        "one of them"
+    )
+    straight = straightened_gradients(graph, hygiene.claims)
+    right = straight is not None and all(
+        np.allclose(hygiene.claims[name], straight[name], rtol=1e-7, atol=1e-12)
+        for name in wrong
+        if name in hygiene.claims
+    )
+    if not (wrong and right):
+        found.notes.append(f"{said}.")
+        return False
+    for name in wrong:
+        found.causes[name] = [cause("G604", f"{said}: the gradient is right for that loss.")]
+    return True
 
 
 def first_wrong_line(reference: Reference, wrong: Sequence[str]) -> WrongLine | None:

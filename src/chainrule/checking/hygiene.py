@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.checking.report import Cause
 from chainrule.checking.subject import Subject, is_floating, same_randomness
@@ -260,6 +261,12 @@ def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:
 
 
 def _wrong_shape(name: str, claim: Any, shape: tuple[int, ...], found: Hygiene) -> None:
+    if is_crossed(claim, shape):
+        found.blame(
+            name, "G604",
+            f"the columns of the claimed gradient of {name}, shape {claim.shape}, differ by "
+            "multiples of one vector: (n,) met (n, 1) and grew to (n, n).",
+        )  # fmt: skip
     text = f"the gradient of {name} has shape {claim.shape}; {name} has shape {shape}"
     if claim.shape == shape[::-1]:
         text += "; it is transposed"

@@ -49,8 +49,8 @@ def check_file(
     name, sign, model = file.partition("::")
     path = Path(name)
     module = run_file(path)
-    given = _example(module, path, example)
     if sign:
+        given = _example(module, path, example)
         found = _model(module, path, model, given)
         with users_code(path, "was checked"):
             functions = model_functions(found, given, loss, gradient)
@@ -58,6 +58,7 @@ def check_file(
     else:
         losses = _function(module, path, loss, _LOSSES, "loss")
         gradients = _function(module, path, gradient, _GRADIENTS, "gradient")
+        given = _example(module, path, example)
         with users_code(path, "was checked"):
             report = check(losses, gradients, given, parameters=parameters, seed=seed)
     return dataclasses.replace(report, subject=path.name)

@@ -1,0 +1,64 @@
+"""A sample of the corpus: single mistakes get their code, right gradients are never called wrong.
+
+The whole corpus runs in ``python -m benchmarks checking``.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from tests.checking.corpus.case import Case
+from tests.checking.corpus.networks import networks
+from tests.checking.corpus.specials import specials
+
+import chainrule as cr
+
+CORPUS = [*networks(), *specials()]
+RIGHT = [case for case in CORPUS if not case.code]
+WRONG = [case for case in CORPUS if case.code]
+
+
+def sample(cases: list[Case], count: int) -> list[Case]:
+    chosen = np.random.default_rng(0).permutation(len(cases))[:count]
+    return [cases[i] for i in sorted(chosen)]
+
+
+def one_of_each_code() -> list[Case]:
+    by_code = itertools.groupby(sorted(WRONG, key=lambda c: c.code), key=lambda c: c.code)
+    return [sample(list(cases), 1)[0] for _, cases in by_code]
+
+
+def test_the_corpus_is_as_large_as_it_is_said_to_be() -> None:
+    assert len(WRONG) >= 300
+    assert len(RIGHT) >= 60
+
+
+@pytest.mark.parametrize("case", sample(RIGHT, 20), ids=lambda case: case.name)
+def test_right_gradients_are_ok(case: Case) -> None:
+    functions = case.functions()
+    report = cr.check(functions["loss"], functions["gradient"], functions["example"])
+    assert report.verdict == "ok", f"{report}\n{case.source}"
+
+
+@pytest.mark.parametrize("case", one_of_each_code(), ids=lambda case: case.name)
+def test_single_mistakes_get_their_code(case: Case) -> None:
+    functions = case.functions()
+    report = cr.check(functions["loss"], functions["gradient"], functions["example"])
+    assert report.verdict == "wrong"
+    assert case.code in report.codes, f"{report}\n{case.source}"
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_random_wrong_gradients_are_not_named(number: int) -> None:
+    case = sample([case for case in RIGHT if "layers" in case.name], 6)[number]
+    functions = case.functions()
+
+    def disturbed(**arrays: object) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(np.shape(arrays["X"]))
+        right = functions["gradient"](**arrays)
+        return {name: g * rng.uniform(0.5, 1.5, np.shape(g)) for name, g in right.items()}
+
+    report = cr.check(functions["loss"], disturbed, functions["example"])
+    assert report.codes == ("G000",), str(report)

@@ -1,0 +1,216 @@
+"""What is checked before any mathematics: each wrong kind of result has its code or sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.checking.two_layers import edited, example, gradient, loss
+
+import chainrule as cr
+
+LAST = '{"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}'
+
+
+def returning(text: str) -> Callable[..., Any]:
+    return edited((LAST, text))
+
+
+# (the result, the code, the parameters it concerns, a part of the evidence)
+RESULTS = [
+    ('{"W1": dW1, "b1": dz1, "W2": dW2, "b2": db2}', "G101", "b1", "sum over the batch"),
+    ('{"W1": dW1.T, "b1": db1, "W2": dW2, "b2": db2}', "G101", "W1", "transposed"),
+    ('{"W1": dW1, "b1": db1[:, None], "W2": dW2, "b2": db2}', "G101", "b1", "reshape"),
+    ('{"W1": dW1.astype(int), "b1": db1, "W2": dW2, "b2": db2}', "G102", "W1", "int64"),
+    ('{"W1": dW1, "b1": db1 / 0, "W2": dW2, "b2": db2}', "G103", "b1", "NaN or infinite"),
+    ('{"W1": dW1, "b1": None, "W2": dW2, "b2": db2}', "G107", "b1", "is None"),
+    ('{"W1": dW1, "W2": dW2, "b2": db2}', "G107", "b1", "missing"),
+    ('{"W1": dW1, "b1": 0 * db1, "W2": dW2, "b2": db2}', "G107", "b1", "zeros"),
+    ('{"W1": "none", "b1": db1, "W2": dW2, "b2": db2}', "G102", "W1", "str"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "name", "said"), RESULTS)
+def test_a_result_of_the_wrong_kind_has_its_code(
+    text: str, code: str, name: str, said: str
+) -> None:
+    report = cr.check(loss, returning(text), example)
+    assert report.verdict == "wrong"
+    causes = report.gradients[name].causes
+    assert [cause.code for cause in causes] == [code]
+    assert said in causes[0].evidence
+    for other, each in report.gradients.items():
+        assert other == name or each.verdict == "ok"
+
+
+# (the result, a part of the note)
+HARMLESS = [
+    ('{"W1": dW1.tolist(), "b1": db1, "W2": dW2, "b2": db2}', "is a list"),
+    ('{"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}', ""),
+    ('{"grad_W1": dW1, "b1_bar": db1, "W2_grad": dW2, "d_b2": db2}', ""),
+    ('{"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "cost": 1.0}', "'cost'"),
+    ('{k: np.float32(v) for k, v in {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}.items()}',
+     "float32"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "note"), HARMLESS)
+def test_harmless_oddities_are_notes(text: str, note: str) -> None:
+    report = cr.check(loss, returning(text), example)
+    assert report.verdict == "ok", str(report)
+    assert len(report.gradients) == 4
+    assert not note or any(note in each for each in report.notes)
+
+
+def test_a_mistake_is_named_in_single_precision_too() -> None:
+    text = '{k: np.float32(v) for k, v in {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}.items()}'
+    wrong = edited((LAST, text), ("    dz2 /= n\n", ""))
+    assert cr.check(loss, wrong, example).codes == ("G201",)
+
+
+def test_inputs_that_change_are_found() -> None:
+    report = cr.check(loss, edited(("da1 = dz2 @ W2.T", "W2 *= 1; W2 += 0.5; da1 = dz2 @ W2.T")),
+                      example)  # fmt: skip
+    assert report.verdict == "wrong"
+    assert report.causes[0].code == "G104"
+    assert "W2" in report.causes[0].evidence
+
+
+def test_a_view_of_an_argument_is_a_note() -> None:
+    report = cr.check(
+        lambda w, x: np.sum(w * x), lambda w, x: {"w": x}, {"w": np.ones(3), "x": np.arange(3.0)}
+    )
+    assert report.verdict == "ok"
+    assert "view of the argument x" in report.notes[0]
+
+
+def test_noise_is_not_deterministic() -> None:
+    noisy = returning('{"W1": dW1, "b1": db1 * np.random.random(), "W2": dW2, "b2": db2}')
+    report = cr.check(loss, noisy, example)
+    assert [cause.code for cause in report.gradients["b1"].causes] == ["G105"]
+    assert report.gradients["W1"].verdict == "ok"
+
+
+def test_what_adds_up_over_calls_is_stale() -> None:
+    kept: dict[str, Any] = {}
+
+    def accumulating(**arrays: Any) -> dict[str, Any]:
+        for name, value in gradient(**arrays).items():
+            kept[name] = kept.get(name, 0) + value
+        return dict(kept)
+
+    report = cr.check(loss, accumulating, example)
+    assert report.verdict == "wrong"
+    assert {cause.code for cause in report.causes} == {"G106"}
+    assert "2 × the first" in report.causes[0].evidence
+
+
+def test_a_random_loss_is_inconclusive() -> None:
+    report = cr.check(
+        lambda w: np.sum(w * np.random.random(3)),  # noqa: NPY002  (as students write it)
+        lambda w: {"w": w},
+        {"w": np.ones(3)},
+    )
+    assert report.verdict == "inconclusive"
+    assert "random" in report.message
+
+
+# (loss, gradient, example, a part of the message)
+UNUSABLE: list[tuple[Any, Any, Any, str]] = [
+    (lambda w: w, lambda w: {"w": w}, {"w": np.ones(3)}, "must return one real number"),
+    (lambda w: np.nan, lambda w: {"w": w}, {"w": np.ones(3)}, "finite"),
+    (lambda w: "3", lambda w: {"w": w}, {"w": np.ones(3)}, "a str"),
+    (lambda w: np.sum(w), lambda w: w, {"w": np.ones(3)}, "an array of shape (3,)"),
+    (lambda w: np.sum(w), lambda w: (w, w), {"w": np.ones(3)}, "a tuple"),
+    (lambda w: np.sum(w), lambda w: None, {"w": np.ones(3)}, "returned None"),
+    (lambda w: np.sum(w), lambda w: {"w": w}, [np.ones(3)], "is a list"),
+    (lambda w: np.sum(w), lambda w: {"w": w}, {"v": np.ones(3)}, "gives no w"),
+    (lambda w: np.sum(w), lambda w: {"w": w[9]}, {"w": np.ones(3)}, "IndexError"),
+    (lambda w: 1 / 0, lambda w: {"w": w}, {"w": np.ones(3)}, "ZeroDivisionError"),
+    (lambda w: np.sum(w), lambda w: exit(), {"w": np.ones(3)}, "exit"),
+    (lambda w: np.sum(w), lambda w: {"w": w}, {"w": np.arange(3)}, "int64"),
+    (lambda w: np.sum(w), 3, {"w": np.ones(3)}, "not a function"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss_", "gradient_", "example_", "said"), UNUSABLE)
+def test_what_cannot_be_checked_says_why(
+    loss_: Any, gradient_: Any, example_: Any, said: str
+) -> None:
+    report = cr.check(loss_, gradient_, example_)
+    assert report.verdict == "error"
+    assert said in report.message
+    assert report.exit_status == 2
+
+
+def test_parameters_that_must_have_a_gradient_can_be_named() -> None:
+    report = cr.check(
+        lambda w, q: np.sum(w * q), lambda w, q: {"w": 1 * q},
+        {"w": np.ones(3), "q": np.arange(3.0)}, parameters=("w", "q"),
+    )  # fmt: skip
+    assert [cause.code for cause in report.gradients["q"].causes] == ["G107"]
+
+
+def test_assert_gradient_fails_with_the_diagnosis() -> None:
+    assert cr.assert_gradient(loss, gradient, example).ok
+    with pytest.raises(AssertionError, match="G107 gradient missing"):
+        cr.assert_gradient(loss, returning('{"W1": dW1, "W2": dW2, "b2": db2}'), example)
+
+
+def test_another_subgradient_at_a_kink_is_ok() -> None:
+    def absolute(w: Any) -> Any:
+        return np.sum(np.abs(w))
+
+    for slope in (-1.0, 0.3, 1.0):
+        report = cr.check(
+            absolute, lambda w, s=slope: {"w": np.where(w == 0, s, np.sign(w))},
+            {"w": np.array([0.0, 1.0, -2.0])},
+        )  # fmt: skip
+        assert report.verdict == "ok"
+    report = cr.check(absolute, lambda w: {"w": np.where(w == 0, 1.5, np.sign(w))},
+                      {"w": np.array([0.0, 1.0, -2.0])})  # fmt: skip
+    assert report.verdict == "wrong"
+
+
+def test_a_gradient_of_zero_is_said_to_test_nothing() -> None:
+    report = cr.check(
+        lambda w: np.sum(np.maximum(w, 0)), lambda w: {"w": (w > 0) * 1.0}, {"w": -np.ones(3)}
+    )
+    assert report.verdict == "ok"
+    assert "vacuous" in report.gradients["w"].note
+    assert any("off at the example" in each for each in report.blind_spots)
+
+
+def test_a_mistake_that_the_example_hides_is_found() -> None:
+    hidden = {**example(), "lam": 0.0}
+    report = cr.check(loss, edited((" + lam * W2", "")), hidden)
+    assert report.verdict == "wrong"
+    assert report.codes == ("G301",)
+    assert any("lam is 0" in each for each in report.blind_spots)
+
+
+def test_a_batch_of_one_does_not_hide_a_missing_mean() -> None:
+    report = cr.check(loss, edited(("    dz2 /= n\n", "")), example(n=1))
+    assert report.codes == ("G201",)
+
+
+def test_a_key_that_is_no_argument_is_a_note_and_the_parameter_is_missing() -> None:
+    report = cr.check(lambda w: np.sum(w), lambda w: {"v": w}, {"w": np.ones(3)})
+    assert report.codes == ("G107",)
+    assert "'v', which is no argument" in report.notes[0]
+
+
+def regression(X: Any, y: Any, w: Any) -> Any:
+    return np.mean((X @ w - y) ** 2)
+
+
+def test_a_loss_that_broadcasts_to_all_pairs_is_found() -> None:
+    rng = np.random.default_rng(0)
+    arguments = {"X": rng.normal(size=(6, 3)), "y": rng.normal(size=6), "w": np.ones((3, 1))}
+    report = cr.check(
+        regression, lambda X, y, w: {"w": 2 * X.T @ (X @ w - y[:, None]) / len(y)}, arguments
+    )
+    assert report.codes == ("G604",)
+    assert "(n, n) array of all pairs" in report.causes[0].evidence
