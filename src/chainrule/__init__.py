@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from chainrule.checking.check import check as check
     from chainrule.checking.compare import compare as compare
     from chainrule.checking.compare import comparing as comparing
+    from chainrule.checking.flow import flow as flow
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -70,6 +71,7 @@ _LATER = {
     "comparing": "chainrule.checking.compare",
     "compile": "chainrule.programs.compiled",
     "explain": "chainrule.programs.explain",
+    "flow": "chainrule.checking.flow",
     "source": "chainrule.programs.source",
 }
 
@@ -121,6 +123,7 @@ __all__ = [
     "elementwise_grad",
     "embedding",
     "explain",
+    "flow",
     "grad",
     "hessian",
     "hvp",

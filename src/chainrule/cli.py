@@ -15,6 +15,7 @@ from chainrule.commands.check import check
 from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
 from chainrule.commands.grade import grade
+from chainrule.commands.flow import flow
 from chainrule.commands.graph import graph
 from chainrule.commands.search import search
 from chainrule.commands.source import source
@@ -276,6 +277,7 @@ app.command()(doctor)
 app.command()(check)
 app.command()(explain)
 app.command()(grade)
+app.command()(flow)
 app.command()(graph)
 app.command()(search)
 app.command()(source)

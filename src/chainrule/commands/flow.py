@@ -1,0 +1,155 @@
+"""``chainrule flow``: how gradients flow through the network of a user's file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from chainrule.checking.flow_report import Flow
+
+_STATUS = {"healthy": 0, "not enough data": 3}  # anything else is 1
+# What parameters are called where nothing else says which arguments they are.
+_PARAMETER = re.compile(
+    r"(w|b|u|v|k|theta|beta|gamma|alpha|weights?|biase?s?|params?|parameters?|kernels?)_?\w{0,3}",
+    re.IGNORECASE,
+)
+
+
+def flow(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python file with a network.")],
+    parameters: Annotated[
+        str | None,
+        typer.Option("--parameters", metavar="NAMES", help="Arguments of loss, W1,b1; guessed."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="For the size of updates.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the picture to this .svg file.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> int:
+    """Show per layer whether gradients vanish or explode, and units are dead or saturated.
+
+    \b
+    FILE holds one of
+      loss(**arrays) and example(), as for `chainrule check`; if it has batches(), dicts of
+      the arguments that change from batch to batch, these are used as well
+      model, loss(outputs, targets) and batches(), pairs of inputs and targets; model is a
+      chainrule network (its parameters are params, or drawn) or a PyTorch module
+
+    \b
+    chainrule flow hw.py --learning-rate 0.1 -o flow.svg
+
+    The exit status is 0 if all is healthy, 1 if not, 3 if there is not enough data.
+    """
+    from chainrule.commands.user_file import UserFileError, run_file, users_code
+
+    if output is not None and output.suffix.lower() != ".svg":
+        raise UserFileError(f"{output.name} must end in .svg; the numbers are printed, or --json.")
+    module = run_file(file)
+    measure = _of_model if hasattr(module, "model") else _of_loss
+    with users_code(file, "ran its network"):
+        found = measure(module, file, parameters, learning_rate)
+    if output is not None:
+        try:
+            found.save(output)
+        except OSError as error:
+            raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
+    if as_json:
+        print(json.dumps({"file": str(file), **found.to_json()}, indent=2))
+    else:
+        print(found)
+        if output is not None:
+            print(output)
+    return _STATUS.get(found.verdict, 1)
+
+
+def _of_model(
+    module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
+) -> Flow:
+    from chainrule.checking.flow import flow as measure
+    from chainrule.commands.user_file import UserFileError
+
+    if parameters is not None:
+        raise UserFileError("--parameters names arguments of a loss; a model has its own.")
+    model, loss = module.model, getattr(module, "loss", None)
+    if not hasattr(module, "batches"):
+        raise UserFileError(
+            f"{file} has a model and no batches(); write def batches() that returns a list of "
+            "(inputs, targets)."
+        )
+    params = getattr(module, "params", None)
+    if params is None and hasattr(model, "apply_training"):
+        params = model.init(0)
+    state = model.init_state() if hasattr(model, "init_state") else None
+    batches = _called(module.batches)
+    return measure(model, params, batches, loss=loss, state=state, learning_rate=learning_rate)
+
+
+def _of_loss(
+    module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
+) -> Flow:
+    from chainrule.checking.flow import flow as measure
+    from chainrule.commands.user_file import UserFileError
+
+    for name in ("loss", "example"):
+        if not callable(getattr(module, name, None)):
+            raise UserFileError(
+                f"{file} has neither a model nor {name}(); `chainrule flow --help` says what it "
+                "must hold."
+            )
+    example = dict(module.example())
+    names = _parameters(module, example, parameters, file)
+    params = {name: example.pop(name) for name in names}
+    batches: list[dict[str, Any]] = [example]
+    if hasattr(module, "batches"):
+        batches = [{**example, **batch} for batch in _called(module.batches)]
+    loss = module.loss
+
+    def of_tree(params: Any, **arrays: Any) -> Any:
+        return loss(**params, **arrays)
+
+    return measure(of_tree, params, batches, learning_rate=learning_rate)
+
+
+def _parameters(
+    module: ModuleType, example: dict[str, Any], given: str | None, file: Path
+) -> list[str]:
+    """Which arguments are parameters: as told, those of gradient(), or by their names."""
+    from chainrule.commands.user_file import UserFileError
+
+    if given is not None:
+        names = [name.strip() for name in given.split(",") if name.strip()]
+        unknown = [name for name in names if name not in example]
+        if unknown or not names:
+            raise UserFileError(
+                f"example() in {file} has no {unknown[0] if unknown else 'parameter'!r}; it has "
+                f"{', '.join(example)}."
+            )
+        return names
+    gradient = getattr(module, "gradient", None)
+    if callable(gradient):
+        returned = gradient(**example)
+        if isinstance(returned, dict) and returned and all(name in example for name in returned):
+            return [name for name in example if name in returned]
+    names = [name for name in example if _PARAMETER.fullmatch(name)]
+    if not names:
+        raise UserFileError(
+            f"none of {', '.join(example)} looks like a parameter; name them, as in "
+            "--parameters W1,b1."
+        )
+    return names
+
+
+def _called(batches: Callable[[], Any] | Any) -> list[Any]:
+    return list(batches() if callable(batches) else batches)
