@@ -33,6 +33,12 @@ def softmax_regression(p: Any, x: Any, y: Any) -> Any:
     return -np.mean(np.log(q[np.arange(len(y)), y]))
 
 
+def logsumexp_loss(p: Any, x: Any, y: Any) -> Any:
+    z = hidden(p, x)
+    kept = cr.logsumexp(z, axis=-1, keepdims=True)
+    return np.mean(cr.logsumexp(z, axis=1) - z[np.arange(len(y)), y] + kept) + cr.logsumexp(p["b"])
+
+
 def shifted_softmax(p: Any, x: Any, y: Any) -> Any:
     z = hidden(p, x)
     e = np.exp(z - np.max(z, axis=1, keepdims=True))
@@ -109,6 +115,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "classifier": classifier,
     "softmax regression": softmax_regression,
     "softmax by hand": shifted_softmax,
+    "logsumexp": logsumexp_loss,
     "regularised": regularised,
     "normalised": normalised,
     "embedding": embedded,

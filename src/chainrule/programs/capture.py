@@ -146,13 +146,19 @@ def with_gradients(graph: Graph, inputs: list[int]) -> Graph:
 
 
 def agree(expected: Any, found: Any) -> bool:
-    """Whether two results are the same up to rounding, in view of their largest elements."""
+    """Whether two results are the same up to rounding, in view of their largest elements.
+
+    A result of double precision may have been computed from numbers of single precision, such as
+    the gradients beside it, so that the coarsest rounding among the results counts.
+    """
     first, structure = flatten(expected)
     second, other = flatten(found)
     if structure != other:
         return False
     scale = max(map(_size, first), default=0.0)
-    return all(_leaves_agree(a, b, scale) for a, b in zip(first, second, strict=True))
+    rounding = max((float(np.finfo(dtype_of(x)).eps) for x in first if _is_floating(x)), default=0)
+    tolerance = 1e4 * rounding * scale
+    return all(_leaves_agree(a, b, tolerance) for a, b in zip(first, second, strict=True))
 
 
 def _is_floating(leaf: Any) -> bool:
@@ -166,7 +172,7 @@ def _size(leaf: Any) -> float:
     return float(np.max(finite, initial=0.0))
 
 
-def _leaves_agree(a: Any, b: Any, scale: float) -> bool:
+def _leaves_agree(a: Any, b: Any, tolerance: float) -> bool:
     if not _is_floating(a):
         same = a == b
         return bool(np.all(same)) and shape_of(a) == shape_of(b)
@@ -175,4 +181,4 @@ def _leaves_agree(a: Any, b: Any, scale: float) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return bool(np.array_equal(np.isnan(a), np.isnan(b)))
-    return bool(np.all(np.abs(a - b) <= 1e4 * np.finfo(a.dtype).eps * scale))
+    return bool(np.all(np.abs(a - b) <= tolerance))

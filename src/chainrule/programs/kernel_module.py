@@ -78,7 +78,7 @@ def load(source: str) -> ModuleType:
         return sys.modules[name]
     try:
         path = _written(cache_directory(), name, source)
-    except OSError:
+    except (OSError, RuntimeError):  # the latter where a user has no home
         path = _written(Path(_temporary_directory().name), name, source)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -49,10 +49,10 @@ def _reduction(kernel: KernelSource, node: Node) -> None:
 def _product(kernel: KernelSource, node: Node) -> None:
     a, b = node.inputs
     shapes = [shape_of(value_of(x)) for x in (a, b)]
-    alike = all(type_of(x) == node.dtype for x in node.inputs) and node.dtype.kind == "f"
+    real = all(type_of(x).kind in "fiub" for x in node.inputs) and node.dtype.kind == "f"
     outer = node.primitive.name == "outer"
     ranks = {1} if outer else {1, 2}
-    if not alike or node.params or {len(shape) for shape in shapes} - ranks:
+    if not real or node.params or {len(shape) for shape in shapes} - ranks:
         raise unsupported(node, f" of shapes {shapes[0]} and {shapes[1]}")
     kernel.settle(a, b)
     if outer:
@@ -61,11 +61,24 @@ def _product(kernel: KernelSource, node: Node) -> None:
     elif shapes[0][-1] * math.prod(node.shape) <= _SMALL_PRODUCT:
         _small_product(kernel, node, shapes)
     elif node.shape:
-        factors = f"{kernel.array(a)}, {kernel.array(b)}"
+        factors = f"{_converted(kernel, a, node.dtype)}, {_converted(kernel, b, node.dtype)}"
         kernel.body.append(f"np.dot({factors}, {kernel.home(node)})")
     else:
-        kernel.body.append(f"t{node.index} = np.dot({kernel.array(a)}, {kernel.array(b)})")
+        factors = f"{_converted(kernel, a, node.dtype)}, {_converted(kernel, b, node.dtype)}"
+        kernel.body.append(f"t{node.index} = np.dot({factors})")
         kernel.names[node.index] = f"t{node.index}"
+
+
+def _converted(kernel: KernelSource, x: Any, dtype: np.dtype[Any]) -> str:
+    """An array of the type of a product, which BLAS does not mix."""
+    if type_of(x) == dtype:
+        return kernel.array(x)
+    shape = shape_of(value_of(x))
+    name = f"converted{len(kernel.scratch)}"
+    kernel.scratch[name] = (shape, dtype.name)
+    index = loop_index(len(shape))
+    kernel.body += nest([f"{element(name, index)} = {kernel.at(x, index)}"], shape)
+    return name
 
 
 def _small_product(kernel: KernelSource, node: Node, shapes: list[tuple[int, ...]]) -> None:
@@ -102,28 +115,57 @@ def _reshaped(kernel: KernelSource, node: Node) -> None:
 
 def _softmax(kernel: KernelSource, node: Node) -> None:
     """Softmax or its logarithm along the last axis."""
-    (x,) = node.inputs
-    rank, axis = len(node.shape), node.params["axis"]
-    if rank == 0 or axis not in (-1, rank - 1, (-1,), (rank - 1,)) or type(x) is not Node:
+    index, value, lines = _exponentials(kernel, node)
+    result = element(kernel.home(node), [*index, "j"])
+    over = f"for j in range({node.shape[-1]}):"
+    if node.primitive.name == "softmax":
+        lines[-1:] = ["    s += e", f"    {result} = e", over, f"    {result} /= s"]
+    else:
+        lines += [f"s = {TYPES[node.dtype.name]}(m + math.log(s))", over]
+        lines += [f"    {result} = {value} - s"]
+    kernel.body += nest(lines, node.shape[:-1])
+
+
+def _logsumexp(kernel: KernelSource, node: Node) -> None:
+    """The logarithm of the sum of exponentials along the last axis."""
+    index, _, lines = _exponentials(kernel, node)
+    total = f"{TYPES[node.dtype.name]}(m + math.log(s))"
+    if node.shape:
+        kept = ["0"] if node.params["keepdims"] else []
+        lines.append(f"{element(kernel.home(node), [*index, *kept])} = {total}")
+    else:
+        lines.append(f"t{node.index} = {total}")
+        kernel.names[node.index] = f"t{node.index}"
+    kernel.body += nest(lines, shape_of(value_of(node.inputs[0]))[:-1])
+
+
+def _exponentials(kernel: KernelSource, node: Node) -> tuple[list[str], str, list[str]]:
+    """The largest element ``m`` of a row and the sum ``s`` of exponentials of what is below it.
+
+    The index of a row, an element of it at ``j``, and the statements.
+    """
+    x, *more = node.inputs
+    shape = shape_of(value_of(x))
+    rank, axis = len(shape), node.params["axis"]
+    last = (-1, rank - 1, (-1,), (rank - 1,), *([None] if rank == 1 else []))
+    if more or rank == 0 or axis not in last or type(x) is not Node or node.dtype.kind != "f":
         raise unsupported(node, f" along axis {axis}")
     kernel.settle(x)
     index = loop_index(rank - 1)
     value = kernel.at(x, [*index, "j"])
-    result = element(kernel.home(node), [*index, "j"])
     zero, infinity = kernel.number(0, node.dtype), kernel.number(np.inf, node.dtype)
-    kind = TYPES[node.dtype.name]
-    over = f"for j in range({node.shape[-1]}):"
-    lines = [f"m = {kernel.at(x, [*index, '0'])}", over]
-    lines += [
+    over = f"for j in range({shape[-1]}):"
+    lines = [
+        f"m = {kernel.at(x, [*index, '0'])}",
+        over,
         f"    m = {value} if {value} > m else m",
         f"m = m if abs(m) < {infinity} else {zero}",
+        f"s = {zero}",
+        over,
+        f"    e = {TYPES[node.dtype.name]}(exponential({value} - m))",
+        "    s += e",
     ]
-    lines += [f"s = {zero}", over, f"    e = {kind}(exponential({value} - m))", "    s += e"]
-    if node.primitive.name == "softmax":
-        lines += [f"    {result} = e", over, f"    {result} /= s"]
-    else:
-        lines += [f"s = {kind}(m + math.log(s))", over, f"    {result} = {value} - s"]
-    kernel.body += nest(lines, node.shape[:-1])
+    return index, value, lines
 
 
 # --- indices ---------------------------------------------------------------------------------
@@ -216,6 +258,7 @@ WRITERS: dict[str, Callable[[KernelSource, Node], None]] = {
     **dict.fromkeys(("matmul", "dot", "outer"), _product),
     **dict.fromkeys(("reshape", "ravel"), _reshaped),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
+    "logsumexp": _logsumexp,
     "getitem": _read_at,
     "scatter": _added_at,
     "index_add": _changed_at,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
-from chainrule.engine.graph import Graph, Node
+from chainrule.engine.graph import Graph, Node, dtype_of
 from chainrule.engine.trees import flatten
 from chainrule.programs.kernel_functions import HELPERS
 from chainrule.programs.kernel_module import load
 from chainrule.programs.kernel_source import KernelSource
-from chainrule.programs.kernel_types import TYPES, UnsupportedKernel
+from chainrule.programs.kernel_types import TYPES, UnsupportedKernel, value_of
 from chainrule.programs.step import Step
 
 _OPTIONS = 'cache=True, error_model="numpy", fastmath={"contract"}, nogil=True'
@@ -27,6 +28,7 @@ class KernelStep(Step):
     def _prepare(self, graph: Graph) -> None:
         self.source, self._constants = _module_source(graph, self)
         self._epoch = load(self.source).epoch
+        self._value_type = dtype_of(value_of(graph.outputs[0])).type
 
     def _call(self, data: list[Any], order: np.ndarray, rate: float, update: bool) -> float:
         program = self.program
@@ -41,7 +43,7 @@ class KernelStep(Step):
         size = len(self.batch[0])
         order = np.arange(size, dtype=np.intp)
         data = [np.ascontiguousarray(array) for array in self.batch]
-        return self.program.flat.dtype.type(self._call(data, order, 0.0, False))
+        return self._value_type(self._call(data, order, 0.0, False))
 
     def run(self, data: tuple[np.ndarray, ...], order: np.ndarray, rate: float) -> float:
         contiguous = [np.ascontiguousarray(array) for array in data]
@@ -80,10 +82,12 @@ def _module_source(graph: Graph, step: Step) -> tuple[str, list[np.ndarray]]:
     lines += [f"    {line}" for line in kernel.body]
     lines += [f"    total += {kernel.results[0]}", "    if update:"]
     lines += ["        for k in range(flat.size):", "            flat[k] -= rate * gradient[k]"]
+    words = set(re.findall(r"\w+", "\n".join(kernel.body)))
+    types = [(name, short) for name, short in TYPES.items() if short in words]
     text = [
         f'"""Gradient descent on {graph.name}, batches of {size}; written by chainrule."""',
         "import math", "import numpy as np", "from numba import njit", "",
-        *(f"{short} = np.{'bool_' if name == 'bool' else name}" for name, short in TYPES.items()),
+        *(f"{short} = np.{'bool_' if name == 'bool' else name}" for name, short in types),
         *(f"{name} = {_literal(value)}" for name, value in kernel.numbers.items()),
         *(HELPERS[name] for name in kernel.helpers), "",
         f"@njit({_OPTIONS})", f"def epoch({', '.join(arguments)}):",

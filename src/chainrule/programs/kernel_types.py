@@ -11,7 +11,8 @@ from chainrule.engine.graph import Node, dtype_of
 
 #: Names of types in kernels.
 TYPES = {
-    "float32": "float32", "float64": "float64", "int32": "int32", "int64": "int64", "bool": "truth"
+    **{f"{kind}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+    "float32": "float32", "float64": "float64", "bool": "truth",
 }  # fmt: skip
 
 
