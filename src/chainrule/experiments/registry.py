@@ -26,6 +26,7 @@ MODULES = {
     "vector-calculus": "vector_calculus",
     "l1-regression": "l1_regression",
     "curve-fitting": "curve_fitting",
+    "fashion-mnist": "fashion_mnist",
     "manual-backprop": "manual_backprop",
 }
 
