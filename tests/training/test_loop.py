@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -352,3 +353,47 @@ def test_a_batch_larger_than_the_set_is_the_set_and_said_so() -> None:
         "batch_size 1000 is larger than the set of 23, so every batch was the whole set.",
     )
     assert large.history.rows() == whole.history.rows()
+
+
+@pytest.mark.parametrize("rate", [0.1, optim.step_decay(0.1, 0.5, every=3)], ids=["one", "steps"])
+def test_many_steps_at_a_time_are_the_steps_one_by_one(
+    rate: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"loss": nn.cross_entropy, "optimizer": optim.sgd(rate), "epochs": 3}
+    at_a_time = training.fit(MODEL, None, (X, Y), batch_size=2, **options)
+    monkeypatch.setattr("chainrule.training.descent.Descent.run", lambda *_: None)
+    one_by_one = training.fit(MODEL, None, (X, Y), batch_size=2, **options)
+    assert at_a_time.history.rows() == one_by_one.history.rows()
+    assert np.array_equal(at_a_time.params["linear1"]["W"], one_by_one.params["linear1"]["W"])
+
+
+def test_fast_agrees_to_rounding_and_resumes(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the extra fast is not installed")
+    options = {"loss": SQUARED, "optimizer": optim.sgd(0.1), "batch_size": 5}
+    model, y = nn.Sequential(nn.Linear(3, 4), nn.tanh, nn.Linear(4, 1)), X[:, :1] * X[:, 1:2]
+    ordinary = training.fit(model, None, (X, y), epochs=4, **options)
+    fast = training.fit(model, None, (X, y), epochs=4, fast=True, **options)
+    np.testing.assert_allclose(
+        fast.history["train_loss"], ordinary.history["train_loss"], rtol=1e-10
+    )
+    training.fit(model, None, (X, y), epochs=2, fast=True, checkpoint=tmp_path, **options)
+    resumed = training.fit(model, None, (X, y), epochs=4, fast=True, checkpoint=tmp_path, **options)
+    assert resumed.history.rows() == fast.history.rows()
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"optimizer": optim.adam(0.1)}, "the optimizer is another one"),
+        ({"clip": optim.clip_by_norm(1.0)}, "gradients are transformed"),
+        ({"model": network(nn.Dropout(0.5))}, "layers are random or carry statistics"),
+        ({"model": network(nn.BatchNorm(5))}, "layers are random or carry statistics"),
+    ],
+)
+def test_fast_is_for_plain_gradient_descent(changed: dict, reason: str) -> None:
+    arguments = {
+        "model": MODEL, "params": None, "data": (X, Y), "loss": nn.cross_entropy,
+        "optimizer": optim.sgd(0.1), "epochs": 1, "batch_size": 4, "fast": True,
+    } | changed  # fmt: skip
+    with pytest.raises(InvalidInput, match=f"plain gradient descent only, and here {reason}"):
+        training.fit(**arguments)

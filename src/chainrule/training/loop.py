@@ -18,6 +18,7 @@ from chainrule.engine.trees import flatten, tree_map
 from chainrule.nn.layers import Layer
 from chainrule.optim.optimizer import Optimizer, Schedule, Transform, as_schedule
 from chainrule.training.batches import DRAWS, Batches, checked_data, checked_seed, generator
+from chainrule.training.descent import Descent
 from chainrule.training.errors import NonFiniteLoss
 from chainrule.training.history import History, norms
 from chainrule.training.nonfinite import explanation
@@ -115,6 +116,7 @@ def fit(
     progress: bool = False,
     on_nonfinite: str = "raise",
     compile: bool = True,
+    fast: bool = False,
 ) -> Result:
     """Minimise a loss over a data set by steps on batches.
 
@@ -177,6 +179,9 @@ def fit(
         What to do when the loss or its gradient is NaN or infinite.
     compile : bool
         Whether to run a compiled program; a loss that cannot be compiled is run as written.
+    fast : bool
+        Run plain gradient descent as machine code made by numba, which the extra ``fast`` installs;
+        numbers then agree with the ordinary ones to rounding.
 
     Returns
     -------
@@ -186,7 +191,9 @@ def fit(
     ------
     InvalidInput
         An argument does not fit, labels are outside of the classes, arrays are empty, unequal or
-        not finite.
+        not finite; ``fast`` with more than plain gradient descent.
+    MissingExtra, UnsupportedKernel
+        ``fast`` without numba, or for a loss with a function that has no kernel.
     NonFiniteLoss
         With the first operation and source line that gave NaN or infinity.
     CheckpointError
@@ -229,7 +236,7 @@ def fit(
         whole = isinstance(early_stopping, (int, np.integer))
         rule = EarlyStopping(early_stopping) if whole else early_stopping  # type: ignore[arg-type]
         watch = Watch(rule)  # type: ignore[arg-type]
-    run = _Run(Trainer(sought, params, optimizer, compile), batches, held_out, watch)
+    run = _Run(Trainer(sought, params, optimizer, compile), batches, held_out, watch, fast)
     run.norms, run.evaluate_train, run.callbacks = norms, evaluate_train, tuple(callbacks)
     run.stop_at_nonfinite = on_nonfinite == "stop"
     if operator.index(batch_size) > batches.count:
@@ -271,8 +278,10 @@ class _Run:
         batches: Batches,
         validation: tuple[np.ndarray, ...] | None,
         watch: Watch | None,
+        fast: bool = False,
     ) -> None:
         self.trainer, self.batches = trainer, batches
+        self._descent = Descent(trainer, fast)
         self.validation, self.watch = validation, watch
         self.history = History()
         self.epoch = 0
@@ -293,7 +302,11 @@ class _Run:
         size, last = batches.batch_size, (len(batches) - 1) * batches.batch_size
         before, rate, total = None, 0.0, 0.0
         gather, step = batches.gather, trainer.step
-        for start in range(0, batches.count, size):
+        # The last step is always taken by itself: its gradient is measured.
+        done = self._descent.run(batches.data, order[:last], size)
+        if done is not None:
+            total = done
+        for start in range(0 if done is None else last, batches.count, size):
             chosen = order[start : start + size]
             batch = gather(chosen)
             if start == last:

@@ -40,6 +40,8 @@ class Trainer:
     ----------
     flat, params : array, tree of views into it
         The parameters.
+    stored, function
+        The parameters as they lie in ``flat``, and the loss of them.
     gradient, gradients : likewise
         The gradient of the latest step.
     optimizer_state : named tuple
@@ -56,14 +58,14 @@ class Trainer:
     ) -> None:
         self.objective, self.optimizer = objective, optimizer
         layout = self._layout = Layout(params, objective.model)
-        self.flat, self._stored, self.params = layout.flat()
+        self.flat, self.stored, self.params = layout.flat()
         self.gradient, destination, self.gradients = layout.flat()
         self.state = objective.state
         self._has_state = self.state is not None
         # A transform may treat parameters one by one, so it is given them as a tree.
         self._whole = not optimizer.transforms
         self.optimizer_state = optimizer.init(self.flat if self._whole else self.params)
-        self._at_flat, self._at_stored, self._at = self.flat, self._stored, self.params
+        self._at_flat, self._at_stored, self._at = self.flat, self.stored, self.params
         if optimizer.lookahead is not None:
             self._at_flat, self._at_stored, self._at = layout.flat()
         self.why_not_compiled = "" if compile else "compile=False"
@@ -71,8 +73,8 @@ class Trainer:
         self._eager = value_and_grad(objective.loss, 0, None, self._has_state)
         options = (0, None, self._has_state)
         # a user's function goes in itself: what it reads is found, and messages name it
-        function = self._loss_of_stored if layout.turns else objective.loss
-        self._compiled = Compiled(function, options, destination)
+        self.function = self._loss_of_stored if layout.turns else objective.loss
+        self._compiled = Compiled(self.function, options, destination)
 
     @property
     def steps(self) -> int:
