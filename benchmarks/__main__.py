@@ -13,6 +13,7 @@ from pathlib import Path
 
 NAMES = ("engine", "programs", "search", "experiments")
 NAMES = ("engine", "programs", "search", "style")
+NAMES = ("engine", "programs", "search", "training")
 
 
 def main() -> int:
