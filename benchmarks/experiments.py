@@ -54,7 +54,7 @@ def digits() -> list[Goal]:
     for title, seconds in (
         ("part (e)", parts["e"]), ("part (f)", parts["f"]), ("all 22", parts["e"] + parts["f"]),
     ):  # fmt: skip
-        found = Comparison({name: list(row) for name, row in zip(names, seconds, strict=True)})
+        found = Comparison({name: row.tolist() for name, row in zip(names, seconds, strict=True)})
         least = 10 if title == "all 22" else None
         statement = f"digits-3-vs-9 on MNIST, {title}: PyTorch / ours"
         goals += [
