@@ -106,8 +106,8 @@ def test_an_interrupted_run_continues_with_the_trainings_it_lacks(tmp_path, monk
         run(tmp_path / "parts", settings=SMALL)
     assert not (tmp_path / "parts" / "result.json").exists()
     resumed = run(tmp_path / "parts", settings=SMALL)
-    trainings = 2 * (2 * 2 + 2 * 2)
-    assert len(calls) == 6 + trainings - 5
+    settings = 2 * 2 + 2 * 2
+    assert len(calls) == 6 + settings - 5
     assert rows_of(resumed.directory) == rows_of(whole.directory)
     assert resumed.result["claims"] == whole.result["claims"]
 
@@ -129,9 +129,11 @@ def test_settings_that_cannot_be_run_are_refused(tmp_path, settings, message):
         run(tmp_path / "run", settings=settings)
 
 
-def test_a_learning_rate_that_diverges_is_named(tmp_path):
-    with pytest.raises(ValueError, match="lower the learning rate"):
-        run(tmp_path / "run", settings={**SMALL, "learning_rate": 1e6})
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_learning_rate_that_diverges_is_named(tmp_path, seeds):
+    message = r"diverged in epoch \d at the learning rate 1e\+06; lower the learning rate"
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path / "run", settings={**SMALL, "learning_rate": 1e6, "seeds": seeds})
 
 
 def test_settings_of_zero_stand_for_the_hand_outs_on_mnist():
@@ -318,7 +320,7 @@ def test_networks_of_one_width_and_seed_start_alike(monkeypatch):
     for activation, batch in (("tanh", 2), ("relu", 2), ("relu", 3)):
         digits.train(
             fake, images, networks, width=4, activation=activation, batch_size=batch, epochs=1,
-            learning_rate=0.1, seed=0,
+            learning_rate=0.1, seeds=1,
         )  # fmt: skip
     for other in starts[1:]:
         np.testing.assert_array_equal(starts[0][0], other[0])
@@ -341,6 +343,30 @@ def test_compiled_trainings_are_the_handwritten_ones(activation, batch_size):
     assert optimizer.steps == 3 * -(-30 // batch_size)
     hidden = model.evaluate(x)[1][1]
     assert network.dead_units(x) == int(np.sum(~np.any(hidden > 0, axis=1)))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_networks_trained_at_once_are_those_trained_alone(activation):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 5)), rng.choice([-1.0, 1.0], size=(30, 1))
+    starts = [build_small(activation, seed) for seed in range(3)]
+    params, histories = training.sweep(
+        starts, activation, x, y, batch_size=30, epochs=4, learning_rate=0.05,
+        order_seeds=[7, 8, 9],
+    )  # fmt: skip
+    for start, tree, history in zip(starts, params, histories, strict=True):
+        alone = training.Network(5, 4, activation, "float64")
+        alone.start(start)
+        # all samples in one batch, so that the order does not matter
+        expected = alone.train(x, y, 30, 4, 0.05, np.random.default_rng(0))
+        np.testing.assert_allclose(history, expected, rtol=1e-10)
+        predicted = alone.predict(x)
+        alone.load(tree)
+        np.testing.assert_allclose(alone.predict(x), predicted, rtol=1e-9)
+
+
+def build_small(activation, seed):
+    return derivatives.build(5, [(4, activation), (1, "linear")], np.random.default_rng(seed))
 
 
 def test_a_program_that_takes_other_steps_fails_the_claim(tmp_path, monkeypatch):

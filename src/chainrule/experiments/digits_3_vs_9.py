@@ -17,7 +17,7 @@ import numpy as np
 
 from chainrule.experiments import digits_3_vs_9_derivatives as derivatives
 from chainrule.experiments import digits_3_vs_9_page as page
-from chainrule.experiments.digits_3_vs_9_training import Network, epoch_of_both
+from chainrule.experiments.digits_3_vs_9_training import HIDDEN, Network, epoch_of_both, sweep
 from chainrule.experiments.experiment import Experiment, ExperimentError, Parameter, Run
 from chainrule.experiments.handwritten_functions import Array, misclassification_error
 
@@ -104,29 +104,51 @@ def train(
     batch_size: int,
     epochs: int,
     learning_rate: float,
-    seed: int,
-) -> dict[str, Any]:
-    """Train one network and measure it; `images` are of the precision of `networks`.
+    seeds: int,
+) -> list[dict[str, Any]]:
+    """Train one setting from several seeds and measure each network.
 
-    Networks of one width and seed start from the same parameters, so that trainings differ in what
-    is compared; every training shuffles with numbers of its own.
+    `images` are of the precision of `networks`. Networks of one width and seed start from the same
+    parameters, so that trainings differ in what is compared; every training shuffles by itself.
     """
     x, y = images.x, images.y
     layers = [(width, activation), (1, "linear")]
-    network = networks.of(width, activation)
-    network.start(
+    starts = [
         derivatives.build(
             x.shape[1], layers, run.rng(f"weights, width {width}, seed {seed}"), networks.precision
         )
-    )
-    shuffles = run.rng(f"shuffles, {activation}-{width}, {batch_size} × {epochs}, seed {seed}")
-    start = time.perf_counter()
-    history = network.train(x, y, batch_size, epochs, learning_rate, shuffles)
-    result: dict[str, Any] = {
-        "seconds": time.perf_counter() - start,
-        "history": history,
-        "dead_units": network.dead_units(x) if activation == "relu" else 0,
-    }
+        for seed in range(seeds)
+    ]
+    setting = f"{activation}-{width}, {batch_size} × {epochs}"
+    orders = [
+        int(run.rng(f"shuffles, {setting}, seed {seed}").integers(2**31)) for seed in range(seeds)
+    ]
+    network = networks.of(width, activation)
+    began = time.perf_counter()
+    found: list[tuple[Any, Any]]
+    if seeds == 1:
+        network.start(starts[0])
+        rng = np.random.default_rng(orders[0])
+        found = [(None, network.train(x, y, batch_size, epochs, learning_rate, rng))]
+    else:
+        found = list(zip(*sweep(
+            starts, activation, x, y, batch_size=batch_size, epochs=epochs,
+            learning_rate=learning_rate, order_seeds=orders,
+        ), strict=True))  # fmt: skip
+    seconds = (time.perf_counter() - began) / seeds
+    return [
+        {"history": history, "seconds": seconds, **measured(network, tree, images)}
+        for tree, history in found
+    ]
+
+
+def measured(network: Network, tree: Any, images: Images) -> dict[str, Any]:
+    """Errors and dead units of a network, with the parameters it has or those of a tree."""
+    if tree is not None:
+        network.load(tree)
+    x, y = images.x, images.y
+    relu = network.hidden is HIDDEN["relu"]
+    result: dict[str, Any] = {"dead_units": network.dead_units(x) if relu else 0}
     measures = [("train", x, y)]
     if images.test_x is not None and images.test_y is not None:
         measures.append(("test", images.test_x, images.test_y))
@@ -139,7 +161,7 @@ def train(
 def trainings(
     run: Run, images: Images, settings: Settings, updates: dict[int, int]
 ) -> list[dict[str, Any]]:
-    """All trainings of parts (e) and (f), one resumable step each, as rows.
+    """All trainings of parts (e) and (f) as rows; each setting is one resumable step.
 
     `updates` are those of one epoch, by batch size.
     """
@@ -178,31 +200,24 @@ def trainings(
         run.progress("trainings", len(plans) * settings.seeds) as bar,
     ):
         for plan in plans:
-            setting = {key: value for key, value in plan.items() if key != "part"}
-            for seed in range(settings.seeds):
-                key = (
-                    f"{plan['part']}-{plan['activation']}-{plan['width']}"
-                    f"-batch-{plan['batch_size']}-epochs-{plan['epochs']}-seed-{seed}"
-                )
-
-                def one(setting: dict[str, Any] = setting, seed: int = seed) -> dict[str, Any]:
-                    return train(
-                        run,
-                        images,
-                        networks,
-                        **setting,
-                        learning_rate=settings.learning_rate,
-                        seed=seed,
-                    )
-
-                result = run.step(key, one, key.replace("-", " "))
-                steps = plan["epochs"] * updates[plan["batch_size"]]
-                rows.append(
-                    {**plan, "learning_rate": settings.learning_rate, "seed": seed,
-                     "updates": steps, **result}
-                )  # fmt: skip
-                shown = {k: v for k, v in rows[-1].items() if k != "history"}
-                run.metric(**shown)
+            key = (
+                f"{plan['part']}-{plan['activation']}-{plan['width']}"
+                f"-batch-{plan['batch_size']}-epochs-{plan['epochs']}"
+            )
+            setting = {name: value for name, value in plan.items() if name != "part"}
+            found = run.step(
+                key,
+                functools.partial(
+                    train, run, images, networks, **setting,
+                    learning_rate=settings.learning_rate, seeds=settings.seeds,
+                ),
+                key.replace("-", " "),
+            )  # fmt: skip
+            steps = plan["epochs"] * updates[plan["batch_size"]]
+            for seed, result in enumerate(found):
+                common = {**plan, "learning_rate": settings.learning_rate, "updates": steps}
+                rows.append({**common, "seed": seed, **result})
+                run.metric(**{k: v for k, v in rows[-1].items() if k != "history"})
                 bar.advance(mse=result["train_mse"], mce=result["train_mce"])
     return rows
 

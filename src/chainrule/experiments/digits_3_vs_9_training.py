@@ -1,7 +1,8 @@
 """The trainings of `digits-3-vs-9`: the same steps as the hand-written ones, as a compiled program.
 
 A network's program is made once and serves all its trainings; parameters lie in one flat array, so
-that a step is a gather, the gradients and one update (`chainrule.programs.epochs`).
+that a step is a gather, the gradients and one update (`chainrule.programs.epochs`). Trainings that
+differ in their seed alone run side by side in one program (`chainrule.training.many`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import nn, optim
 from chainrule.experiments.handwritten_backprop import GDOptimizer, Model
 from chainrule.experiments.handwritten_functions import Array
 from chainrule.experiments.handwritten_layer import DenseLayer
 from chainrule.programs.epochs import SgdProgram
+from chainrule.training import train_many
 
 
 def hidden_relu(params: Any, x: Any) -> Any:
@@ -62,6 +65,12 @@ class Network:
             self.params[f"W{i}"][...] = layer.W.T
             self.params[f"b{i}"][...] = layer.b[:, 0]
 
+    def load(self, tree: Any) -> None:
+        """Take the parameters of a network of `sweep`."""
+        for i in (1, 2):
+            self.params[f"W{i}"][...] = tree[f"linear{i}"]["W"].T
+            self.params[f"b{i}"][...] = tree[f"linear{i}"]["b"]
+
     def train(
         self,
         x: Array,
@@ -89,10 +98,7 @@ class Network:
                 self.program.epoch((x, y), rng.permutation(len(x)), batch_size, learning_rate)
                 history.append(self.mse(x, y))
                 if not np.isfinite(history[-1]):
-                    raise ValueError(
-                        f"the training diverged in epoch {epoch} at the learning rate "
-                        f"{learning_rate:g}: the MSE is {history[-1]}; lower the learning rate."
-                    )
+                    raise diverged(epoch, learning_rate)
         return history
 
     def predict(self, x: Array) -> Array:
@@ -107,6 +113,74 @@ class Network:
     def dead_units(self, x: Array) -> int:
         """Hidden units whose output is 0 on every image: no gradient moves them again."""
         return int(np.sum(~np.any(self.hidden(self.params, x) > 0, axis=0)))
+
+
+def sweep(
+    models: Sequence[Model],
+    activation: str,
+    x: Array,
+    y: Array,
+    *,
+    batch_size: int,
+    epochs: int,
+    learning_rate: float,
+    order_seeds: Sequence[int],
+) -> tuple[list[Any], Array]:
+    """Train several networks of one shape at once, each from its start and in its order.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        Where each network begins; one hidden layer of `activation` and a linear output.
+    activation : {"relu", "tanh"}
+    x, y : arrays, shape (n, inputs) and (n, 1)
+    batch_size, epochs : int
+    learning_rate : float
+    order_seeds : sequence of int
+        Of the shuffles of each network.
+
+    Returns
+    -------
+    params : list of trees
+        For `Network.load`.
+    history : array, shape (networks, epochs)
+        MSE over all samples after each epoch.
+
+    Raises
+    ------
+    ValueError
+        A training diverges.
+    """
+    first = models[0].layers[0]
+    network = nn.Sequential(
+        nn.Linear(x.shape[1], first.numNodes),
+        {"relu": nn.relu, "tanh": nn.tanh}[activation],
+        nn.Linear(first.numNodes, 1),
+    )
+    starts = [
+        {
+            f"linear{i}": {"W": layer.W, "b": layer.b[:, 0]}
+            for i, layer in enumerate(model.layers, 1)
+        }
+        for model in models
+    ]
+    many = train_many(
+        network, (x, y), optimizer=optim.sgd(learning_rate), epochs=epochs, batch_size=batch_size,
+        loss=functools.partial(nn.squared_error, reduction="half_sample_mean"), params=starts,
+        order_seeds=order_seeds, evaluate_train=True,
+    )  # fmt: skip
+    if not many.finite.all():
+        epoch = int(np.argmin(np.isfinite(many.column("train_loss")).all(axis=0))) + 1
+        raise diverged(epoch, learning_rate)
+    return many.params, many.column("evaluated_train_loss")
+
+
+def diverged(epoch: int, learning_rate: float) -> ValueError:
+    """The error of a training whose loss is not finite any more."""
+    return ValueError(
+        f"the training diverged in epoch {epoch} at the learning rate {learning_rate:g}; lower the "
+        "learning rate."
+    )
 
 
 class CountingOptimizer(GDOptimizer):
