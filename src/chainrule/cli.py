@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.commands.check import check
+from chainrule.commands.classify import classify
 from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
 from chainrule.commands.grade import grade
@@ -275,6 +276,7 @@ def data_sets(
 
 app.command()(doctor)
 app.command()(check)
+app.add_typer(classify, name="classify")
 app.command()(explain)
 app.command()(grade)
 app.command()(flow)

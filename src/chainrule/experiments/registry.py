@@ -23,6 +23,7 @@ MODULES = {
     "momentum": "momentum",
     "sgd-rates": "sgd_rates",
     "dropout": "dropout",
+    "face-masks": "face_masks",
     "vector-calculus": "vector_calculus",
     "l1-regression": "l1_regression",
     "curve-fitting": "curve_fitting",
