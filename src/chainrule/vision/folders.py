@@ -11,11 +11,13 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from chainrule.vision.errors import PictureError, VisionError
 from chainrule.vision.images import read_picture, resize, to_bytes
@@ -58,8 +60,7 @@ def read_square(path: str | os.PathLike[str], size: int) -> Array:
     PictureError
         Not a picture, damaged or unreadable.
     """
-    # The decoder may shrink large pictures cheaply; twice the size leaves room for oblong ones.
-    picture = read_picture(path, 2 * size)
+    picture = read_picture(path, _longer_side(path, size))
     height, width = picture.shape[:2]
     side = min(height, width)
     factor = size / side
@@ -67,6 +68,16 @@ def read_square(path: str | os.PathLike[str], size: int) -> Array:
     top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
     square = picture[top : top + size, left : left + size]
     return np.ascontiguousarray(to_bytes(square).transpose(2, 0, 1))
+
+
+def _longer_side(path: str | os.PathLike[str], size: int) -> int | None:
+    """Longer side to which a large picture may be shrunk while it is decoded, which is cheap."""
+    try:
+        with Image.open(path) as picture:
+            shorter, longer = sorted(picture.size)
+    except Exception:  # whatever is wrong with the file, reading it says so
+        return None
+    return round(2 * size * longer / shorter) if shorter > 3 * size else None
 
 
 def read_folder(
@@ -308,4 +319,5 @@ def _keep(path: Path, pictures: Pictures) -> None:
             )
         os.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
