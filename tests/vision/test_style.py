@@ -377,6 +377,12 @@ def test_the_probe_chooses_the_fastest_that_agrees(monkeypatch):
     monkeypatch.setattr(precision_module, "COSINE", 0.5)
     monkeypatch.setattr(precision_module, "LOSS_DIFFERENCE", 0.5)
     assert chosen_encoder(encoder, weights, content, style)[0].dtype == torch.bfloat16
+    monkeypatch.setattr(
+        precision_module, "COSINE", by_name["bfloat16, channels last"].cosine + 1e-6
+    )
+    careful, measured = chosen_encoder(encoder, weights, content, style)
+    assert careful.exact_blocks == 1
+    assert measured[0].name == "bfloat16 after block 1, channels last"
     monkeypatch.setattr(precision_module, "COSINE", 1.1)
     assert chosen_encoder(encoder, weights, content, style)[0].dtype == torch.float32
 

@@ -58,6 +58,9 @@ class Encoder:
     pooling : {"max", "average"}
     dtype : torch.dtype
     channels_last : bool
+    exact_blocks : int
+        First blocks that are in float32 whatever `dtype` is: where a smooth picture's neighbours
+        round to one number, a maximum's gradient goes to the wrong one.
     """
 
     name: str
@@ -69,11 +72,19 @@ class Encoder:
     pooling: str = "max"
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
+    exact_blocks: int = 0
 
     @property
     def layers(self) -> list[str]:
         """Names of the steps, in order."""
         return [step.name for step in self.steps]
+
+    @property
+    def precision(self) -> str:
+        """Such as "bfloat16 after block 1, channels last"."""
+        kind = str(self.dtype).removeprefix("torch.")
+        after = f" after block {self.exact_blocks}" if self.exact_blocks else ""
+        return f"{kind}{after}, channels last" if self.channels_last else kind + after
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -115,21 +126,32 @@ class Encoder:
         dtype: torch.dtype,
         channels_last: bool = False,
         device: torch.device | str | None = None,
+        exact_blocks: int = 0,
     ) -> Encoder:
-        """The encoder with its weights in another precision, memory format or place."""
+        """The encoder with its weights in another precision, memory format or place.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+        channels_last : bool
+        device : device, optional
+        exact_blocks : int
+            First blocks that stay in float32 if `dtype` is a shorter one.
+        """
         layout = torch.channels_last if channels_last else torch.contiguous_format
 
-        def moved(value: Tensor, four: bool = False) -> Tensor:
-            value = value.to(device=device, dtype=dtype)
-            return value.contiguous(memory_format=layout) if four else value
+        def moved(layer: str, value: Tensor) -> Tensor:
+            exact = dtype.itemsize < 4 and int(layer[4]) <= exact_blocks
+            value = value.to(device=device, dtype=torch.float32 if exact else dtype)
+            return value.contiguous(memory_format=layout) if value.ndim == 4 else value
 
         steps = tuple(
-            replace(step, weight=moved(step.weight, True), bias=moved(step.bias))
+            replace(step, weight=moved(step.name, step.weight), bias=moved(step.name, step.bias))
             if step.weight is not None and step.bias is not None
             else step
             for step in self.steps
         )
-        sides = {name: (moved(w, True), moved(b)) for name, (w, b) in self.sides.items()}
+        sides = {name: (moved(name, w), moved(name, b)) for name, (w, b) in self.sides.items()}
         colours = torch.float64 if dtype == torch.float64 else torch.float32
         return replace(
             self,
@@ -139,6 +161,7 @@ class Encoder:
             offset=self.offset.to(device=device, dtype=colours),
             dtype=dtype,
             channels_last=channels_last,
+            exact_blocks=exact_blocks if dtype.itemsize < 4 else 0,
         )
 
     def stride(self, layer: str) -> int:

@@ -48,18 +48,18 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
     """
     record = Record()
     x = torch.einsum("ck,nkhw->nchw", encoder.colour, image) + encoder.offset.view(1, 3, 1, 1)
-    x = x.to(encoder.dtype).contiguous(memory_format=encoder.memory_format)
+    x = x.contiguous(memory_format=encoder.memory_format)
     with torch.no_grad():
         for step in encoder.steps:
             kept: Tensor | tuple[Tensor, Tensor] | torch.Size | None = None
             if step.kind == "convolution":
                 assert step.weight is not None
+                kept = x.shape
+                x = x.to(step.weight.dtype)
                 if encoder.reflect:
-                    kept = x.shape
                     padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
                     x = torch.conv2d(padded, step.weight, step.bias)
                 else:
-                    kept = x.shape
                     x = torch.conv2d(x, step.weight, step.bias, padding=1)
             elif step.kind == "relu":
                 # In place, unless the convolution's own result was asked for.
@@ -110,22 +110,23 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
                     weight, _ = encoder.sides[step.name]
                     own = _aten.threshold_backward(own, record.features[step.name], 0)
                     own = torch.conv2d(own, weight.transpose(0, 1))
-                g = own if g is None else g.add_(own)
+                g = own if g is None else own + g
             record.features.pop(step.name, None)
             if g is None:
                 continue
             if step.kind == "convolution":
                 assert step.weight is not None
                 assert isinstance(kept, torch.Size)
-                g = _through_convolution(g, step.weight, kept, encoder)
+                g = _through_convolution(g.to(step.weight.dtype), step.weight, kept, encoder)
             elif step.kind == "relu":
-                g = _aten.threshold_backward(g, kept, 0)
+                assert isinstance(kept, Tensor)
+                g = _aten.threshold_backward(g.to(kept.dtype), kept, 0)
             elif encoder.pooling == "average":
                 g = _through_average(g, kept)
             else:
                 assert isinstance(kept, tuple)
                 g = _aten.max_pool2d_with_indices_backward(
-                    g, kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
+                    g.to(kept[0].dtype), kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
                 )
     assert g is not None
     return torch.einsum("ck,nchw->nkhw", encoder.colour, g.to(encoder.colour.dtype))

@@ -204,7 +204,7 @@ class _Work:
         result = Stylised(
             pictures.content,
             encoder=encoder.name,
-            precision=_precision_name(encoder),
+            precision=encoder.precision,
             candidates=candidates,
             notes=self.notes,
         )
@@ -358,8 +358,3 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise VisionError(f"There is no device {name!r} here; choose cpu or auto.") from error
     return device
-
-
-def _precision_name(encoder: Encoder) -> str:
-    kind = str(encoder.dtype).removeprefix("torch.")
-    return f"{kind}, channels last" if encoder.channels_last else kind
