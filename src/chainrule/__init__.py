@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from chainrule import search as search
     from chainrule import theory as theory
     from chainrule import training as training
+    from chainrule import vision as vision
     from chainrule.checking.assertion import assert_gradient as assert_gradient
     from chainrule.checking.check import check as check
     from chainrule.checking.compare import compare as compare
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Imported when first used, so that ``import chainrule`` stays quick.
-_ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training")
+_ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training", "vision")
 _LATER = {
     "assert_gradient": "chainrule.checking.assertion",
     "check": "chainrule.checking.check",

@@ -13,7 +13,6 @@ MODULES = {
     "covering-numbers": "covering_numbers",
     "grid-vs-random": "grid_vs_random",
     "optimizers": "optimizers",
-    "style-transfer": "style_transfer",
     "digits-3-vs-9": "digits_3_vs_9",
     "linear-networks": "linear_networks",
     "parity": "parity",
