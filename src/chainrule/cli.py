@@ -18,7 +18,9 @@ from chainrule.commands.explain import explain
 from chainrule.commands.grade import grade
 from chainrule.commands.flow import flow
 from chainrule.commands.graph import graph
+from chainrule.commands.package import package
 from chainrule.commands.search import search
+from chainrule.commands.selftest import selftest
 from chainrule.commands.source import source
 from chainrule.commands.start import start
 from chainrule.commands.style import style
@@ -281,7 +283,9 @@ app.command()(explain)
 app.command()(grade)
 app.command()(flow)
 app.command()(graph)
+app.command()(package)
 app.command()(search)
+app.command()(selftest)
 app.command()(source)
 app.command()(style)
 app.command()(start)

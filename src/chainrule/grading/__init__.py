@@ -5,6 +5,8 @@ from __future__ import annotations
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import Exercise, Part, load, names
 from chainrule.grading.grading import grade
+from chainrule.grading.notebooks import assert_part, nbgrader_points
+from chainrule.grading.packaging import package
 from chainrule.grading.result import Finding, Grade, PartResult
 from chainrule.grading.runner import Limits
 from chainrule.grading.starter import hand_out, starter, starter_notebook
@@ -19,10 +21,13 @@ __all__ = [
     "Part",
     "PartResult",
     "Submission",
+    "assert_part",
     "grade",
     "hand_out",
     "load",
     "names",
+    "nbgrader_points",
+    "package",
     "read_submission",
     "starter",
     "starter_notebook",

@@ -14,6 +14,8 @@ from chainrule.grading.child.wire import Opaque
 
 #: Agreement asked of a value that was computed in single precision.
 FLOAT32 = 1e-4
+#: A value that is wrong, where nothing relates it to the right one.
+UNKNOWN = "G000"
 #: A relation is named only if it holds to this.
 EXACT = 1e-9
 _CONSTANTS: dict[float, tuple[str, str]] = {
@@ -74,7 +76,11 @@ def compare(name: str, value: Any, true: Any, rtol: float) -> Compared:
         right = type(value) is type(true) and value == true
         if isinstance(true, bool) and isinstance(value, np.bool_):
             right = bool(value) == true
-        return Compared(right, 0.0 if right else math.inf, None if right else _not(name, value))
+        wrong = _not(name, value)
+        if true is True and not right and isinstance(value, bool | np.bool_):
+            # The calls of an exercise state what should hold.
+            wrong = Difference(UNKNOWN, f"{name}: this does not hold.")
+        return Compared(right, 0.0 if right else math.inf, None if right else wrong)
     if isinstance(true, int | Fraction) and isinstance(value, int | Fraction):
         # Exact numbers may be far beyond the range of floats.
         right = not isinstance(value, bool) and value == true
@@ -98,8 +104,8 @@ def compare(name: str, value: Any, true: Any, rtol: float) -> Compared:
         rtol = max(rtol, FLOAT32)
     error = relative_error(given, wanted)
     if error > rtol and given.dtype.kind in "iu" and wanted.dtype.kind == "f":
-        whole = bool(np.all(np.abs(wanted - given) < 1))
-        if whole:
+        cut = any(np.array_equal(given, f(wanted)) for f in (np.trunc, np.floor, np.rint))
+        if cut and np.any(given):
             found = Difference(
                 "G102", f"{name} is an array of {given.dtype}: its decimals were cut off."
             )
@@ -230,7 +236,7 @@ def _array(name: str, value: Any) -> tuple[np.ndarray[Any, Any] | None, Differen
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
-            return None, Difference("G102", f"{name} is an array of {array.dtype}."), ""
+            return None, Difference(UNKNOWN, f"{name} is an array of {array.dtype}."), ""
         return array, None, ""
     if isinstance(value, bool | int | float | Fraction):
         return np.asarray(float(value)), None, ""
@@ -239,25 +245,30 @@ def _array(name: str, value: Any) -> tuple[np.ndarray[Any, Any] | None, Differen
         try:
             array = np.array(value, dtype=float)
         except (ValueError, TypeError):
-            return None, Difference("G102", f"{name} is a {kind} that is no array of numbers."), ""
+            return None, Difference(UNKNOWN, f"{name} is a {kind} that is no array of numbers."), ""
         return array, None, f"{name} is a {kind}; np.array({name}) makes it an array."
     return None, _not(name, value), ""
 
 
 def _not(name: str, value: Any) -> Difference:
     what = value.what if isinstance(value, Opaque) else f"{value!r:.60}"
-    return Difference("G102", f"{name} is {what}, not what is asked for.")
+    return Difference(UNKNOWN, f"{name} is {what}, not what is asked for.")
 
 
 def _shape(name: str, given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> Difference:
+    """A wrong shape is a slip only if the right numbers are in it."""
     said = f"{name} has shape {given.shape}; {wanted.shape} is right"
-    if given.size == wanted.size and given.size:
-        if given.ndim == 2 and given.T.shape == wanted.shape:
-            agree = relative_error(given.T, wanted) < FLOAT32
-            return Difference("G101", f"{said}{', its transpose agrees' if agree else ''}.")
-        agree = relative_error(given.reshape(wanted.shape), wanted) < FLOAT32
-        return Difference("G101", f"{said}{', and the numbers agree' if agree else ''}.")
+    if given.size == wanted.size:
+        if given.ndim == 2 and given.T.shape == wanted.shape and _agree(given.T, wanted):
+            return Difference("G101", f"{said}, and its transpose agrees.")
+        if _agree(given.reshape(wanted.shape), wanted):
+            return Difference("G101", f"{said}, and the numbers agree.")
     column = wanted.ndim == 1 or (wanted.ndim == 2 and 1 in wanted.shape)
-    if column and given.shape == (wanted.size, wanted.size):
+    became = column and given.shape == (wanted.size, wanted.size)
+    if became and _agree(np.diagonal(given), wanted.ravel()):
         return Difference("G604", f"{said}: (n,) met (n, 1) and became (n, n).")
-    return Difference("G101", f"{said}.")
+    return Difference(UNKNOWN, f"{said}.")
+
+
+def _agree(given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> bool:
+    return bool(wanted.size) and relative_error(given, wanted) < FLOAT32

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.grading.comparison import Compared, Difference, compare, relation
+from chainrule.grading.comparison import UNKNOWN, Compared, Difference, compare, relation
 from chainrule.grading.exercise import Inputs, Part, Values
 from chainrule.grading.result import Finding
 
-UNKNOWN = "G000"
+#: Relations of one value to the right one, which a mistake further up may explain better.
+_RELATIONS = ("G201", "G202", "G204", "G205", "G206", "G701")
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,12 @@ def _caused(
 
     assert part.loss is not None
     fallback = found + [(_unknown(part, name), (name,)) for name in unexplained]
-    if any(difference.code == "G107" for difference, _ in found):
+    # What is missing, of another kind or shape, or not finite is said already.
+    open_to_doubt = {
+        name for difference, names in found if difference.code in _RELATIONS for name in names
+    }
+    suspects = open_to_doubt | set(unexplained)
+    if not suspects or any(difference.code == "G107" for difference, _ in found):
         return fallback
     try:
         report = check(part.loss, gradient, inputs, parameters=part.parameters)
@@ -242,7 +248,6 @@ def _caused(
         return fallback
     if report.verdict != "wrong":
         return fallback
-    suspects = {name for _, names in found for name in names} | set(unexplained)
     # One misconception in several layers is one mistake.
     explained: dict[str, dict[str, list[str]]] = {}
     inherited: list[str] = []

@@ -23,17 +23,10 @@ def networks(rng: np.random.Generator) -> list[Inputs]:
                 "y": rng.normal(size=H2),
             }
         )
-    first = cases[0]
+    last = cases[-1]
     # Small integers, so that the pre-activation of the first unit is 0 without rounding.
-    first["x"] = np.array([1.0, 2.0])
-    first["W1"][0], first["b1"][0] = (2.0, -1.0), 0.0
-    return cases
-
-
-def smooth_networks(rng: np.random.Generator) -> list[Inputs]:
-    """The same without the unit at the kink, where differences could not vouch for a gradient."""
-    cases = networks(rng)
-    cases[0]["b1"][0] = 0.5
+    last["x"] = np.array([1.0, 2.0, 3.0])
+    last["W1"][0], last["b1"][0] = (2.0, -1.0, 0.0), 0.0
     return cases
 
 
@@ -62,7 +55,7 @@ EXERCISE = Exercise(
             "c", "derivatives around the first layer", 4, ("input_partials",), networks, hint=_KINK
         ),
         Part(
-            "d", "the gradient by backpropagation", 4, ("gradient",), smooth_networks, loss=loss,
+            "d", "the gradient by backpropagation", 4, ("gradient",), networks, loss=loss,
             parameters=("W1", "b1", "W2", "b2"), hint=_KINK,
         ),
     ),

@@ -1,0 +1,41 @@
+"""``chainrule package``: the zip that Gradescope takes as an autograder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def package(
+    name: Annotated[str, typer.Argument(help="The exercise, or a folder with one of your own.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The zip.")] = Path(
+        "autograder.zip"
+    ),
+    seconds: Annotated[float, typer.Option(help="Time for each part.", min=0.1)] = 10.0,
+    memory: Annotated[int, typer.Option(help="Memory for each part, in MB.", min=64)] = 448,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the inputs that are tried; a secret one by default.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
+    ] = False,
+) -> None:
+    """Build the zip for Gradescope; it needs NumPy alone, and its smallest container will do.
+
+    \b
+    chainrule package digits-3-vs-9 -o autograder.zip
+    """
+    from chainrule import grading
+    from chainrule.grading.packaging import package as write
+
+    exercise = grading.load(name)
+    limits = grading.Limits(seconds=seconds, memory=memory * 2**20)
+    path = write(exercise, output, seed=seed, limits=limits)
+    if as_json:
+        size = path.stat().st_size
+        print(json.dumps({"exercise": exercise.name, "file": str(path), "bytes": size}, indent=2))
+    else:
+        print(path)

@@ -1,0 +1,82 @@
+"""What Gradescope runs: grade the submission in its folder, and write ``results.json`` as it goes.
+
+Started by the package's ``run_autograder``; NumPy is all that it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from chainrule.grading.errors import GradingError
+from chainrule.grading.exercise import load
+from chainrule.grading.formats.gradescope import gradescope, write_atomically
+from chainrule.grading.grading import grade
+from chainrule.grading.result import Grade
+from chainrule.grading.runner import Limits
+
+
+def main(root: Path | None = None) -> int:
+    """Grade what lies in ``submission/`` and write ``results/results.json``.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Gradescope's folder, ``/autograder`` or what the variable AUTOGRADER_ROOT names.
+    """
+    root = root or Path(os.environ.get("AUTOGRADER_ROOT", "/autograder"))
+    results = root / "results" / "results.json"
+    settings = json.loads((root / "source" / "settings.json").read_text(encoding="utf-8"))
+    name = settings["exercise"]
+    folder = root / "source" / "exercise"
+    exercise = load(folder if folder.is_dir() else name)
+    limits = Limits(seconds=settings["seconds"], memory=settings["memory"] * 2**20)
+    try:
+        path = find_submission(root / "submission", name)
+    except GradingError as error:
+        nothing = Grade(name, exercise.title, "", (), (), str(error))
+        write_atomically(results, gradescope(nothing))
+        return 0
+    grade(
+        exercise,
+        path,
+        seed=settings["seed"],
+        limits=limits,
+        on_part=lambda current: write_atomically(results, gradescope(current)),
+    )
+    return 0
+
+
+def find_submission(folder: Path, name: str) -> Path:
+    """The file to grade: the one named for the exercise, else the only ``.py`` or ``.ipynb``.
+
+    Raises
+    ------
+    GradingError
+        There is none, or several and none has the exercise's name.
+    """
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (".py", ".ipynb")
+        and path.is_file()
+        and not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+    )
+    stem = name.replace("-", "_")
+    named = [path for path in found if path.stem.lower().replace("-", "_") == stem]
+    if len(named) == 1:
+        return named[0]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise GradingError(f"There is no .py or .ipynb file; hand in {stem}.py or {stem}.ipynb.")
+    given = ", ".join(str(path.relative_to(folder)) for path in found[:6])
+    raise GradingError(
+        f"It is not clear which file to grade ({given}); name one of them {stem}{found[0].suffix}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
