@@ -15,8 +15,8 @@ from chainrule.commands.check import check
 from chainrule.commands.classify import classify
 from chainrule.commands.doctor import doctor
 from chainrule.commands.explain import explain
-from chainrule.commands.grade import grade
 from chainrule.commands.flow import flow
+from chainrule.commands.grade import grade
 from chainrule.commands.graph import graph
 from chainrule.commands.package import package
 from chainrule.commands.search import search
