@@ -12,6 +12,7 @@ MODULES = {
     "two-layer-gradients": "two_layer_gradients",
     "covering-numbers": "covering_numbers",
     "grid-vs-random": "grid_vs_random",
+    "style-transfer": "style_transfer",
     "optimizers": "optimizers",
     "digits-3-vs-9": "digits_3_vs_9",
     "linear-networks": "linear_networks",
