@@ -39,7 +39,7 @@ def blind_spots_of(reference: Reference) -> list[str]:
 
 def _dead_units(reference: Reference) -> list[str]:
     """Activations of which every unit is off, so that nothing passes."""
-    graph = reference.graph
+    graph = None if reference.subject.large else reference.graph
     if graph is None:
         return []
     found = []

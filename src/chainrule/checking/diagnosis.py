@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from chainrule.checking.broadcasting import crossed_lines, straightened_gradient
 from chainrule.checking.hygiene import Hygiene, cause
 from chainrule.checking.localisation import localise
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
-from chainrule.checking.reference import Reference, forward_graph
+from chainrule.checking.reference import Reference, forward_graph, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.shortcuts import shortcuts_of
@@ -24,7 +25,6 @@ from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
 
 _PROBES = 2
-_LARGE = 100_000
 _SECONDS_FOR_LINES = 3.0
 
 
@@ -70,8 +70,8 @@ def diagnose(
     found = Diagnosis()
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
     if not reference.untraceable and hygiene.steady:
-        if wrong_here:
-            found.first_wrong = first_wrong_line(reference, wrong_here)
+        if wrong_here and not reference.subject.large:
+            found.first_wrong = first_wrong_line(reference)
         found.blind_spots += blind_spots_of(reference)
     if reference.untraceable:
         found.reasons = "the loss cannot be traced, so no mistake can be replayed"
@@ -95,6 +95,10 @@ def diagnose(
     if not wrong:
         _only_here(verdicts, found)
         return found
+    if wrong_here and reference.subject.large:
+        at = trials[0].point
+        small = reference_at(reference.subject, at, reference.parameters, referee=False)
+        found.first_wrong = first_wrong_line(small)
     explanations, left = search.explain()
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
@@ -105,6 +109,8 @@ def _crossed(
     reference: Reference, hygiene: Hygiene, wrong: Sequence[str], found: Diagnosis
 ) -> bool:
     """Whether the loss combines (n,) with (n, 1), and the gradient is right without that."""
+    if reference.subject.large:
+        return False
     graph = forward_graph(reference.subject, reference.point)
     places = crossed_lines(graph)
     if not places:
@@ -127,12 +133,11 @@ def _crossed(
     return True
 
 
-def first_wrong_line(reference: Reference, wrong: Sequence[str]) -> WrongLine | None:
+def first_wrong_line(reference: Reference) -> WrongLine | None:
     """The first wrong line of the user's gradient; None if it cannot be said for certain."""
     subject = reference.subject
     graph = reference.graph
-    size = sum(np.size(value) for value in reference.point.values())
-    if graph is None or size > _LARGE:
+    if graph is None:
         return None
 
     def read(result: Any) -> Mapping[str, Any]:
@@ -164,7 +169,7 @@ def _repaired(
     explanations: Sequence[Explanation],
 ) -> set[str]:
     """The parameters whose gradients at the user's own example the mistakes reproduce."""
-    if sum(np.size(value) for value in reference.point.values()) > _LARGE or not explanations:
+    if reference.subject.large or not explanations:
         return set()
     symbols = first.symbols
     sizes = dict(symbols.symbols)
@@ -231,11 +236,10 @@ def draw_trials(
     """Two probes on which loss and gradient can be called, of sizes as different as possible."""
     subject = reference.subject
     plans: list[Sizes] = []
-    try:
-        graph = forward_graph(subject, reference.point)
-        plans.append(sizes_by_graph(graph, subject.example, claimed))
-    except ChainruleError:
-        pass
+    with contextlib.suppress(ChainruleError):
+        plans.append(
+            sizes_by_graph(forward_graph(subject, reference.point), subject.example, claimed)
+        )
     plans.append(sizes_by_equality(subject.example, claimed))
     plans = [*(p for p in map(with_batch_of_one(subject.example, claimed), plans) if p), *plans]
     for sizes, fixed in size_plans(plans):

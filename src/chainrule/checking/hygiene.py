@@ -82,37 +82,46 @@ def examine(subject: Subject, expected: tuple[str, ...] = ()) -> Hygiene:
     SubjectError
         It returns no dict.
     """
+    with same_randomness():
+        return _examined(subject, expected)
+
+
+def _examined(subject: Subject, expected: tuple[str, ...]) -> Hygiene:
     found = Hygiene()
+    named = _first_call(subject, found)
+    first = _digests({name: _as_plain(value) for name, value in named.items()})
+    wanted = expected or tuple(dict.fromkeys([*named, *likely_parameters(subject, list(named))]))
+    for name in wanted:
+        if named.get(name) is None:
+            what = "is None" if name in named else f"is missing from {sorted(named)}"
+            found.blame(name, "G107", f"the gradient of {name} {what}.")
+            continue
+        claim = _checked(name, named.pop(name), subject.example[name], found)
+        if claim is not None:
+            found.claims[name] = claim if subject.large else claim.copy()
+    _repeat(subject, first, found)
+    return found
+
+
+def _first_call(subject: Subject, found: Hygiene) -> dict[str, Any]:
+    """The gradients by name; what is wrong with the call itself is noted."""
     arguments = subject.gradient_arguments(subject.example)
     before = _digests(arguments)
-    with same_randomness():
-        result = subject.gradient_of(arguments)
-    named, unknown = subject.named(result)
+    named, unknown = subject.named(subject.gradient_of(arguments))
     changed = [name for name, digest in _digests(arguments).items() if before[name] != digest]
-    first = {name: _frozen(value) for name, value in named.items()}
     if changed:
         what = ", ".join(changed)
         found.everywhere.append(
             cause("G104", f"{what} differ{'s' if len(changed) == 1 else ''} after the call.")
         )
+    known = ", ".join(name for name, value in subject.example.items() if is_floating(value))
     for key in unknown:
-        known = ", ".join(name for name, value in subject.example.items() if is_floating(value))
         found.notes.append(
             f"gradient returned {key!r}, which is no argument of the example ({known}); it was "
             "not checked."
         )
     _views(arguments, named, found)
-    _repeat(subject, first, found)
-    wanted = expected or tuple(dict.fromkeys([*named, *likely_parameters(subject, list(named))]))
-    for name in wanted:
-        if name not in named or named[name] is None:
-            what = "is None" if name in named else f"is missing from {sorted(named)}"
-            found.blame(name, "G107", f"the gradient of {name} {what}.")
-            continue
-        claim = _checked(name, named[name], subject.example[name], found)
-        if claim is not None:
-            found.claims[name] = claim
-    return found
+    return named
 
 
 def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
@@ -136,12 +145,12 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
     return found
 
 
-def _frozen(value: Any) -> Any:
-    """A copy that later calls cannot change."""
+def _as_plain(value: Any) -> Any:
+    """A result as an array, so that it has a fingerprint."""
     try:
-        return np.array(value) if value is not None else None
+        return np.asarray(value)
     except ValueError:
-        return None
+        return np.array(repr(value))
 
 
 def _digests(arguments: Mapping[str, Any], prefix: str = "") -> dict[str, bytes]:
@@ -176,27 +185,25 @@ def _views(arguments: Mapping[str, Any], named: Mapping[str, Any], found: Hygien
                 )
 
 
-def _repeat(subject: Subject, first: Mapping[str, Any], found: Hygiene) -> None:
+def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> None:
     """Call again: the same arguments must give the same gradients."""
-    second, third = (_called(subject) for _ in range(2))
-    changed = [name for name in first if not _equal(first[name], second.get(name))]
-    again = [name for name in first if not _equal(second.get(name), third.get(name))]
-    if not changed and not again:
+    second = _digests(_called(subject))
+    changed = [name for name in first if first[name] != second.get(name)]
+    if not changed:
         return
     found.steady = False
-    for name in dict.fromkeys([*changed, *again]):
-        a, b, c = (np.asarray(each.get(name), dtype=float) for each in (first, second, third))
+    calls = [_called(subject) for _ in range(3)]
+    for name in changed:
+        a, b, c = (np.asarray(each.get(name), dtype=float) for each in calls)
         if a.shape == b.shape == c.shape and a.size:
             scale = float(np.max(np.abs(a), initial=0.0)) + float(np.max(np.abs(c), initial=0.0))
             steps = float(np.max(np.abs((c - b) - (b - a)), initial=0.0)) <= 1e-9 * scale
-            settled = _equal(b, c)
-            if steps or settled:
-                share = _multiple(a, b)
-                times = f"{share:.6g} × the first" if share is not None else "not the first"
+            if steps or np.array_equal(b, c, equal_nan=True):
+                grows = "grows by as much with every" if steps else "changes after the first"
                 found.blame(
                     name, "G106",
-                    f"a second identical call returned another gradient of {name}, {times}; "
-                    "something is kept between the calls.",
+                    f"the gradient of {name} {grows} call with the same arguments; something is "
+                    "kept between the calls.",
                 )  # fmt: skip
                 continue
         found.blame(name, "G105", f"two identical calls returned different gradients of {name}.")
@@ -204,25 +211,7 @@ def _repeat(subject: Subject, first: Mapping[str, Any], found: Hygiene) -> None:
 
 def _called(subject: Subject) -> dict[str, Any]:
     named, _ = subject.named(subject.gradient(subject.example))
-    return {name: _frozen(value) for name, value in named.items()}
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=_numeric(a)))
-
-
-def _numeric(a: Any) -> bool:
-    return np.asarray(a).dtype.kind in "fc"
-
-
-def _multiple(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float | None:
-    length = float(np.sum(a * a))
-    if not length:
-        return None
-    share = float(np.sum(a * b)) / length
-    return share if np.allclose(share * a, b, rtol=1e-9) else None
+    return {name: _as_plain(value) for name, value in named.items()}
 
 
 def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:
@@ -251,7 +240,7 @@ def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:
             f"the gradient of {name} has dtype {claim.dtype} though the arguments are float64; "
             "it is compared to single precision only."
         )
-    claim = claim.astype(float)
+    claim = claim.astype(float, copy=False)
     if not np.all(np.isfinite(claim)):
         count = int(np.sum(~np.isfinite(claim)))
         found.blame(name, "G103", f"{count} of {claim.size} entries of the gradient of {name} are "

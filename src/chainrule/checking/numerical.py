@@ -87,7 +87,8 @@ def slope_along(
     h = step * max(1.0, float(np.max(np.abs(base), initial=0.0))) / largest
 
     def value(distance: float) -> float:
-        moved = base + distance * direction
+        moved = distance * direction
+        moved += base
         return float(function({**point, name: moved if base.shape else moved[()]}))
 
     here = value(0.0)

@@ -26,6 +26,7 @@ _WIDTHS = (
 _PENALTY = re.compile(
     r"^(lam|lambda|lmbda?|lmbd|reg|l2|weight_?decay|wd|decay|penalty|ridge)", re.I
 )
+_ENOUGH = 20_000
 _DRAWN = (0.37, 0.83, 0.59)
 _FACTORS = (0.71, 0.43, 0.57)
 
@@ -115,6 +116,7 @@ def _array_like(
         return _integers_like(value, shape, high, rng)
     if value.dtype.kind != "f":
         return value.copy()
+    value = _part_of(value)
     found = np.unique(value[np.isfinite(value)])
     for axis in (value.ndim - 1, 0):
         if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
@@ -136,6 +138,14 @@ def _array_like(
 
 def _one_hot(value: np.ndarray[Any, Any], axis: int) -> bool:
     return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
+
+
+def _part_of(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The first rows of a large array, enough to see of what kind it is."""
+    if value.size <= _ENOUGH or value.ndim == 0:
+        return value
+    rows = max(2, _ENOUGH * value.shape[0] // value.size)
+    return value[:rows]
 
 
 def _is_distribution(value: np.ndarray[Any, Any]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
-from chainrule.checking.subject import Point, Subject
+from chainrule.checking.subject import LARGE, Point, Subject
 from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
@@ -24,7 +24,6 @@ from chainrule.engine.transforms import trace
 
 #: Up to this many entries the whole gradient is taken by differences where there is no graph.
 _ALL_ENTRIES = 4000
-_LARGE = 200_000
 
 
 @dataclass
@@ -82,8 +81,7 @@ def forward_graph(subject: Subject, point: Point) -> Graph:
     """The loss traced at a point, with the example's names on its inputs."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        leaves = {name: point[name] for name in subject.names}
-        return trace(subject.traceable, **leaves)
+        return trace(subject.traceable, **{name: point[name] for name in subject.names})
 
 
 def backward_graph(subject: Subject, point: Point, parameters: Sequence[str]) -> Graph | None:
@@ -171,7 +169,7 @@ def _confirm(reference: Reference, seed: int) -> None:
     """Compare with slopes along random directions, one parameter at a time."""
     rng = np.random.default_rng(seed)
     size = sum(reference.gradients[name].size for name in reference.parameters)
-    directions = 1 if size > _LARGE else 2
+    directions = 1 if size > LARGE else 2
     worst = 0.0
     kinks = []
     for name in reference.parameters:

@@ -19,6 +19,8 @@ from chainrule.engine.trees import flatten
 
 Point = Mapping[str, Any]
 Keys = tuple[Any, ...]
+#: Above this many numbers, copies are spared and what needs every value is done on probes.
+LARGE = 100_000
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
 
@@ -72,12 +74,18 @@ class Subject:
         self.example: dict[str, Any] = {
             name: _as_array(leaf) for name, leaf in zip(self.names, leaves, strict=True)
         }
+        self.large = sum(np.size(value) for value in self.example.values()) > LARGE
         self._loss_takes = _accepted(loss, example, "loss")
         self._gradient_takes = _accepted(gradient, example, "gradient")
 
-    def arguments(self, point: Point, accepted: set[str] | None) -> dict[str, Any]:
+    def arguments(
+        self,
+        point: Point,
+        accepted: set[str] | None,
+        prepared: Callable[[Any], Any] | None = None,
+    ) -> dict[str, Any]:
         """The keyword arguments of a user's function, as containers, each array a fresh copy."""
-        leaves = [_copied(point[name]) for name in self.names]
+        leaves = [(prepared or _copied)(point[name]) for name in self.names]
         found: dict[str, Any] = self.structure.unflatten(leaves)
         return found if accepted is None else {k: v for k, v in found.items() if k in accepted}
 
@@ -89,6 +97,13 @@ class Subject:
         UserCodeError
         """
         with calling("loss"):
+            if self.large:  # without a copy, as long as the loss leaves its arguments alone
+                try:
+                    return self.user_loss(**self.arguments(point, self._loss_takes, _guarded))
+                except ValueError as error:
+                    if "read-only" not in str(error):
+                        raise
+                    self.large = False
             return self.user_loss(**self.arguments(point, self._loss_takes))
 
     def loss_value(self, point: Point) -> float:
@@ -265,6 +280,15 @@ def _as_array(leaf: Any) -> Any:
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _guarded(value: Any) -> Any:
+    """A view that cannot be written to."""
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
 
 
 def is_floating(value: Any) -> bool:
