@@ -7,6 +7,7 @@ import html
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from chainrule.checking.flow_layers import (
@@ -64,6 +65,20 @@ class Flow:
                     "about 0.001 is usual, so the learning rate may be too small."
                 )
 
+    def _reasons(self) -> Iterator[str]:
+        """A sentence for every run of layers with one verdict, about its first layer."""
+        for _, run in groupby(self.layers, lambda layer: layer.verdict):
+            first, *others = run
+            if first.verdict == "not enough data":
+                yield f"{first.verdict}: {first.reason}."
+            elif first.reason and others:
+                yield (
+                    f"{first.name} to {others[-1].name}: {first.verdict}. {first.name}: "
+                    f"{first.reason}."
+                )
+            elif first.reason:
+                yield f"{first.name}: {first.verdict}, {first.reason}."
+
     # --- forms -----------------------------------------------------------------------------------
 
     @property
@@ -94,9 +109,7 @@ class Flow:
             ).rstrip()
             for row in rows
         ]
-        reasons = [f"{x.name}: {x.verdict}, {x.reason}." for x in self.layers if x.reason]
-        if len({x.reason for x in self.layers}) == 1 and reasons:
-            reasons = [f"{self.layers[0].verdict}: {self.layers[0].reason}."]
+        reasons = list(self._reasons())
         head = (
             f"gradient flow: {self.verdict} ({self.batches} "
             f"{'batch' if self.batches == 1 else 'batches'}, {self.samples} samples)"

@@ -8,14 +8,14 @@ never have formed (probabilities, one-hot labels).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from chainrule.engine.graph import Graph, Node
-from chainrule.programs.names import node_names
+from chainrule.programs.names import COTANGENT_STYLES, Naming
 from chainrule.programs.notation import term
 from chainrule.programs.terms import Term
 
@@ -91,9 +91,10 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
     """
     from chainrule.checking.localisation_truth import true_quantities
 
-    names = node_names(graph, "d")
-    found = list(true_quantities(graph, names, truth))
-    words = _words(graph, names)
+    naming = Naming(graph, COTANGENT_STYLES["d"], {}, ())
+    named = {*naming.variables, *(node.index for node in graph.inputs)}
+    found = list(true_quantities(graph, naming.names, named, truth))
+    words = _words(graph, naming.names, named)
     for quantity in found:
         quantity.meaning = re.sub(r"%(\d+)", lambda m: words[int(m[1])], quantity.meaning)
     found.sort(key=lambda q: (KINDS.index(q.kind), not q.named))
@@ -114,13 +115,13 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
     return kept
 
 
-def _words(graph: Graph, names: Mapping[int, str]) -> dict[int, str]:
+def _words(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> dict[int, str]:
     """Every node as the user would say it: a variable, else an expression if it is short."""
     terms: dict[int, Term] = {}
     for node in graph.nodes:
         name = Term(names[node.index])
         terms[node.index] = name
-        if node.name is None and node.of is None and node.parents:
+        if node.index not in named and node.of is None and node.parents:
             try:
                 made = term(node, terms, "source")
             except Exception:  # notation is for reading; a name will do

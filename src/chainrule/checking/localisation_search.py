@@ -92,8 +92,9 @@ class Search:
             return self.substitution.matcher.is_natural(match.scale)
         if fault.quantity.kind in ("forward", "input"):
             return abs(own.scale + 1) < 1e-9  # the other sign
-        if match.exact and match.quantity.kind in ("forward", "input"):
-            return True
+        forward = match.exact and match.quantity.kind in ("forward", "input")
+        if forward and not self.substitution.matcher.is_usual(own.scale):
+            return True  # which happens to be proportional to a cotangent
         if own.exact and self._is_result(own):
             return self._others_are_exact(step, own)
         before = self._convention(step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ _PRODUCTS = frozenset({"matmul", "dot", "tensordot", "einsum"})
 
 
 def true_quantities(
-    graph: Graph, names: Mapping[int, str], truth: Mapping[str, Any]
+    graph: Graph, names: Mapping[int, str], named: Collection[int], truth: Mapping[str, Any]
 ) -> Iterator[Quantity]:
     """Everything that a value may be compared with, equal ones more than once.
 
@@ -56,7 +56,7 @@ def true_quantities(
                 yield Quantity(kind, name, array, f"the gradient of {name}", node)
                 continue
             quantity = Quantity("cotangent", name, array, f"the cotangent of %{index}", node)
-            quantity.named = graph.nodes[index].name is not None
+            quantity.named = index in named
             yield quantity
     yield from _shares(graph, names)
     yield from _merged(graph, names)

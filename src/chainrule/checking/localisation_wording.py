@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chainrule.checking.localisation_search import Search
@@ -14,7 +13,8 @@ from chainrule.engine.graph import Graph
 from chainrule.programs.names import node_names
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
-_LONGEST = 80
+_ASSIGNED = re.compile(r"^ +(\w+) = (.+)$", re.MULTILINE)
+_LONGEST, _DEEPEST = 80, 4
 
 
 @dataclass(frozen=True)
@@ -124,38 +124,62 @@ def scaled(scale: float, text: str) -> str:
 def _formula(fault: Fault, search: Search, graph: Graph) -> str | None:
     """What a step should hold as an expression of NumPy, in the user's names."""
     quantity = fault.called
-    if quantity.kind != "cotangent" or abs(fault.scale - 1) > 1e-9 or fault.step.stacked:
+    if quantity.kind != "cotangent" or fault.step.stacked:
         return None
     try:
         source = str(graph.source(cotangents="d"))
     except ChainruleError:
         return None
-    lines = re.findall(rf"^ +d{re.escape(quantity.name)} = (.+)$", source, re.MULTILINE)
-    if len(lines) != 1 or len(lines[0]) > _LONGEST or "np.float64(" in lines[0]:
+    made = {
+        name: text for name, text in _ASSIGNED.findall(source) if text.count("(") == text.count(")")
+    }
+    known, cotangents = _users_names(fault, search, graph)
+    text = made.get(f"d{quantity.name}")
+    for _ in range(_DEEPEST):
+        if text is None or len(text) > _LONGEST or "np.float64(" in text:
+            return None
+        missing = [x for x in _NAME.findall(text) if x not in known and x not in cotangents]
+        if not missing:
+            break
+        if missing[0] not in made or not missing[0].startswith("d"):
+            return None
+        inner = made[missing[0]]
+        inner = inner if _NAME.fullmatch(inner) else f"({inner})"
+        text = re.sub(rf"(?<![\w.]){missing[0]}\b", inner.replace("\\", r"\\"), text)
+    else:
         return None
-    known = _users_names(fault, search, graph)
-    unknown = [name for name in _NAME.findall(lines[0]) if name not in known]
-    if unknown or lines[0].count("(") != lines[0].count(")"):
+    # a sum of products with one cotangent each: a factor of theirs is a factor of it
+    has_cotangent = any(x in cotangents for x in _NAME.findall(text))
+    if abs(fault.scale - 1) > 1e-9 and not has_cotangent:
         return None
-    return _NAME.sub(lambda match: known[match[0]], lines[0])
+    return _NAME.sub(lambda match: known.get(match[0]) or cotangents[match[0]], text)
 
 
-def _users_names(fault: Fault, search: Search, graph: Graph) -> Mapping[str, str]:
-    """Names of chainrule's backward pass as the user's gradient has them."""
-    known = {"np": "np"}
+def _users_names(
+    fault: Fault, search: Search, graph: Graph
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Names of chainrule's backward pass as the user's gradient has them: values, cotangents.
+
+    Cotangents with the factor that the fault's own value should have.
+    """
+    known, cotangents = {"np": "np"}, {}
     names = node_names(graph, "d")
     for node in graph.inputs:
         known[names[node.index]] = names[node.index]
     for step in search.steps:
         match = step.standing
-        if step.time >= fault.step.time or match is None or not match.exact or match.transposed:
-            continue
         target = step.site.target
-        if target is None or not target.isidentifier() or step.stacked or not step.matches:
+        if target is not None and step.site.kind in ("augmented", "in place"):
+            target = target.split("[")[0]
+        if step.time >= fault.step.time or match is None or match.transposed or not step.matches:
             continue
-        for quantity in (match.quantity, *match.quantity.aliases):
-            if quantity.kind == "cotangent":
-                known.setdefault(f"d{quantity.name}", target)
-            elif quantity.kind == "forward":
+        if target is None or not target.isidentifier() or step.stacked:
+            continue
+        every = (match.quantity, *match.quantity.aliases)
+        own = [x for x in every if x.kind == "forward" and x.name == target]
+        for quantity in own or every:
+            if quantity.kind == "cotangent" and abs(match.scale - fault.scale) < 1e-9:
+                cotangents[f"d{quantity.name}"] = target
+            elif quantity.kind == "forward" and match.exact:
                 known.setdefault(quantity.name, target)
-    return known
+    return known, cotangents
