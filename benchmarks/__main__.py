@@ -11,9 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "programs", "search", "experiments")
-NAMES = ("engine", "programs", "search", "style")
-NAMES = ("engine", "programs", "search", "training")
+NAMES = ("engine", "programs", "search", "training", "experiments", "style")
 
 
 def main() -> int:

@@ -326,6 +326,7 @@ REFUSALS = [
     ({"model": 3.0, "params": 1.0}, "must be a network"),
     ({"model": lambda p, x, y: 0.0, "params": np.zeros(1)}, "a loss function is its own loss"),
     ({"model": lambda p, x, y: 0.0, "loss": None}, "only a network can make"),
+    ({"evaluate_train": -1}, "evaluate_train must be True, False or a number of examples"),
     ({"early_stopping": 0}, "patience must be"),
 ]
 
@@ -367,10 +368,11 @@ def test_many_steps_at_a_time_are_the_steps_one_by_one(
     assert np.array_equal(at_a_time.params["linear1"]["W"], one_by_one.params["linear1"]["W"])
 
 
-def test_fast_agrees_to_rounding_and_resumes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loss", [SQUARED, nn.hinge], ids=["squared error", "hinge"])
+def test_fast_agrees_to_rounding_and_resumes(loss: object, tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="the extra fast is not installed")
-    options = {"loss": SQUARED, "optimizer": optim.sgd(0.1), "batch_size": 5}
-    model, y = nn.Sequential(nn.Linear(3, 4), nn.tanh, nn.Linear(4, 1)), X[:, :1] * X[:, 1:2]
+    options = {"loss": loss, "optimizer": optim.sgd(0.1), "batch_size": 5}
+    model, y = nn.Sequential(nn.Linear(3, 4), nn.tanh, nn.Linear(4, 1)), np.sign(X[:, :1])
     ordinary = training.fit(model, None, (X, y), epochs=4, **options)
     fast = training.fit(model, None, (X, y), epochs=4, fast=True, **options)
     np.testing.assert_allclose(
@@ -397,3 +399,10 @@ def test_fast_is_for_plain_gradient_descent(changed: dict, reason: str) -> None:
     } | changed  # fmt: skip
     with pytest.raises(InvalidInput, match=f"plain gradient descent only, and here {reason}"):
         training.fit(**arguments)
+
+
+def test_a_part_of_the_training_set_can_be_evaluated() -> None:
+    options = {"loss": nn.cross_entropy, "optimizer": optim.sgd(0.1), "epochs": 1}
+    part = training.fit(MODEL, None, (X, Y), batch_size=4, evaluate_train=7, **options)
+    expected = nn.cross_entropy(MODEL.apply(part.params, X[:7]), Y[:7])
+    np.testing.assert_allclose(part.history["evaluated_train_loss"], [expected], rtol=1e-12)

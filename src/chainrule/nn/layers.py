@@ -7,7 +7,7 @@ batch (running statistics), and ``apply`` and ``apply_training`` are pure functi
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,8 @@ class Linear(Layer):
     inputs: int
     outputs: int
     bias: bool = True
-    weights: Initializer = he_normal
-    biases: Initializer = zeros
+    weights: Initializer = field(default=he_normal, repr=False)
+    biases: Initializer = field(default=zeros, repr=False)
     kind = "linear"
 
     def __post_init__(self) -> None:
@@ -144,8 +144,8 @@ class Conv2d(Layer):
     dilation: Size = 1
     groups: int = 1
     bias: bool = True
-    weights: Initializer = he_normal
-    biases: Initializer = zeros
+    weights: Initializer = field(default=he_normal, repr=False)
+    biases: Initializer = field(default=zeros, repr=False)
     kind = "conv"
 
     def __post_init__(self) -> None:
@@ -326,7 +326,7 @@ class Embedding(Layer):
 
     rows: int
     features: int
-    weights: Initializer = _STANDARD_NORMAL
+    weights: Initializer = field(default=_STANDARD_NORMAL, repr=False)
     kind = "embedding"
 
     def __post_init__(self) -> None:

@@ -136,6 +136,11 @@ def hinge(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
     labels = _like(scores, labels, "hinge")
     if np.count_nonzero(labels * labels != 1):
         raise InvalidInput(f"labels of the hinge loss are -1 or 1, got {_others(labels, (-1, 1))}.")
+    return _hinge(scores, labels, reduction=reduction)
+
+
+def _hinge(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
+    labels = _like(scores, labels, "hinge")
     return _reduced(np.maximum(0, 1 - scores * labels), reduction)
 
 
@@ -191,6 +196,17 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
             f"labels of shape {shape_of(labels)} do not fit logits of shape {shape}: expected "
             f"class numbers of shape {shape[:-1]} or rows of shape {shape}."
         )
+    return _cross_entropy_of(logits, weights, reduction)
+
+
+def _cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
+    shape = shape_of(logits)
+    if shape_of(labels) == shape[:-1]:
+        return _cross_entropy_of(logits, labels[..., None] == np.arange(shape[-1]), reduction)
+    return _cross_entropy_of(logits, _like(logits, labels, "cross_entropy"), reduction)
+
+
+def _cross_entropy_of(logits: Any, weights: Any, reduction: str) -> Any:
     return _reduced(-np.sum(weights * log_softmax(logits), axis=-1), reduction)
 
 
@@ -219,10 +235,24 @@ def binary_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -
             f"labels must be probabilities within 0 and 1, got values from "
             f"{_plain(np.min(labels))} to {_plain(np.max(labels))}; use hinge for labels -1 and 1."
         )
+    return _binary_cross_entropy(logits, labels, reduction=reduction)
+
+
+def _binary_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
+    labels = _like(logits, labels, "binary_cross_entropy")
     positive = np.maximum(logits, 0)
     # the large terms first: they cancel exactly for a label 1 and a large logit
     losses = (positive - labels * logits) + np.log1p(np.exp(logits - 2 * positive))
     return _reduced(losses, reduction)
+
+
+#: The same losses for labels that were checked before, such as those of a whole training set: what
+#: looks at numbers to decide cannot be machine code, and takes its time in every step.
+FOR_CHECKED_LABELS = {
+    hinge: _hinge,
+    cross_entropy: _cross_entropy,
+    binary_cross_entropy: _binary_cross_entropy,
+}
 
 
 def _like(predictions: Any, targets: Any, loss: str) -> Any:

@@ -107,7 +107,7 @@ def fit(
     draw: Callable[..., Any] | None = None,
     state: Any = None,
     norms: bool = True,
-    evaluate_train: bool = False,
+    evaluate_train: bool | int = False,
     callbacks: Sequence[Callback] = (),
     early_stopping: EarlyStopping | int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -159,9 +159,9 @@ def fit(
         Running statistics to go on with, as in the result of an earlier call.
     norms : bool
         Whether to measure norms of weights and gradients, at the last step of every epoch.
-    evaluate_train : bool
-        Whether to evaluate the training set too after every epoch: ``evaluated_train_loss`` and
-        ``train_accuracy``.
+    evaluate_train : bool or int
+        Whether to evaluate the training set too after every epoch, or how many examples of it, the
+        first ones: ``evaluated_train_loss`` and ``train_accuracy``.
     callbacks : sequence of callable
         Called with a `Progress` after every epoch; one that returns True stops the training.
     early_stopping : EarlyStopping or int, optional
@@ -214,7 +214,7 @@ def fit(
     True
     """
     began = time.perf_counter()
-    check_options(optimizer, epochs, checkpoint_every, on_nonfinite)
+    check_options(optimizer, epochs, evaluate_train, checkpoint_every, on_nonfinite)
     seed = checked_seed(seed)
     if params is None:
         if not isinstance(model, Layer):
@@ -288,7 +288,8 @@ class _Run:
         self.stopped = ""
         self.notes: list[str] = []
         self.callbacks: tuple[Callback, ...] = ()
-        self.norms = self.evaluate_train = True
+        self.norms = True
+        self.evaluate_train: bool | int = False
         self.stop_at_nonfinite = False
         self._paths = flatten(trainer.params)[1].paths("")
 
@@ -331,7 +332,8 @@ class _Run:
         trainer = self.trainer
         sought: Objective = trainer.objective
         if self.evaluate_train:
-            value, right = sought.evaluate(trainer.params, trainer.state, self.batches.data)
+            chosen = first_examples(self.batches.data, self.evaluate_train)
+            value, right = sought.evaluate(trainer.params, trainer.state, chosen)
             row["evaluated_train_loss"] = value
             if right is not None:
                 row["train_accuracy"] = right
@@ -392,7 +394,11 @@ class _Run:
 
 
 def check_options(
-    optimizer: Any, epochs: Any, checkpoint_every: Any = 1, on_nonfinite: str = "raise"
+    optimizer: Any,
+    epochs: Any,
+    evaluate_train: Any,
+    checkpoint_every: Any = 1,
+    on_nonfinite: str = "raise",
 ) -> None:
     """Refuse options that do not fit."""
     if not isinstance(optimizer, Optimizer):
@@ -402,6 +408,10 @@ def check_options(
     for name, value in (("epochs", epochs), ("checkpoint_every", checkpoint_every)):
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise InvalidInput(f"{name} must be a whole number of at least 1, got {value!r}.")
+    if not isinstance(evaluate_train, (bool, int)) or evaluate_train < 0:
+        raise InvalidInput(
+            f"evaluate_train must be True, False or a number of examples, got {evaluate_train!r}."
+        )
     if on_nonfinite not in ("raise", "stop"):
         raise InvalidInput(f"on_nonfinite must be 'raise' or 'stop', got {on_nonfinite!r}.")
 
@@ -419,6 +429,11 @@ def converted(data: tuple[np.ndarray, ...], model: Any, dtype: Any) -> tuple[np.
     if not isinstance(model, Layer):
         return data
     return tuple(x.astype(dtype, copy=False) if x.dtype.kind == "f" else x for x in data)
+
+
+def first_examples(data: tuple[np.ndarray, ...], count: bool | int) -> tuple[np.ndarray, ...]:
+    """So many examples, or all of them for True."""
+    return data if count is True else tuple(x[:count] for x in data)
 
 
 def check_alike(data: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...]) -> None:

@@ -27,6 +27,7 @@ from chainrule.training.loop import (
     check_options,
     converted,
     dtype_of_params,
+    first_examples,
     fit,
 )
 from chainrule.training.objective import NetworkObjective, accuracy_of
@@ -152,7 +153,7 @@ def train_many(
     learning_rates: Sequence[float | Schedule] | None = None,
     order_seeds: Sequence[int] | int = 0,
     validation: Any = None,
-    evaluate_train: bool = False,
+    evaluate_train: bool | int = False,
     dtype: Any = np.float64,
     at_once: bool | None = None,
 ) -> Many:
@@ -200,7 +201,7 @@ def train_many(
     ((8, 20), 8)
     """
     began = time.perf_counter()
-    check_options(optimizer, epochs)
+    check_options(optimizer, epochs, evaluate_train)
     trees, schedules, orders = _runs(
         model, optimizer, seeds, params, learning_rates, order_seeds, dtype
     )
@@ -300,7 +301,7 @@ def _together(
     loss: Any,
     accuracy: Callable[..., Any] | None,
     validation: Any,
-    evaluate_train: bool,
+    evaluate_train: bool | int,
 ) -> list[tuple[Any, History]]:
     """Several runs in one program."""
     dtype = dtype_of_params(trees[0])
@@ -314,6 +315,7 @@ def _together(
     stack = Stack(model, loss, trees, optimizer, schedules)
     arrays, held_out = stack.as_rows(arrays), stack.as_rows(held_out)
     gather = _Gather([Batches(arrays, batch_size, seed) for seed in dict.fromkeys(orders)], orders)
+    seen = first_examples(arrays, evaluate_train) if evaluate_train else None
     histories = [History() for _ in trees]
     failed = np.zeros(len(trees), bool)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -324,7 +326,7 @@ def _together(
                 total += stack.step(batch).astype(np.float64) * size
             columns = {"train_loss": total / len(arrays[0])}
             for given, names in (
-                (arrays if evaluate_train else None, ("evaluated_train_loss", "train_accuracy")),
+                (seen, ("evaluated_train_loss", "train_accuracy")),
                 (held_out, ("validation_loss", "validation_accuracy")),
             ):
                 if given is not None:

@@ -140,6 +140,7 @@ class NetworkObjective(Objective):
         self._draws = model.draw_masks(np.random.default_rng(0), x[:1].shape) is not None
         predictions = np.zeros(model.output_shape(x.shape), dtype)
         loss(predictions, targets)  # labels and shapes that do not fit are refused before training
+        self._training_measure = for_checked_labels(loss)
         self._accuracy = accuracy or accuracy_of(loss, targets)
         if self.state is not None:
             self.loss = self._with_state_and_masks if self._draws else self._with_state
@@ -147,18 +148,18 @@ class NetworkObjective(Objective):
             self.loss = self._with_masks if self._draws else self._plain
 
     def _plain(self, params: Any, x: Any, y: Any) -> Any:
-        return self.measure(self._network.apply_training(params, x)[0], y)
+        return self._training_measure(self._network.apply_training(params, x)[0], y)
 
     def _with_masks(self, params: Any, masks: Any, x: Any, y: Any) -> Any:
-        return self.measure(self._network.apply_training(params, x, None, masks)[0], y)
+        return self._training_measure(self._network.apply_training(params, x, None, masks)[0], y)
 
     def _with_state(self, params: Any, state: Any, x: Any, y: Any) -> Any:
         predictions, renewed = self._network.apply_training(params, x, state)
-        return self.measure(predictions, y), renewed
+        return self._training_measure(predictions, y), renewed
 
     def _with_state_and_masks(self, params: Any, state: Any, masks: Any, x: Any, y: Any) -> Any:
         predictions, renewed = self._network.apply_training(params, x, state, masks)
-        return self.measure(predictions, y), renewed
+        return self._training_measure(predictions, y), renewed
 
     @property
     def draws(self) -> bool:
@@ -192,6 +193,15 @@ def accuracy_of(loss: Callable[..., Any], targets: np.ndarray) -> Callable[..., 
 def loss_function(loss: Callable[..., Any]) -> Callable[..., Any]:
     """The loss behind options set with functools.partial."""
     return loss.func if isinstance(loss, functools.partial) else loss
+
+
+def for_checked_labels(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss of `chainrule.nn` without its check of labels, any other one as it is."""
+    function = loss_function(loss)
+    unchecked = losses.FOR_CHECKED_LABELS.get(function, function)
+    if isinstance(loss, functools.partial):
+        return functools.partial(unchecked, *loss.args, **loss.keywords)
+    return unchecked
 
 
 def _classes(logits: np.ndarray, labels: np.ndarray) -> Any:

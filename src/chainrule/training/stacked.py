@@ -20,7 +20,7 @@ from chainrule.nn.sequential import Function, Sequential
 from chainrule.optim.optimizer import Optimizer, Schedule
 from chainrule.programs.compiled import Compiled
 from chainrule.programs.flat import flat_tree, flat_zeros
-from chainrule.training.objective import loss_function
+from chainrule.training.objective import for_checked_labels, loss_function
 
 # Of arrays of any number of axes: each number by itself, or along the last axis.
 _ELEMENTWISE = {
@@ -114,19 +114,20 @@ class Stack:
         return pieces
 
     def _total(self, params: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        each = self.losses(self.model.apply_training(params, x)[0], y)
+        predictions = self.model.apply_training(params, x)[0]
+        each = self.losses(predictions, y, for_checked_labels(self.loss))
         # the losses share no parameter, so that the gradient of their sum is that of each
         return np.sum(each), each
 
-    def losses(self, predictions: Any, targets: Any) -> Any:
+    def losses(self, predictions: Any, targets: Any, loss: Callable[..., Any]) -> Any:
         """The loss of each network, shape (networks,)."""
-        keywords = dict(self.loss.keywords) if isinstance(self.loss, functools.partial) else {}
-        arguments = self.loss.args if isinstance(self.loss, functools.partial) else ()
+        keywords = dict(loss.keywords) if isinstance(loss, functools.partial) else {}
+        arguments = loss.args if isinstance(loss, functools.partial) else ()
         reduction = keywords.pop("reduction", "mean")
         samples = predictions.shape[1]
         if targets.shape[:2] != predictions.shape[:2]:
             targets = np.broadcast_to(targets, (self.count, *targets.shape))
-        function = loss_function(self.loss)
+        function = loss_function(loss)
         own = function(predictions, targets, *arguments, **keywords, reduction="none")
         axes = tuple(range(1, len(own.shape)))
         if reduction == "mean":
@@ -170,7 +171,7 @@ class Stack:
         for start in range(0, len(data[0]), chunk):
             x, y = (array[start : start + chunk] for array in data)
             predictions = self.model.apply(self.params, x)
-            total += np.asarray(self.losses(predictions, y), np.float64) * len(x)
+            total += np.asarray(self.losses(predictions, y, self.loss), np.float64) * len(x)
             if accuracy is not None:
                 right += [float(accuracy(own, y)) * len(x) for own in predictions]
         total /= len(data[0])
