@@ -112,7 +112,7 @@ DIMENSIONS = (5, 10, 30)
 
 def parities() -> list[Goal]:
     """Steps of the three trainings of 001 §3 (b): k = 10d, batch 100, momentum, float32."""
-    found = {d: compare(_parity(d), rounds=9, seconds_per_turn=0.05) for d in DIMENSIONS}
+    found = {d: compare(_parity(d), rounds=7, seconds_per_turn=0.05) for d in DIMENSIONS}
     goals = []
     for d, each in found.items():
         name = f"parity, d = {d}"
