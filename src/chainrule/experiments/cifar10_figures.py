@@ -121,6 +121,7 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         left.set_ylabel("cross-entropy")
         right.set_ylabel("share of right answers")
         for axis, title in ((left, "Loss"), (right, "Accuracy")):
+            axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_xlabel("epochs")
             axis.set_title(title)
         handles, names = left.get_legend_handles_labels()

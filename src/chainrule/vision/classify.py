@@ -17,7 +17,7 @@ from chainrule.vision.errors import VisionError
 from chainrule.vision.folders import read_square
 from chainrule.vision.models import linear_head, resnet18, resnet34, small_cnn
 from chainrule.vision.pipeline import Draws, ImageSet
-from chainrule.vision.precision import Precision
+from chainrule.vision.precision import Precision, choose_precision
 from chainrule.vision.training import Epoch, Evaluation, Settings, evaluate, train
 from chainrule.vision.weights import apply_weights, pretrained
 from chainrule.vision.weights_registry import MEAN, STANDARD_DEVIATION
@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 NETWORKS = ("cnn", "cnn-bn-dropout", "resnet18", "resnet34")
 TUNING = ("none", "frozen", "fine-tune")
-FEATURE_BATCH = 128
+FEATURE_BATCH, PROBE_IMAGES = 128, 8
 #: What begins each exported model's description.
 FORMAT = "chainrule classifier 1"
 
@@ -197,26 +197,46 @@ def train_classifier(
     return Trained(backbone, history, evaluate(backbone, held))
 
 
-def features(network: Any, images: Array, plan: Plan) -> tuple[Tensor, Tensor]:
+def features(
+    backbone: Any,
+    images: Array,
+    plan: Plan,
+    mirrored: bool = True,
+    precision: Precision | None = None,
+) -> tuple[Tensor, Tensor]:
     """Features of pictures and of their mirror images, each shape (n, d), in evaluation mode.
 
-    d is 512, or 1000 for the head that is appended. The network is left as it is.
+    d is 512, or 1000 for the head that is appended. The network is left as it is. Without
+    `mirrored` the second are the first. `precision` is the plan's if not given.
     """
-    backbone, literal = network, plan.head == "append"
+    literal = plan.head == "append"
     backbone.eval()
     data = image_set(images, np.zeros(len(images), int))
-    precision = Precision("float32 channels-last")
+    precision = precision or _fastest(backbone, images, plan)
     backbone.to(memory_format=precision.memory_format)
     results: list[list[Tensor]] = [[], []]
     zeros = np.zeros(len(images), int)
     with torch.inference_mode():
         for start in range(0, len(images), FEATURE_BATCH):
             chosen = np.arange(start, min(start + FEATURE_BATCH, len(images)))
-            for flip in (0, 1):
+            for flip in (0, 1) if mirrored else (0,):
                 pixels, _ = data.batch(chosen, Draws(zeros, zeros, zeros + flip))
-                found = backbone.features(pixels)
-                results[flip].append(backbone.fc[0](found) if literal else found)
-    return torch.cat(results[0]).clone(), torch.cat(results[1]).clone()
+                with precision.autocast(pixels.device):
+                    found = backbone.features(
+                        pixels.contiguous(memory_format=precision.memory_format)
+                    )
+                    found = backbone.fc[0](found) if literal else found
+                results[flip].append(found.float())
+    # Cloned outside of inference mode, as the head's gradient needs ordinary tensors.
+    found = [torch.cat(each).clone() for each in results if each]
+    return found[0], found[-1]
+
+
+def _fastest(backbone: Any, images: Array, plan: Plan) -> Precision:
+    """The plan's precision; for a probe that of the fastest forward pass on a few pictures."""
+    few = images[:PROBE_IMAGES]
+    pixels, _ = image_set(few, np.zeros(len(few), int)).batch(np.arange(len(few)))
+    return choose_precision(plan.precision, backbone, pixels, rounds=1)
 
 
 def _train_head(
@@ -230,8 +250,11 @@ def _train_head(
     backbone.requires_grad_(False)
     head = backbone.fc if plan.head == "replace" else backbone.fc[1]
     head.requires_grad_(True)
-    sets = [FeatureSet(*features(backbone, images, plan), labels)
-            for images, labels in (training, validation)]  # fmt: skip
+    precision = _fastest(backbone, training[0], plan)
+    sets = [
+        FeatureSet(*features(backbone, images, plan, mirrored, precision), labels)
+        for (images, labels), mirrored in ((training, True), (validation, False))
+    ]
     settings = Settings(
         epochs=plan.head_epochs, batch_size=plan.batch_size, rate=3 * plan.rate,
         optimizer="adam", weight_decay=1e-4, precision="float32", seed=plan.seed,

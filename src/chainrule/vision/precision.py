@@ -42,9 +42,9 @@ PRECISIONS = tuple(map(Precision, ("float32", "float32 channels-last", "bfloat16
 
 
 def choose_precision(
-    wanted: str, model: nn.Module, images: Tensor, labels: Tensor, rounds: int = 2
+    wanted: str, model: nn.Module, images: Tensor, labels: Tensor | None = None, rounds: int = 2
 ) -> Precision:
-    """The precision called `wanted`, or for "probe" the one whose training step is fastest here.
+    """The precision called `wanted`, or for "probe" the fastest one here.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def choose_precision(
     model : Module
         Is copied; on the device of the images.
     images, labels : tensors
-        A small batch of the kind to come.
+        A small batch of the kind to come. With labels training steps are timed, without only
+        forward passes in evaluation mode.
     rounds : int
         Steps timed of each; the shortest counts.
 
@@ -73,18 +74,24 @@ def choose_precision(
 
 
 def step_seconds(
-    precision: Precision, model: nn.Module, images: Tensor, labels: Tensor, rounds: int = 2
+    precision: Precision,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | None = None,
+    rounds: int = 2,
 ) -> float:
-    """Seconds of one forward and backward pass, the shortest of some, after one to warm up."""
-    trial = copy.deepcopy(model).train().to(memory_format=precision.memory_format)
+    """Seconds of one forward (and backward) pass, the shortest of some, after one to warm up."""
+    trial = copy.deepcopy(model).to(memory_format=precision.memory_format)
+    trial.train(labels is not None)
     images = images.contiguous(memory_format=precision.memory_format)
     shortest = float("inf")
     for number in range(rounds + 1):
         trial.zero_grad()
         start = time.perf_counter()
-        with precision.autocast(images.device):
-            loss = nn.functional.cross_entropy(trial(images), labels)
-        loss.backward()
+        with torch.set_grad_enabled(labels is not None), precision.autocast(images.device):
+            output = trial(images)
+            if labels is not None:
+                nn.functional.cross_entropy(output, labels).backward()
         if images.device.type == "cuda":
             torch.cuda.synchronize(images.device)
         if number:
