@@ -174,9 +174,9 @@ def training_step() -> list[Goal]:
 
 
 def frozen_features() -> list[Goal]:
-    """Ten epochs of a linear head on a frozen ResNet-18: features once, or every epoch."""
-    images, labels = synthetic_faces(400, size=64)
-    parts = (images[:320], labels[:320]), (images[320:], labels[320:])
+    """Ten epochs of a linear head on a frozen ResNet-18, in seconds of the processor."""
+    images, labels = synthetic_faces(640, size=64)
+    parts = (images[:512], labels[:512]), (images[512:], labels[512:])
     import tempfile
     from pathlib import Path
 
@@ -186,12 +186,12 @@ def frozen_features() -> list[Goal]:
         path = Path(folder) / "weights.safetensors"
         save_file(resnet18().state_dict(), path)
         plan = Plan("resnet18", "frozen", head_epochs=10, precision="probe")
-        start = time.perf_counter()
+        start = time.process_time()
         train_classifier(plan, *parts, 2, weights=path)
-        cached = time.perf_counter() - start
-    start = time.perf_counter()
+        cached = time.process_time() - start
+    start = time.process_time()
     _every_epoch(parts)
-    every = time.perf_counter() - start
+    every = time.process_time() - start
     statement = "frozen ResNet-18, 10 epochs: backbone every epoch / cached"
     return [_spread(statement, [every / cached], 5)]
 
