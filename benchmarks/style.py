@@ -220,9 +220,13 @@ def whole_picture() -> list[Goal]:
     except ValueError:
         print("  the distilled encoder's weights are not there: set CHAINRULE_DATA")
         return []
-    content, style = (picture[0].permute(1, 2, 0).numpy() for picture in pictures(427))
+    from sklearn.datasets import load_sample_image
+
+    content, style = (
+        load_sample_image(name).astype(np.float32) / 255 for name in ("china.jpg", "flower.jpg")
+    )
     begin = time.perf_counter()
     stylize(content, style, Settings(size=SIDE), encoder=encoder)
     seconds = time.perf_counter() - begin
-    statement = "a 512 × 512 picture with the distilled encoder, default settings, seconds"
+    statement = "512 × 342 pixels with the distilled encoder and the default settings, seconds"
     return [Goal(statement, seconds, seconds, seconds, "<= 30", seconds <= 30)]

@@ -466,8 +466,21 @@ def test_scales_go_from_coarse_to_fine_and_steps_are_shared():
     sizes = list(dict.fromkeys(size for _, _, size in seen))
     assert sizes == [(48, 64), (96, 128)]  # the next coarser one would be below 32 pixels
     assert [step for step, _, _ in seen] == list(range(11))
-    assert [scale for _, scale, _ in seen] == [0] * 5 + [1] * 6
+    assert [scale for _, scale, _ in seen] == [0] * 6 + [1] * 5
     assert result.image.shape == (96, 128, 3)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 200])
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_every_scale_has_a_step_and_coarser_ones_have_more(steps, scales):
+    shares = transfer._shares(steps, min(scales, steps))
+    assert sum(shares) == steps
+    assert min(shares) >= 1
+    assert shares == sorted(shares, reverse=True)
+    if steps == 1:
+        result = stylize(photograph(), photograph(80, 80, 1), replace(QUICK, steps=1, scales=2),
+                         encoder=random_encoder(3, SMALL))  # fmt: skip
+        assert result.image.shape == (48, 64, 3)
 
 
 def test_starts_differ_and_a_file_can_be_one(tmp_path):

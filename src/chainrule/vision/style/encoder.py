@@ -140,22 +140,22 @@ class Encoder:
         """
         layout = torch.channels_last if channels_last else torch.contiguous_format
 
-        def moved(layer: str, value: Tensor) -> Tensor:
-            exact = dtype.itemsize < 4 and int(layer[4]) <= exact_blocks
+        def moved(value: Tensor, exact: bool = False) -> Tensor:
             value = value.to(device=device, dtype=torch.float32 if exact else dtype)
             return value.contiguous(memory_format=layout) if value.ndim == 4 else value
 
-        steps = tuple(
-            replace(step, weight=moved(step.name, step.weight), bias=moved(step.name, step.bias))
-            if step.weight is not None and step.bias is not None
-            else step
-            for step in self.steps
-        )
-        sides = {name: (moved(name, w), moved(name, b)) for name, (w, b) in self.sides.items()}
+        steps = []
+        for step in self.steps:
+            if step.weight is not None and step.bias is not None:
+                exact = dtype.itemsize < 4 and int(step.name[4]) <= exact_blocks
+                step = replace(step, weight=moved(step.weight, exact), bias=moved(step.bias, exact))
+            steps.append(step)
+        # Side layers feed no pooling, so that they need not be exact.
+        sides = {name: (moved(w), moved(b)) for name, (w, b) in self.sides.items()}
         colours = torch.float64 if dtype == torch.float64 else torch.float32
         return replace(
             self,
-            steps=steps,
+            steps=tuple(steps),
             sides=sides,
             colour=self.colour.to(device=device, dtype=colours),
             offset=self.offset.to(device=device, dtype=colours),

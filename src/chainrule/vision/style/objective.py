@@ -216,13 +216,13 @@ class Objective:
     ) -> tuple[float, Tensor]:  # fmt: skip
         """The content loss of a layer of a tile, and the gradient in all its features."""
         own = features[inner]
-        cotangent = torch.zeros_like(own)
+        cotangent: Tensor | None = None
         positions = self._positions(layer, *size)
         content = 0.0
         if layer in self._style:
             assert matrix is not None
             off = matrix - self.grams[layer]
-            cotangent += _style_gradient(own, off, self.scales["style", layer], positions)
+            cotangent = _style_gradient(own, off, self.scales["style", layer], positions)
         if layer in self._content:
             scale = self.scales["content", layer]
             target = self.contents[layer]
@@ -231,7 +231,10 @@ class Objective:
             )
             count = positions * difference.shape[1]
             content = scale * float(torch.sum(difference**2)) / count
-            cotangent += (difference * (2 * scale / count)).to(own.dtype)
+            difference *= 2 * scale / count
+            part = difference.to(own.dtype)
+            cotangent = part if cotangent is None else cotangent.add_(part)
+        assert cotangent is not None
         if own.shape == features.shape:
             return content, cotangent
         whole = torch.zeros_like(features)

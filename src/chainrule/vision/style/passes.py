@@ -79,7 +79,8 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
             if step.name in layers:
                 if step.name in encoder.sides:
                     weight, bias = encoder.sides[step.name]
-                    record.features[step.name] = torch.relu_(torch.conv2d(x, weight, bias))
+                    seen = torch.conv2d(x.to(weight.dtype), weight, bias)
+                    record.features[step.name] = torch.relu_(seen)
                 else:
                     record.features[step.name] = x
     return record
@@ -94,7 +95,7 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
     record : Record
         Of `forward` with keep; its contents are released on the way.
     cotangents : mapping
-        Of each layer with a loss, the loss's gradient in its features.
+        Of each layer with a loss, the loss's gradient in its features; overwritten.
 
     Returns
     -------
@@ -109,8 +110,9 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
                 if step.name in encoder.sides:
                     weight, _ = encoder.sides[step.name]
                     own = _aten.threshold_backward(own, record.features[step.name], 0)
-                    own = torch.conv2d(own, weight.transpose(0, 1))
-                g = own if g is None else own + g
+                    back = weight.transpose(0, 1).contiguous(memory_format=encoder.memory_format)
+                    own = torch.conv2d(own, back)
+                g = own if g is None else _added(g, own)
             record.features.pop(step.name, None)
             if g is None:
                 continue
@@ -130,6 +132,13 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
                 )
     assert g is not None
     return torch.einsum("ck,nchw->nkhw", encoder.colour, g.to(encoder.colour.dtype))
+
+
+def _added(first: Tensor, second: Tensor) -> Tensor:
+    """The sum, in place of the one of the longer precision."""
+    if first.dtype.itemsize < second.dtype.itemsize:
+        first, second = second, first
+    return first.add_(second)
 
 
 def _through_convolution(g: Tensor, weight: Tensor, shape: torch.Size, encoder: Encoder) -> Tensor:

@@ -33,6 +33,10 @@ from chainrule.vision.style.pictures import (
 from chainrule.vision.style.precision import Candidate, chosen_encoder
 from chainrule.vision.style.settings import Settings
 
+#: How many more evaluations a coarser scale gets, each of which costs a quarter.
+COARSER = 1.5
+#: What PyTorch says when memory is exhausted.
+EXHAUSTED = ("not enough memory", "out of memory", "can't allocate memory", "bad_alloc")
 #: Pictures of a filmstrip.
 FRAMES = 6
 
@@ -212,7 +216,7 @@ class _Work:
         begin = time.perf_counter()
         done = 0
         for scale, size in enumerate(sizes):
-            share = (settings.steps - done) // (len(sizes) - scale)
+            share = _shares(settings.steps, len(sizes))[scale]
             with _memory_errors(encoder, *size, device):
                 objective = self._objective(encoder, size, last, device)
                 image = resize(image, *size)
@@ -231,7 +235,7 @@ class _Work:
         """Height and width of every scale, from coarse to fine."""
         height, width = self.pictures.content.shape[:2]
         found = [(height, width)]
-        while len(found) < self.settings.scales:
+        while len(found) < min(self.settings.scales, self.settings.steps):
             height, width = height // 2, width // 2
             if min(height, width) < LEAST_SIDE:
                 break
@@ -321,6 +325,14 @@ class _Work:
         return with_colours_of(image, resize(self.pictures.coloured, *image.shape[:2]))
 
 
+def _shares(steps: int, scales: int) -> list[int]:
+    """Evaluations of each scale, from coarse to fine: half as many again for the coarser one."""
+    weights = [COARSER**level for level in reversed(range(scales))]
+    free = steps - scales  # each has one
+    ends = [i + 1 + round(free * sum(weights[: i + 1]) / sum(weights)) for i in range(scales)]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
 @contextmanager
 def _memory_errors(
     encoder: Encoder, height: int, width: int, device: torch.device
@@ -330,7 +342,7 @@ def _memory_errors(
         yield
     except (MemoryError, RuntimeError) as error:
         text = str(error).lower()
-        if not isinstance(error, MemoryError) and "memory" not in text:
+        if not isinstance(error, MemoryError) and not any(words in text for words in EXHAUSTED):
             raise
         free = free_bytes(device)
         hint = ""
