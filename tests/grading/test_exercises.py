@@ -88,4 +88,4 @@ def test_every_part_says_what_it_hands_in_and_has_cases_of_several_sizes(name: s
         first, second = (repr(part.cases(np.random.default_rng(5))) for _ in range(2))
         assert first == second
         for function in (*part.hands_in, *part.builds_on):
-            assert f" {function.split('.')[-1]}(" in text or f"class {function}" in text
+            assert f" {function.split('.')[-1]}(" in text or f"class {function}" in text, function

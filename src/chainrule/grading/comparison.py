@@ -160,18 +160,23 @@ def _scale(
         for factor, (code, words) in _CONSTANTS.items():
             if abs(first - factor) <= EXACT * abs(factor):
                 return Difference(code, f"{name} is exactly {words} the right one.")
-    for label, sizes in _sizes(inputs):
+    for label, sizes, is_size in _sizes(inputs):
+        # What does not change from case to case tells nothing about a factor.
         if len(set(sizes)) == 1 and len(sizes) > 1:
             continue
+        size = f"{sizes[0]:g}"
         if _follows(factors, sizes):
-            return Difference(
-                "G201", f"{name} is exactly {sizes[0]:g} × the right one; {sizes[0]:g} is {label}."
-            )
-        if _follows(factors, [1 / size for size in sizes]):
-            return Difference(
-                "G202",
-                f"{name} is exactly 1/{sizes[0]:g} of the right one; {sizes[0]:g} is {label}.",
-            )
+            if is_size:
+                return Difference(
+                    "G201", f"{name} is exactly {size} × the right one; {size} is {label}."
+                )
+            return Difference("G206", f"{name} is exactly {label} × the right one.")
+        if _follows(factors, [1 / each for each in sizes]):
+            if is_size:
+                return Difference(
+                    "G202", f"{name} is exactly 1/{size} of the right one; {size} is {label}."
+                )
+            return Difference("G206", f"{name} is exactly the right one / {label}.")
     if constant and first != 0:
         return Difference("G206", f"{name} is exactly {first:.6g} × the right one.")
     return None
@@ -181,8 +186,8 @@ def _follows(factors: list[float], sizes: list[float]) -> bool:
     return all(abs(f - s) <= EXACT * abs(s) for f, s in zip(factors, sizes, strict=True))
 
 
-def _sizes(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float]]]:
-    """Sizes and numbers of the inputs that are greater than 1, by case."""
+def _sizes(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[float], bool]]:
+    """Sizes of the inputs, and numbers among them, by case; and whether it is a size."""
     flat = [dict(_arrays(each)) for each in inputs]
     for name, value in flat[0].items():
         values = [each[name] for each in flat if name in each]
@@ -193,11 +198,11 @@ def _sizes(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[floa
                 sizes = [float(v.shape[axis]) for v in values]
                 label = f"the length of {name}" if value.ndim == 1 else f"{name}.shape[{axis}]"
                 if min(sizes) > 1:
-                    yield label, sizes
+                    yield label, sizes, True
         elif isinstance(value, int | float) and not isinstance(value, bool):
             sizes = [float(v) for v in values]
             if all(size > 0 and size != 1 for size in sizes):
-                yield name, sizes
+                yield name, sizes, False
 
 
 def _arrays(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:

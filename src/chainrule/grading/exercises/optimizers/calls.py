@@ -29,14 +29,16 @@ def gradient_of(work, name, X, y, w, b):
     return _gradient(work[name]().calculate_gradient(X, y, _Model(w, b)))
 
 
-def apply_all(work, name, options, w, b, grads):
-    """The path of the parameters under gradients that are given."""
+def apply_all(work, name, options, w, b, grads, X=None, y=None):
+    """The path of the parameters under gradients that are given; with data, the gradient too."""
     model, optimizer = _Model(w, b), work[name](**options)
-    path = []
+    path, values = [], {}
+    if X is not None:
+        values = _gradient(optimizer.calculate_gradient(X, y, model))
     for grad_w, grad_b in grads:
         optimizer.apply_gradient((grad_w, grad_b), model)
         path.append(np.concatenate([np.ravel(model.w), np.ravel(model.b)]))
-    return {"the parameters after each step": np.array(path)}
+    return {**values, "the parameters after each step": np.array(path)}
 
 
 def draw(work, X, y, w, b, count):

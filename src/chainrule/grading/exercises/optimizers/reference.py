@@ -79,6 +79,7 @@ class AdaGrad:
         # END SOLUTION
 
     def calculate_gradient(self, X, y, model):
+        """The gradient of all examples, as in GD."""
         # BEGIN SOLUTION
         error = model(X) - y
         return 2 / len(X) * error.T @ X, 2 / len(X) * np.sum(error, axis=0)
@@ -109,6 +110,7 @@ class Adam:
         # END SOLUTION
 
     def calculate_gradient(self, X, y, model):
+        """The gradient of all examples, as in GD."""
         # BEGIN SOLUTION
         error = model(X) - y
         return 2 / len(X) * error.T @ X, 2 / len(X) * np.sum(error, axis=0)

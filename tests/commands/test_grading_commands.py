@@ -1,0 +1,136 @@
+"""`chainrule start`, `grade`, `package` and `selftest` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chainrule.cli import main
+from chainrule.grading import GradingError, assert_part, grade, load, names, nbgrader_points
+
+
+@pytest.fixture
+def solution(tmp_path: Path) -> Path:
+    path = tmp_path / "hw.py"
+    path.write_text(load("schedules").reference_path.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def mistaken(solution: Path) -> Path:
+    text = solution.read_text(encoding="utf-8")
+    solution.write_text(text.replace("curr_lr * factor", "factor"), encoding="utf-8")
+    return solution
+
+
+def test_start_lists_the_exercises(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in names())
+    assert main(["start", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in found] == names()
+
+
+def test_start_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "week 3"
+    assert main(["start", "schedules", "-o", str(folder)]) == 0
+    path = folder / "schedules.py"
+    assert str(path) in capsys.readouterr().out
+    path.write_text("mine", encoding="utf-8")
+    assert main(["start", "schedules", "-o", str(folder)]) == 2
+    assert "stays as it is; give another folder with -o" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert main(["start", "schedules", "--notebook", "--json", "-o", str(folder)]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(folder / "schedules.ipynb")
+
+
+def test_an_unknown_exercise_is_met_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "digits-3-vs-8"]) == 2
+    assert "Did you mean digits-3-vs-9?" in capsys.readouterr().err
+
+
+def test_grade_says_what_is_wrong_and_exits_1(
+    mistaken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["grade", "schedules", str(mistaken)]) == 1
+    text = capsys.readouterr().out
+    assert "4.5 of 6 points" in text
+    assert "Each rate is the one before times the factor" in text
+
+
+def test_grade_exits_0_where_all_is_right_and_2_where_nothing_can_be_graded(
+    solution: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["grade", "schedules", str(solution), "--part", "e-1"]) == 0
+    assert main(["grade", "schedules", str(solution) + "x"]) == 2
+    assert "does not exist" in capsys.readouterr().out
+    assert main(["grade", "schedules", str(solution), "--part", "e-9"]) == 2
+    assert "its parts are e-1, e-2, e-3" in capsys.readouterr().err
+
+
+def test_results_are_written_as_parts_finish(solution: Path) -> None:
+    seen = []
+    path = solution.parent / "results.json"
+    grade("schedules", solution, on_part=lambda current: seen.append(current))
+    assert [each.score for each in seen] == [1, 3, 6]
+    assert seen[0].parts[1].message == "Not graded yet."
+    assert main(["grade", "schedules", str(solution), "--format", "gradescope",
+                 "-o", str(path)]) == 0  # fmt: skip
+    assert json.loads(path.read_text(encoding="utf-8"))["score"] == 6
+
+
+def test_the_same_submission_has_the_same_grade(mistaken: Path) -> None:
+    first, second = (grade("schedules", mistaken).to_json() for _ in range(2))
+    for each in (*first["parts"], *second["parts"]):
+        del each["seconds"]
+    assert first == second
+
+
+def test_package_and_selftest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "autograder.zip"
+    assert main(["package", "schedules", "-o", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] == path.stat().st_size
+    assert main(["selftest", "schedules", "--most", "6", "--json"]) in (0, 1)
+    found = json.loads(capsys.readouterr().out)
+    assert found["tried"] == 6
+    assert found["possible"] > 30
+
+
+def test_nbgrader_gets_a_plain_number_and_nothing_on_stderr(
+    mistaken: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    points = nbgrader_points("schedules", "e-1", mistaken, points=5)
+    assert type(points) is float
+    assert points == 5.0
+    assert nbgrader_points("schedules", "e-2", mistaken, points=4) == 1.0
+    assert nbgrader_points("schedules", "e-2", mistaken.parent / "missing.py") == 0.0
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert "does not exist" in captured.out
+
+
+def test_an_assertion_is_the_diagnosis(mistaken: Path) -> None:
+    assert_part("schedules", "e-1", mistaken)
+    with pytest.raises(AssertionError, match=r"e-2 annealed: 0.5 of 2 points\nG206: the rate"):
+        assert_part("schedules", "e-2", mistaken)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "There is no exercise"),
+        ({"exercise.py": "EXERCISE = 1"}, "has no reference.py"),
+        ({"exercise.py": "EXERCISE = 1", "reference.py": ""}, "defines no EXERCISE"),
+        ({"exercise.py": "1 / 0", "reference.py": ""}, "fails: ZeroDivisionError"),
+    ],
+)
+def test_an_exercise_of_ones_own_that_is_not_whole(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(GradingError, match=message):
+        load(tmp_path)
