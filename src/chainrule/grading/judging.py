@@ -248,33 +248,42 @@ def _caused(
         return fallback
     if report.verdict != "wrong":
         return fallback
-    # One misconception in several layers is one mistake.
-    explained: dict[str, dict[str, list[str]]] = {}
+    touched: dict[tuple[str, str], list[str]] = {}
     inherited: list[str] = []
     for name, verdict in report.gradients.items():
         if verdict.verdict != "wrong" or name not in suspects:
             continue
-        if verdict.causes:
-            # Several causes of one value explain it together or equally well; the first stands.
-            cause = verdict.causes[0]
-            others = {c.code for c in verdict.causes[1:]} - {cause.code, UNKNOWN}
-            also = f" (or {', '.join(sorted(others))})" if others else ""
+        for cause in verdict.causes:
             # Line numbers are those of the exercise's loss, which the student does not see.
-            evidence = re.sub(r" \(line \d+\)", "", _sentence(cause.evidence)) + also
-            explained.setdefault(cause.code, {}).setdefault(f"{cause.name}: {evidence}", []).append(
-                name
-            )
-        elif verdict.inherited:
+            evidence = re.sub(r" \(line \d+\)", "", _sentence(cause.evidence))
+            touched.setdefault((cause.code, f"{cause.name}: {evidence}"), []).append(name)
+        if verdict.inherited and not verdict.causes:
             inherited.append(name)
-    causes = [
-        (
-            Difference(code, " ".join(sentences)),
-            tuple(dict.fromkeys(name for names in sentences.values() for name in names)),
-        )
-        for code, sentences in explained.items()
-    ]
+    causes = _causes(touched)
     told = {name for _, names in causes for name in names} | set(inherited)
     return causes + [(d, names) for d, names in fallback if not set(names) <= told]
+
+
+def _causes(
+    touched: Mapping[tuple[str, str], list[str]],
+) -> list[tuple[Difference, tuple[str, ...]]]:
+    """Mistakes that touch the same gradients explain them equally well; others are independent.
+
+    One misconception in several layers is one mistake.
+    """
+    alternatives: dict[frozenset[str], list[tuple[str, str]]] = {}
+    for key, names in touched.items():
+        alternatives.setdefault(frozenset(names), []).append(key)
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for (code, evidence), *others in alternatives.values():
+        also = sorted({other for other, _ in others} - {code, UNKNOWN})
+        sentences, names = found.setdefault(code, ([], []))
+        sentences.append(evidence + (f" Or it is {' or '.join(also)}." if also else ""))
+        names += touched[code, evidence]
+    return [
+        (Difference(code, " ".join(dict.fromkeys(sentences))), tuple(dict.fromkeys(names)))
+        for code, (sentences, names) in found.items()
+    ]
 
 
 def _sentence(text: str) -> str:

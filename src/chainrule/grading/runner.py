@@ -116,6 +116,7 @@ class Session:
                 "driver": self.driver,
                 "seconds": limits.seconds + limits.import_seconds,
                 "import_seconds": limits.import_seconds,
+                "call_seconds": limits.seconds,
                 "memory": limits.memory,
                 "output": limits.output,
                 "given": list(self.given),

@@ -81,7 +81,7 @@ def _serve(
     work = Work(module, lambda name, args: _ask(name, args, receive, send))
     work.replace(settings["given"])
     send({"ready": True, "notes": notes, "unlimited": unlimited})
-    end = time.monotonic() + settings["seconds"]
+    end = time.monotonic() + settings["call_seconds"]
     while True:
         job = receive()
         try:
