@@ -116,7 +116,9 @@ class _Grader:
                 result = again
         self.known.update(part.hands_in)
         if result.status != "right":
-            self.wrong.update(part.hands_in)
+            # Where each function is judged by its own value, only the wrong ones.
+            named = {value for finding in result.findings for value in finding.values}
+            self.wrong.update(named & set(part.hands_in) or part.hands_in)
         return result
 
     def _attempt(self, part: Part, given: tuple[str, ...]) -> PartResult:
