@@ -11,8 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "programs", "search", "training", "experiments", "style")
-NAMES = ("engine", "images", "programs", "search")
+NAMES = ("engine", "programs", "search", "training", "experiments", "style", "images")
 
 
 def main() -> int:
