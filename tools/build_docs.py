@@ -63,7 +63,7 @@ def main() -> int:
     }
     # JSON is YAML.
     configuration.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     status = subprocess.run(
         [*command, "--config-file", str(configuration)],
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},

@@ -259,15 +259,14 @@ def chain(*parts: Any) -> Optimizer:
 
     Parameters
     ----------
-    *transforms : callable
-        ``transform(grads, params) -> grads``, such as `clip_by_norm` gives, applied in this order.
-    optimizer : Optimizer
-        The last argument.
+    *parts : callable, and last an Optimizer
+        ``transform(grads, params) -> grads``, such as `clip_by_norm` gives, applied in this order
+        before the optimizer, which is the last argument.
 
     Returns
     -------
     Optimizer
-        With the state of ``optimizer``.
+        With the state of the last argument.
 
     Raises
     ------
