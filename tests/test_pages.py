@@ -42,8 +42,9 @@ class Block(NamedTuple):
         """Whether the page shows what was printed."""
         if self.output is None:
             return True
-        shown = re.escape(without_times(self.output)).replace("\n…\n", "\n(?:.*\n)*?")
-        return re.fullmatch(shown, without_times(printed)) is not None
+        shown = re.escape("\n" + without_times(self.output) + "\n")
+        shown = shown.replace("\\\n…\\\n", "\n(?:.*\n)*?")
+        return re.fullmatch(shown, "\n" + without_times(printed) + "\n") is not None
 
 
 def without_times(text: str) -> str:
