@@ -94,28 +94,65 @@ class Stack:
         self.model, self.loss, self.optimizer = Sequential(*layers), loss, optimizer
         self.schedules = schedules
         self.count = len(trees)
+        self._names = list(self.model.layers)
+        self._first = next(n for n in self._names if isinstance(self.model.layers[n], Linear))
         stacked = tree_map(lambda *leaves: np.stack(leaves), *trees)
-        self.flat, self.params = flat_tree(stacked)
-        self._gradient, gradients = flat_zeros(stacked)
+        # The first layers of all networks side by side, (inputs, networks · outputs): with the same
+        # inputs for all they are one product, and so is their gradient.
+        own = stacked[self._first]
+        side_by_side = np.moveaxis(own["W"], 2, 0).reshape(own["W"].shape[2], -1)
+        stored = {**stacked, self._first: {**own, "W": side_by_side}}
+        self.flat, self._stored = flat_tree(stored)
+        self._gradient, gradients = flat_zeros(stored)
+        self.params = self._natural(self._stored, own["W"].shape)
         state = optimizer.init(self.flat)
         self._slots = [getattr(state, name) for name in optimizer.slots]
         self.steps = 0
         self._compiled = Compiled(self._total, (0, None, True), gradients)
-        self._pieces = self._leaf_pieces()
+        self._pieces = self._leaf_pieces(side_by_side.shape)
 
-    def _leaf_pieces(self) -> list[tuple[np.ndarray, ...]]:
-        """By parameter, the parts of all flat arrays, of shape (networks, elements)."""
-        pieces, start = [], 0
-        for leaf in flatten(self.params)[0]:
-            parts = (self.flat, self._gradient, *self._slots)
-            part = slice(start, start + leaf.size)
-            pieces.append(tuple(array[part].reshape(self.count, -1) for array in parts))
+    def _natural(self, stored: Any, shape: tuple[int, ...]) -> Any:
+        """The tree of parameters, each of shape (networks, ...), of the tree as stored."""
+        own = stored[self._first]
+        count, outputs, inputs = shape
+        weights = own["W"].reshape(inputs, count, outputs).transpose(1, 2, 0)
+        return {**stored, self._first: {**own, "W": weights}}
+
+    def _leaf_pieces(self, first: tuple[int, ...]) -> list[tuple[tuple[int, ...], Any]]:
+        """By parameter, where learning rates go, and the parts of all flat arrays."""
+        pieces: list[tuple[tuple[int, ...], Any]] = []
+        start = 0
+        for leaf in flatten(self._stored)[0]:
+            parts = [
+                a[start : start + leaf.size] for a in (self.flat, self._gradient, *self._slots)
+            ]
             start += leaf.size
+            if leaf is self._stored[self._first]["W"]:
+                shape, rates = (first[0], self.count, -1), (1, self.count, 1)
+            else:
+                shape, rates = (self.count, -1), (self.count, 1)  # type: ignore[assignment]
+            pieces.append((rates, [part.reshape(shape) for part in parts]))
         return pieces
 
+    def predictions(self, stored: Any, x: Any) -> Any:
+        """What the networks make of x, the same (samples, ...) for all or one for each."""
+        for name in self._names:
+            layer = self.model.layers[name]
+            if name != self._first:
+                x = layer.apply(stored.get(name), x)
+                continue
+            W, b = stored[name]["W"], stored[name].get("b")
+            if len(x.shape) == 2:
+                z = (x @ W).reshape(x.shape[0], self.count, -1)
+                x = np.swapaxes(z, 0, 1)
+            else:
+                x = x @ np.swapaxes(W.reshape(W.shape[0], self.count, -1), 0, 1)
+            if b is not None:
+                x = x + b[:, None, :]
+        return x
+
     def _total(self, params: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        predictions = self.model.apply_training(params, x)[0]
-        each = self.losses(predictions, y, for_checked_labels(self.loss))
+        each = self.losses(self.predictions(params, x), y, for_checked_labels(self.loss))
         # the losses share no parameter, so that the gradient of their sum is that of each
         return np.sum(each), each
 
@@ -137,16 +174,16 @@ class Stack:
 
     def step(self, batch: tuple[np.ndarray, ...]) -> np.ndarray:
         """Take one step; the losses before it, shape (networks,)."""
-        each: np.ndarray = self._compiled(self.params, *batch)[1]
+        each: np.ndarray = self._compiled(self._stored, *batch)[1]
         rates = self.rates()
         self.steps += 1
         apply = self.optimizer.apply_rule
         if len(set(rates)) == 1:
             apply(rates[0], self.steps, self.flat, self._gradient, *self._slots)
         else:
-            column = np.array(rates, self.flat.dtype)[:, None]
-            for pieces in self._pieces:
-                apply(column, self.steps, *pieces)  # type: ignore[arg-type]
+            own = np.array(rates, self.flat.dtype)
+            for shape, pieces in self._pieces:
+                apply(own.reshape(shape), self.steps, *pieces)  # type: ignore[arg-type]
         return each
 
     def rates(self) -> list[float]:
@@ -154,10 +191,11 @@ class Stack:
         return [float(schedule(self.steps)) for schedule in self.schedules]
 
     def as_rows(self, data: tuple[np.ndarray, ...] | None) -> Any:
-        """Data with flattened inputs if the network flattens them."""
-        if data is None or not self._flattens:
-            return data
-        return (data[0].reshape(len(data[0]), -1), *data[1:])
+        """Data with inputs as rows of the dtype of the parameters."""
+        if data is None:
+            return None
+        x = data[0].astype(self.flat.dtype, copy=False)
+        return (x.reshape(len(x), -1) if self._flattens else x, *data[1:])
 
     def network(self, number: int) -> Any:
         """A copy of the parameters of one network."""
@@ -170,7 +208,7 @@ class Stack:
         total, right = np.zeros(self.count), np.zeros(self.count)
         for start in range(0, len(data[0]), chunk):
             x, y = (array[start : start + chunk] for array in data)
-            predictions = self.model.apply(self.params, x)
+            predictions = self.predictions(self._stored, x)
             total += np.asarray(self.losses(predictions, y, self.loss), np.float64) * len(x)
             if accuracy is not None:
                 right += [float(accuracy(own, y)) * len(x) for own in predictions]
