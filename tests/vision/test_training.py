@@ -17,10 +17,11 @@ import torch
 
 from chainrule.vision import training
 from chainrule.vision.checkpoints import load_checkpoint, save_checkpoint
+from chainrule.vision.evaluation import evaluate
 from chainrule.vision.models import cifar_resnet18, small_cnn
 from chainrule.vision.pipeline import ImageSet, order
 from chainrule.vision.precision import PRECISIONS, choose_precision
-from chainrule.vision.training import Settings, evaluate, train
+from chainrule.vision.training import Settings, train
 
 IMAGES, LABELS = synthetic_shapes(192, seed=1, size=16)
 TRAIN, VALIDATION = ImageSet(IMAGES, LABELS, padding=2), ImageSet(IMAGES[:60], LABELS[:60])
@@ -220,6 +221,36 @@ def test_checkpoints_of_other_settings_or_networks_are_refused(tmp_path: Path) -
 def test_settings_that_cannot_be_meant_are_refused(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(VisionError, match=reason):
         replace(SETTINGS, **change)
+
+
+class Hungry(torch.nn.Module):
+    """Runs out of memory with more images than `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.network = most, network()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.training and len(images) > self.most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        return self.network(images)
+
+
+@pytest.mark.parametrize(
+    ("most", "reason"),
+    [
+        (20, "batch of 48 images does not fit into memory; 12 fit. Set the batch size to 12"),
+        (0, "batch of 48 images does not fit into memory, nor does a single one. Choose smaller"),
+    ],
+)
+def test_a_batch_that_does_not_fit_names_the_size_that_does(most: int, reason: str) -> None:
+    with pytest.raises(VisionError, match=reason):
+        train(Hungry(most), TRAIN, VALIDATION, SETTINGS)
+
+
+def test_other_errors_are_not_taken_for_memory() -> None:
+    with pytest.raises(RuntimeError, match="expected input"):
+        train(torch.nn.Conv2d(5, 5, 1), TRAIN, VALIDATION, SETTINGS)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run() -> None:

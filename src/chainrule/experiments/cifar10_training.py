@@ -100,9 +100,10 @@ def train_network(
     """
     import torch
 
+    from chainrule.vision.evaluation import evaluate
     from chainrule.vision.models import MODELS
     from chainrule.vision.pipeline import ImageSet
-    from chainrule.vision.training import Settings, evaluate, train
+    from chainrule.vision.training import Settings, train
 
     images = load_images(*job["images"])
     torch.manual_seed(job["seed"])

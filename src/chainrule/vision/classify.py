@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.vision.errors import VisionError
+from chainrule.vision.evaluation import Evaluation, evaluate
 from chainrule.vision.folders import read_square
 from chainrule.vision.models import linear_head, resnet18, resnet34, small_cnn
 from chainrule.vision.pipeline import Draws, ImageSet
 from chainrule.vision.precision import Precision, choose_precision
-from chainrule.vision.training import Epoch, Evaluation, Settings, evaluate, train
+from chainrule.vision.training import Epoch, Settings, train
 from chainrule.vision.weights import apply_weights, pretrained
 from chainrule.vision.weights_registry import MEAN, STANDARD_DEVIATION
 

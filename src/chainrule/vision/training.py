@@ -17,6 +17,8 @@ from chainrule.optim.schedules import constant, exponential, one_cycle, special
 from chainrule.vision.checkpoints import load_checkpoint, read_state, save_checkpoint
 from chainrule.vision.distributed import ALONE, World
 from chainrule.vision.errors import VisionError
+from chainrule.vision.evaluation import evaluate
+from chainrule.vision.memory import is_out_of_memory, too_large
 from chainrule.vision.pipeline import ImageSet, next_batch, order
 from chainrule.vision.precision import Precision, choose_precision
 
@@ -247,15 +249,9 @@ class _Loop:
             images = images.contiguous(memory_format=self.precision.memory_format)
             # Dropout depends on where the run stands only, so that a resumed run draws the same.
             torch.manual_seed(_mixed(settings.seed, epoch, position, self.world.rank))
-            with self.precision.autocast(device):
-                logits = self.model(images)
-                loss = nn.functional.cross_entropy(
-                    logits.float(), labels, label_smoothing=settings.label_smoothing
-                )
-            self.optimizer.zero_grad(set_to_none=True)
             # Processes average their gradients; shares of unequal size weigh accordingly.
             share = self.world.size * (last - first) / (end - position)
-            (loss if share == 1 else loss * share).backward()
+            logits, loss = self._fitting_gradients(images, labels, share)
             self.optimizer.step()
             with torch.no_grad():
                 right = (logits.argmax(1) == labels).sum()
@@ -275,6 +271,30 @@ class _Loop:
             )
         return total
 
+    def _fitting_gradients(
+        self, images: Tensor, labels: Tensor, share: float
+    ) -> tuple[Tensor, Tensor]:
+        """As `_gradients`; where memory does not suffice, the error says what size fits."""
+        try:
+            return self._gradients(images, labels, share)
+        except (RuntimeError, MemoryError) as error:
+            if self.world.size > 1 or not is_out_of_memory(error):
+                raise
+            raise too_large(
+                len(images), lambda count: self._gradients(images[:count], labels[:count], share)
+            ) from error
+
+    def _gradients(self, images: Tensor, labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Logits and loss of a batch; the gradients, times `share`, lie in the parameters."""
+        with self.precision.autocast(self.world.device):
+            logits = self.model(images)
+            loss = nn.functional.cross_entropy(
+                logits.float(), labels, label_smoothing=self.settings.label_smoothing
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss if share == 1 else loss * share).backward()
+        return logits, loss
+
     def _set_rate(self, epoch: int, position: int) -> float:
         progress = epoch + position / len(self.training)
         step = epoch * self.steps + round(position / len(self.training) * self.steps)
@@ -287,59 +307,6 @@ class _Loop:
     def _sums(found: Tensor, before: list[float], seconds: float) -> list[float]:
         loss, right = found.tolist()
         return [before[0] + loss, before[1] + right, before[2] + seconds]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss, accuracy and class probabilities, shape (n, classes), of a set."""
-
-    loss: float
-    accuracy: float
-    probabilities: np.ndarray[Any, Any]
-
-
-def evaluate(
-    model: nn.Module,
-    images: ImageSet,
-    precision: Precision | None = None,
-    device: torch.device | None = None,
-    batch_size: int = 500,
-) -> Evaluation:
-    """Judge a network in evaluation mode, without gradients; its mode is the same afterwards.
-
-    Parameters
-    ----------
-    model : Module
-    images : ImageSet
-        Taken as they are, without crops or flips.
-    precision : Precision, optional
-        float32 if not given.
-    device : torch.device, optional
-        Where the model is; the CPU if not given.
-    batch_size : int
-    """
-    precision, device = precision or Precision("float32"), device or torch.device("cpu")
-    training = model.training
-    model.eval()
-    losses, probabilities = [], []
-    try:
-        with torch.inference_mode(), precision.autocast(device):
-            for start in range(0, len(images), batch_size):
-                chosen = np.arange(start, min(start + batch_size, len(images)))
-                pixels, labels = images.batch(chosen, None, device)
-                logits = model(pixels.contiguous(memory_format=precision.memory_format)).float()
-                losses.append(nn.functional.cross_entropy(logits, labels, reduction="none").cpu())
-                probabilities.append(logits.softmax(1).cpu())
-    finally:
-        model.train(training)
-    if not losses:
-        raise VisionError("There are no images to judge the network on.")
-    found = torch.cat(probabilities).numpy()
-    return Evaluation(
-        float(torch.cat(losses).double().mean()),
-        float(np.mean(found.argmax(1) == images.labels)),
-        found,
-    )
 
 
 def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
