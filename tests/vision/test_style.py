@@ -456,6 +456,18 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_picture(optimizer):
     assert first.precision == "float32, channels last"
 
 
+@pytest.mark.parametrize("precision", ["float64", "bfloat16", "auto"])
+def test_every_precision_ends_near_float32(precision):
+    encoder = random_encoder(3, SMALL)
+    settings = replace(QUICK, optimizer="adam")
+    expected = stylize(photograph(), photograph(50, 50, 1), settings, encoder=encoder)
+    settings = replace(settings, precision=precision)
+    found = stylize(photograph(), photograph(50, 50, 1), settings, encoder=encoder)
+    assert found.losses.total == pytest.approx(expected.losses.total, rel=0.1)
+    assert found.image.dtype == np.float32
+    assert bool(found.candidates) is (precision == "auto")
+
+
 def test_scales_go_from_coarse_to_fine_and_steps_are_shared():
     seen: list[tuple[int, int, tuple[int, int]]] = []
     result = stylize(

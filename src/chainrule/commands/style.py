@@ -24,7 +24,7 @@ def style(
     size: Annotated[int, typer.Option(help="Pixels of the longer side.")] = 512,
     steps: Annotated[int, typer.Option(help="Evaluations of loss and gradient.")] = 200,
     encoder: Annotated[
-        str, typer.Option(help="vgg19, vgg19-16x (ten times cheaper), random, or auto.")
+        str, typer.Option(help="vgg19, vgg19-16x (some five times cheaper), random, or auto.")
     ] = "auto",
     weights: Annotated[
         Path | None, typer.Option(help="Weights of the encoder: .safetensors or PyTorch.")

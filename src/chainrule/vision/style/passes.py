@@ -47,7 +47,8 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
         Whether a backward pass follows.
     """
     record = Record()
-    x = torch.einsum("ck,nkhw->nchw", encoder.colour, image) + encoder.offset.view(1, 3, 1, 1)
+    rgb = image.to(encoder.colour.dtype)
+    x = torch.einsum("ck,nkhw->nchw", encoder.colour, rgb) + encoder.offset.view(1, 3, 1, 1)
     x = x.contiguous(memory_format=encoder.memory_format)
     with torch.no_grad():
         for step in encoder.steps:
@@ -99,7 +100,8 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
 
     Returns
     -------
-    float32 tensor, shape (1, 3, height, width)
+    tensor, shape (1, 3, height, width)
+        float64 if the encoder is, else float32.
     """
     g: Tensor | None = None
     with torch.no_grad():
