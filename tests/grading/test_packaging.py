@@ -111,6 +111,15 @@ def test_a_gradient_is_searched_for_its_cause_with_numpy_alone(tmp_path: Path) -
     assert not any("/nn/" in name or "cli.py" in name for name in names)
 
 
+def test_a_submission_cannot_read_the_seed(container: Path) -> None:
+    settings = container / "source" / "settings.json"
+    text = load("momentum").reference_path.read_text(encoding="utf-8")
+    hand_in(container, text + f"\nopen({str(settings)!r}).read()\n")
+    found = run(container)
+    assert found["score"] == 9
+    assert "may not be read" in str(found["output"])
+
+
 def test_nothing_handed_in_is_a_result_too(container: Path) -> None:
     shutil.rmtree(container / "submission")
     (container / "submission").mkdir()

@@ -44,6 +44,8 @@ def main(root: Path | None = None) -> int:
         path,
         seed=settings["seed"],
         limits=limits,
+        # The seed lies there.
+        private=[root / "source"],
         on_part=lambda current: write_atomically(results, gradescope(current)),
     )
     return 0

@@ -27,6 +27,7 @@ def grade(
     seed: int = 0,
     limits: Limits | None = None,
     on_part: Callable[[Grade], None] | None = None,
+    private: Iterable[Path] = (),
 ) -> Grade:
     """Grade what a student handed in.
 
@@ -45,6 +46,8 @@ def grade(
     on_part : callable, optional
         Called with what is known after each part; the parts still to come stand in it as not
         graded, with no points.
+    private : iterable of Path
+        Folders that the submission may not read, besides those of the exercises.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def grade(
             if on_part is not None:
                 on_part(grade)
             return grade
-    grader = _Grader(found, submission, seed, limits or Limits())
+    grader = _Grader(found, submission, seed, limits or Limits(), (found.folder, *private))
     results: list[PartResult] = []
     current = grader.summary(results, chosen)
     for part in chosen:
@@ -87,8 +90,14 @@ class _Grader:
     """One submission to one exercise."""
 
     def __init__(
-        self, exercise: Exercise, submission: Submission, seed: int, limits: Limits
+        self,
+        exercise: Exercise,
+        submission: Submission,
+        seed: int,
+        limits: Limits,
+        private: tuple[Path, ...],
     ) -> None:
+        self.private = private
         self.exercise, self.submission = exercise, submission
         self.seed, self.limits = seed, limits
         self.driver: dict[str, Any] = {"__name__": "calls"}
@@ -125,7 +134,7 @@ class _Grader:
         started = time.monotonic()
         session = Session(
             self.submission.text, self.exercise.driver(), self.limits, given, self._right,
-            (self.exercise.folder,),
+            self.private,
         )  # fmt: skip
         judgement, status, message = None, None, ""
         try:

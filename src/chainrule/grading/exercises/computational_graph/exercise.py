@@ -27,7 +27,15 @@ def graphs(rng: np.random.Generator) -> list[Inputs]:
         ["s", "mul", ["r", "w"]], ["t", "sigmoid", ["s"]], ["g", "add", ["t", "t"]],
         ["after", "exp", ["g"]],
     ]  # fmt: skip
+    # One value, used by every operation; derivatives that overwrite each other show.
+    uses = [
+        ["a", "mul", ["x", "y"]], ["b", "sigmoid", ["a"]], ["c", "add", ["a", "b"]],
+        ["d", "sub", ["a", "c"]], ["e", "exp", ["a"]], ["g", "neg", ["a"]],
+        ["h", "mul", ["a", "e"]], ["i", "mul", ["d", "g"]], ["j", "sub", ["h", "i"]],
+        ["k", "add", ["j", "a"]], ["l", "sub", ["k", "a"]],
+    ]  # fmt: skip
     return [
+        {"nodes": uses, "inputs": {k: float(rng.normal()) for k in "xy"}, "output": "l"},
         {"nodes": fan, "inputs": {k: float(rng.normal()) for k in "xy"}, "output": "f"},
         {"nodes": chain, "inputs": {k: float(rng.normal()) for k in "uvw"}, "output": "g"},
     ]
