@@ -12,10 +12,11 @@ import pytest
 from tests.checking.corpus.case import Case
 from tests.checking.corpus.networks import networks
 from tests.checking.corpus.specials import specials
+from tests.checking.corpus.students import students
 
 import chainrule as cr
 
-CORPUS = [*networks(), *specials()]
+CORPUS = [*networks(), *specials(), *students()]
 RIGHT = [case for case in CORPUS if not case.code]
 WRONG = [case for case in CORPUS if case.code]
 

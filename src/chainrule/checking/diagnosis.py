@@ -15,7 +15,7 @@ from chainrule.checking.broadcasting import crossed_lines, straightened_gradient
 from chainrule.checking.hygiene import Hygiene, cause
 from chainrule.checking.localisation import localise
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
-from chainrule.checking.reference import Reference, forward_graph, reference_at
+from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.shortcuts import shortcuts_of
@@ -93,7 +93,7 @@ def diagnose(
     found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
     if not wrong:
-        _only_here(verdicts, found)
+        _only_here(reference, verdicts, seed, found)
         return found
     if wrong_here and reference.subject.large:
         at = trials[0].point
@@ -181,14 +181,34 @@ def _repaired(
         return set()
 
 
-def _only_here(verdicts: Mapping[str, GradientVerdict], found: Diagnosis) -> None:
-    """The probes find nothing wrong, but the example may."""
-    for name, each in verdicts.items():
-        if each.verdict != "ok" and not each.causes:
+def _only_here(
+    reference: Reference, verdicts: Mapping[str, GradientVerdict], seed: int, found: Diagnosis
+) -> None:
+    """The probes find nothing wrong, but the example does: it may stand on a kink."""
+    differing = [
+        name for name, each in verdicts.items() if each.verdict != "ok" and not each.causes
+    ]
+    if not differing:
+        return
+    beside = moved_aside(reference, seed)
+    claims, _ = reference.subject.named(reference.subject.gradient(beside.point))
+    for name in differing:
+        true = beside.gradients[name]
+        claim = np.asarray(claims[name], dtype=float)
+        if np.linalg.norm(claim - true) <= 1e-6 * np.linalg.norm(true):
+            found.verdicts[name] = "inconclusive"
             found.notes.append(
-                f"the gradient of {name} differs by {each.relative_error:.1e} at the example and "
-                "by nothing on probes with other numbers."
+                f"the gradient of {name} differs at the example and is right beside it: the "
+                "example stands on a kink such as max(z, 0) at z = 0; move it a little."
             )
+        else:
+            error = verdicts[name].relative_error
+            found.notes.append(
+                f"the gradient of {name} differs by {error:.1e} at the example and by nothing on "
+                "probes with other numbers."
+            )
+    if all(name in found.verdicts for name in differing):
+        found.first_wrong = None
 
 
 def _attribute(

@@ -70,6 +70,8 @@ def name_factor(
         How many elements each mean of the loss runs over, on each probe.
     """
     constant = all(_close(value, values[0]) for value in values)
+    if constant and _may_be_a_size(values[0], symbols, sizes, means):
+        return None
     if constant:
         for number, sign, codes in _TWOS[1:]:
             if _close(values[0], number):
@@ -84,6 +86,29 @@ def name_factor(
     if constant:
         return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
     return None
+
+
+def _may_be_a_size(
+    value: float,
+    symbols: Sizes,
+    sizes: Sequence[Mapping[str, int]],
+    means: Sequence[Sequence[int]],
+) -> bool:
+    """Whether a constant could as well be a size that does not differ between the probes."""
+    fixed = {s for s in symbols.symbols if len({each[s] for each in sizes}) == 1}
+    counts = {float(sizes[0][s]) for s in fixed}
+    counts |= {float(a) for a, *rest in zip(*means, strict=False) if all(b == a for b in rest)}
+    batch = float(sizes[0][symbols.batch]) if symbols.batch in fixed else None
+    if abs(value) in (1.0, 2.0, 0.5):
+        return batch is not None and any(
+            _close(abs(value), each) for each in (batch, 1 / batch, batch - 1)
+        )
+    products = counts | {a * b for a in counts for b in counts}
+    return any(
+        _close(abs(value), scale * each) or _close(abs(value), scale / each)
+        for each in products
+        for scale in (1.0, 2.0, 0.5)
+    )
 
 
 def _moves(formula: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ They are recognised by what they compute on a probe, not by how they are written
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -160,11 +160,17 @@ class Roles:
         """The nodes inside of activations, softmax and standardisations."""
         found = {k for activation in self.activations for k in activation.inside}
         found -= {activation.a for activation in self.activations}
+        return found | self._inside_of_larger
+
+    @cached_property
+    def _inside_of_larger(self) -> set[int]:
+        """The nodes inside of softmax and standardisations, their results apart."""
+        found: set[int] = set()
         for start, end in [(s.z, s.p) for s in self.softmaxes] + [
             (m.x, m.normal) for m in self.normalisations
         ]:
             ancestors = {node.index for node in self.graph.ancestors_of([self.nodes[end]])}
-            found |= (self.descendants(start) & ancestors) - {start}
+            found |= (self.descendants(start) & ancestors) - {start, end}
         return found
 
     @cached_property
@@ -225,7 +231,25 @@ class Roles:
 
     @cached_property
     def activations(self) -> list[Activation]:
-        """Every elementwise function of one value, as far as it reaches."""
+        """Every elementwise function of one value, as far as it reaches.
+
+        Steps inside of a softmax or a standardisation are none. A line of a loop is at the output
+        only if all its passes are.
+        """
+        inner = self._inside_of_larger
+        found = [a for a in self._elementwise if a.a not in inner]
+        hidden = {self._line_of(each) for each in found if not each.is_output}
+        return [
+            replace(each, is_output=False) if self._line_of(each) in hidden else each
+            for each in found
+        ]
+
+    def _line_of(self, activation: Activation) -> tuple[Any, ...]:
+        nodes = self.nodes
+        return (self.trial.place(nodes[activation.z]), self.trial.place(nodes[activation.a]))
+
+    @cached_property
+    def _elementwise(self) -> list[Activation]:
         found: list[Activation] = []
         covered: set[int] = set()
         for node in self.nodes:

@@ -178,15 +178,95 @@ def _tie(
         _unite_all(classes, [operands[0][k] for k in axes], out)
     elif name == "einsum" and "." not in str(params.get("subscripts", ".")):
         _tie_letters(classes, str(params["subscripts"]), operands, out)
+    elif name in _RESHAPING:
+        _tie_reshaped(classes, node, operands[0], out)
+    elif name in ("stack", "concatenate"):
+        _tie_joined(classes, node, operands, out)
     elif (
         "axis" in params and len(operands) == 1 and _tie_reduction(classes, node, operands[0], out)
-    ) or (name == "getitem" and _tie_gather(classes, node, operands, out, ranges)):
+    ) or (
+        name == "getitem"
+        and (
+            _tie_gather(classes, node, operands, out, ranges)
+            or _tie_slices(classes, node, operands, out)
+        )
+    ):
         pass
     elif _is_elementwise(node):
         for labels in operands:
             _unite_all(classes, labels, out[len(out) - len(labels) :] if labels else [])
     else:
         _tie_equal(classes, [*operands, out])
+
+
+_RESHAPING = ("reshape", "expand_dims", "squeeze", "ravel", "flatten", "broadcast_to")
+
+
+def _tie_slices(
+    classes: _Classes, node: Node, operands: list[list[int | None]], out: list[int | None]
+) -> bool:
+    """An index of slices, numbers and None: whole axes keep their size."""
+    index = node.params.get("index")
+    entries = list(index) if isinstance(index, tuple) else [index]
+    if len(operands) != 1 or any(
+        not (entry is None or entry is Ellipsis or isinstance(entry, (slice, int, np.integer)))
+        for entry in entries
+    ):
+        return False
+    given = sum(entry is not None and entry is not Ellipsis for entry in entries)
+    whole: list[Any] = [slice(None)] * (len(operands[0]) - given)
+    if Ellipsis in entries:
+        at = entries.index(Ellipsis)
+        entries[at : at + 1] = whole
+    else:
+        entries += whole
+    axis = position = 0
+    for entry in entries:
+        if entry is None:
+            position += 1
+        elif isinstance(entry, slice):
+            if entry == slice(None):
+                classes.unite(operands[0][axis], out[position])
+            axis, position = axis + 1, position + 1
+        else:
+            axis += 1
+    return True
+
+
+def _tie_reshaped(
+    classes: _Classes, node: Node, labels: list[int | None], out: list[int | None]
+) -> None:
+    """Axes that keep their place keep their size; those that are merged or split do not."""
+    before, after = list(np.shape(node.operands[0])), list(node.shape)
+    if node.primitive.name == "broadcast_to":
+        _unite_all(classes, labels, out[len(out) - len(labels) :] if labels else [])
+        return
+    i = j = 0
+    while i < len(before) and j < len(after):
+        if before[i] == after[j]:
+            classes.unite(labels[i], out[j])
+            i, j = i + 1, j + 1
+            continue
+        a, b = before[i], after[j]
+        i, j = i + 1, j + 1
+        while a != b and (i < len(before) or j < len(after)):
+            if (a < b and i < len(before)) or j >= len(after):
+                a, i = a * before[i], i + 1
+            else:
+                b, j = b * after[j], j + 1
+
+
+def _tie_joined(
+    classes: _Classes, node: Node, operands: list[list[int | None]], out: list[int | None]
+) -> None:
+    """Joined arrays agree in every axis but the one they are joined along."""
+    axis = int(node.params.get("axis") or 0) % max(len(out), 1)
+    rest = [item for k, item in enumerate(out) if k != axis]
+    for labels in operands:
+        own = labels
+        if node.primitive.name == "concatenate":
+            own = [item for k, item in enumerate(labels) if k != axis]
+        _unite_all(classes, own, rest)
 
 
 def _unrolled(node: Node, labels: Sequence[int | None]) -> list[int]:
