@@ -62,7 +62,7 @@ class Quantity:
 
     def under(self, kind: str, name: str) -> Quantity | None:
         """The same value as the cotangent, or as the value, of a name."""
-        kinds = _OF_COTANGENTS if kind == "cotangent" else (kind,)
+        kinds = _OF_COTANGENTS if kind == "cotangent" else ("forward", "input")
         for quantity in (self, *self.aliases):
             if quantity.kind in kinds and same_name(quantity.name, name):
                 return quantity
@@ -70,8 +70,9 @@ class Quantity:
 
 
 def same_name(a: str, b: str) -> bool:
-    """Whether two names differ in case and underscores only."""
-    return a.replace("_", "").lower() == b.replace("_", "").lower()
+    """Whether two names differ in case and underscores only, or in the number of a series."""
+    a, b = a.replace("_", "").lower(), b.replace("_", "").lower()
+    return a == b or a.rstrip("0123456789") == b or b.rstrip("0123456789") == a
 
 
 def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+import numpy as np
+
 from chainrule.checking.localisation_matching import Match
 from chainrule.checking.localisation_steps import Step
 from chainrule.checking.localisation_substitution import Fault, OutOfTime, Substitution
 
 _MOST_FAULTS = 3
+_EFFORTS = 3
 
 
 class Search:
@@ -37,7 +40,11 @@ class Search:
         found: list[Fault] = []
         try:
             while self.substitution.wrong and len(found) < _MOST_FAULTS:
-                fault = self._first(deep=False) or self._first(deep=True)
+                fault = None
+                for effort in range(_EFFORTS):
+                    fault = self._first(effort)
+                    if fault is not None:
+                        break
                 if fault is None:
                     break
                 found.append(fault)
@@ -46,10 +53,38 @@ class Search:
             self.reason = "the search ran out of time"
         return sorted(found, key=lambda fault: fault.time)
 
-    def _first(self, deep: bool) -> Fault | None:
+    def _first(self, effort: int) -> Fault | None:
         """The first fault: the earliest repair, or a later line if that one is right as it is."""
+        found = self._earliest(effort)
+        if found is None or not found.only_scaled:
+            return found
+        for step in self.steps:  # a line that computes what there is already does nothing
+            if step.time > found.time and self._does_nothing(step):
+                idle = self.substitution.repair(step)
+                if idle is not None and idle.only_scaled and idle.repaired >= found.repaired:
+                    return idle
+        return found
+
+    def _does_nothing(self, step: Step) -> bool:
+        """Whether a statement computes the value that its variable has."""
+        if step.copied or step.site.kind not in ("assign", "augmented", "item"):
+            return False
+        before = [
+            other
+            for other in self.steps
+            if other.time < step.time
+            and other.name == step.name
+            and other.site.function == step.site.function
+        ]
+        return (
+            bool(before)
+            and before[-1].value.shape == step.value.shape
+            and np.array_equal(before[-1].value, step.value)
+        )
+
+    def _earliest(self, effort: int) -> Fault | None:
         first: Fault | None = None
-        for fault in self._repairs(deep):
+        for fault in self._repairs(effort):
             if first is not None:
                 if not fault.repaired >= first.repaired:
                     continue
@@ -62,14 +97,20 @@ class Search:
                 return fault
         return first
 
-    def _repairs(self, deep: bool) -> Iterator[Fault]:
-        """Faults in the order in which their steps go wrong."""
+    def _repairs(self, effort: int) -> Iterator[Fault]:
+        """Faults in the order in which their steps go wrong.
+
+        At first the iterations of a loop together; then one by one as well; then with every
+        intermediate value of the backward pass.
+        """
         waiting: list[tuple[int, int, Fault]] = []
         for number, step in enumerate(self.steps):
             while waiting and waiting[0][0] <= step.time:
                 yield heapq.heappop(waiting)[2]
+            if step.covered and effort == 0:
+                continue
             if not any(place in self.substitution.applied for place in step.places):
-                fault = self.substitution.repair(step, deep)
+                fault = self.substitution.repair(step, deep=effort == _EFFORTS - 1)
                 if fault is not None:
                     heapq.heappush(waiting, (fault.time, number, fault))
         while waiting:
@@ -80,7 +121,7 @@ class Search:
     def _is_right_so_far(self, fault: Fault) -> bool:
         """Whether the step's value is true as it stands, so that a later line may be at fault."""
         step, own, match = fault.step, fault.own, fault.step.standing
-        meant = self.substitution.meant(step)
+        meant = self.substitution.fitting_roles(step)
         named_so = any(fault.quantity.is_role(*role) for role in meant)
         if named_so and own is None and not self._is_bound_again(step):
             return False

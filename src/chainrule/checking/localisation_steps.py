@@ -42,6 +42,8 @@ class Step:
         The statement computes nothing: it gives an earlier value another name.
     caller : tuple or None
         For what a function returns, the file and line it was called from.
+    covered : bool
+        One iteration of a loop whose iterations are a step as well.
     matches : list of Match
         True quantities that it is a multiple of.
     begins : list of Match
@@ -56,6 +58,7 @@ class Step:
     moments: list[int]
     copied: bool = False
     caller: tuple[str, int] | None = None
+    covered: bool = False
     matches: list[Match] = field(default_factory=list)
     begins: list[Match] = field(default_factory=list)
 
@@ -124,14 +127,18 @@ def steps_of(
     loops = _Loops(run)
     for (site, _), events in singles.items():
         grouped = list(loops.groups(events)) if len(events) > 1 else []
-        few = len(events) <= _FEW
+        few, covered = len(events) <= _FEW, False
         for rows in grouped:
             step = _together(rows, sites[site], matcher)
             if step is not None:
                 found.append(step)
+                covered = True
                 few = few and len(rows) not in batches
         alone = events if not grouped or few else events[-1:]
-        found += [_single(event, sites) for event in alone]
+        for event in alone:
+            single = _single(event, sites)
+            single.covered = covered and event is not events[-1]
+            found.append(single)
     found.sort(key=lambda step: (step.time, not step.stacked))
     for step in found:
         step.matches = matcher.matches(step.value)
@@ -157,6 +164,10 @@ def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
     stacked = np.stack(arrays)
     shape = stacked.shape
     if not matcher.of_shape(shape) and not matcher.of_shape(shape[::-1]):
+        # what the last iteration hands on is not used, and has no true value
+        last = max(events, key=lambda event: event.time)
+        if len(events) > 2 and matcher.of_shape((len(events) - 1, *shape[1:])):
+            return _together([e for e in events if e is not last], site, matcher)
         return None
     copied = site.plain or not any(event.origin for event in events)
     moments = [event.time for event in events]

@@ -166,6 +166,9 @@ class Substitution:
                 if quantity.kind in ("cotangent", "forward", "input") and quantity.name:
                     plain = quantity.name.replace("_", "").lower()
                     self.known.setdefault(plain, quantity.name)
+                    if quantity.kind == "forward" and quantity.named:  # h1, h2, … of one variable
+                        base = plain.rstrip("0123456789")
+                        self.known.setdefault(base, quantity.name.rstrip("0123456789_"))
         self.own_names = dict(self.known)
         for step in steps:
             match = step.standing
@@ -182,6 +185,20 @@ class Substitution:
         if step.name in self.truth and step.site.kind != "assign":
             found.insert(0, ("cotangent", str(step.name)))
         return found
+
+    def fitting_roles(self, step: Step) -> list[tuple[str, str]]:
+        """What a step may be meant to hold, by its name, as far as it has the shape of it."""
+        shape = squeezed(step.value.shape[1:] if step.stacked else step.value.shape)
+        return [
+            role
+            for role in self.meant(step)
+            if any(
+                squeezed(quantity.value.shape) in (shape, shape[::-1])
+                or squeezed(quantity.value.shape[1:]) == shape
+                for quantity in self.matcher.quantities
+                if quantity.is_role(*role)
+            )
+        ]
 
     def repair(self, step: Step, deep: bool = False) -> Fault | None:
         """The true value that repairs something and breaks nothing, if there is one.

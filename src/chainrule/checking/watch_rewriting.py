@@ -191,7 +191,7 @@ class _Rewriter(ast.NodeTransformer):
         written = ast.unparse(node.target)
         if not isinstance(node.value, (ast.Name, ast.Constant)):
             node.value = self._wrap(node.value, "argument", None, node)
-        site = ast.Constant(self._site("augmented", written, node, node.value))
+        site = ast.Constant(self._site("augmented", written, node, None))
         target = node.target
         after: ast.stmt
         if isinstance(target, ast.Name):
