@@ -5,7 +5,7 @@ localisation, causes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
 from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.subject import Subject, SubjectError, is_floating
+
+if TYPE_CHECKING:
+    from chainrule.programs.picture import Picture
 
 #: Above this a difference is wrong whatever it may come from; below it, two probes decide.
 _PLAINLY_WRONG = 1e-4
@@ -237,12 +240,21 @@ def _report(
             f"the loss has a kink along {', '.join(reference.kinks)} at this example; any slope "
             "between the one-sided ones is accepted there."
         )
+    altogether = overall([each.verdict for each in gradients.values()])
+
+    def drawing() -> Picture | None:
+        # Imported when a page is written: most checks print text.
+        from chainrule.checking.report_picture import claimed_picture
+
+        return claimed_picture(reference.graph, hygiene.claims, gradients, altogether)
+
     return Report(
-        overall([each.verdict for each in gradients.values()]),
+        altogether,
         gradients,
         first_wrong=diagnosis.first_wrong,
         notes=tuple(notes),
         blind_spots=tuple(diagnosis.blind_spots),
         shortcuts=tuple(diagnosis.shortcuts),
         trusted=reference.trusted,
+        drawing=None if reference.subject.large else drawing,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from chainrule.programs.picture import Picture
 
 Verdict = Literal["ok", "wrong", "inconclusive", "error"]
 
@@ -121,6 +124,8 @@ class Report:
         reason.
     trusted : str
         What the true gradient was taken from, and what vouches for it.
+    drawing : callable or None
+        Draws what `picture` returns.
     """
 
     verdict: Verdict
@@ -132,6 +137,7 @@ class Report:
     shortcuts: tuple[str, ...] = ()
     trusted: str = ""
     subject: str = ""
+    drawing: Callable[[], Picture | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -195,6 +201,13 @@ class Report:
         from chainrule.checking.report_html import report_html
 
         return report_html(self)
+
+    def picture(self) -> Picture | None:
+        """The graph of the loss with the true and the claimed gradients side by side.
+
+        None where the loss could not be traced, or is too large to be looked at.
+        """
+        return self.drawing() if self.drawing is not None else None
 
     def __str__(self) -> str:
         return self.text(why=True)

@@ -47,6 +47,9 @@ def report_html(report: Report) -> str:
             f"<p>first wrong line {where.line}: <code>{escape(where.text.strip())}</code>"
             f"{should if where.should_be else ''}</p>"
         )
+    picture = report.picture()
+    if picture is not None:
+        parts.append(f"<p>{picture._repr_html_()}</p>")
     for title, items in (
         ("notes", report.notes),
         ("what this check could not have seen", report.blind_spots),

@@ -57,8 +57,9 @@ def draw_card(
 ) -> list[str]:
     """SVG elements of a card at a place."""
     nodes = " ".join(map(str, card.nodes))
+    mark = " cg-wrong" if card.mark == "wrong" else ""
     parts = [
-        f'<g class="cg-card cg-{card.kind}" data-card="{number}" data-nodes="{nodes}" '
+        f'<g class="cg-card cg-{card.kind}{mark}" data-card="{number}" data-nodes="{nodes}" '
         f'transform="translate({_short(x)} {_short(y)})">',
         f"<title>{escape(clean(card.about or card.title), quote=False)}</title>",
         *_outline(card, width, height),

@@ -41,6 +41,8 @@ class Card:
         What a reference to the card is called, if not by its title.
     about : str
         The whole story in one sentence.
+    mark : str
+        "wrong" outlines the card in the colour of what is odd.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class Card:
     below: int = 0
     short: str = ""
     about: str = ""
+    mark: str = ""
 
 
 @dataclass

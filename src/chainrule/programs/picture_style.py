@@ -42,6 +42,7 @@ _RULES = """
 .cg .cg-reference>.cg-box,.cg .cg-constant>.cg-box{{fill:{paper};stroke:{line}}}
 .cg .cg-detail,.cg .cg-shape,.cg .cg-label,.cg .cg-head,.cg .cg-legend{{fill:{quiet}}}
 .cg .cg-times{{fill:{group-line}}}
+.cg .cg-wrong>.cg-box{{stroke:{odd}}}
 .cg .cg-rule{{stroke:{rule}}}
 .cg .cg-grad text,.cg .cg-profile text{{fill:{grad}}}
 .cg .cg-profile rect{{fill:{grad}}}
@@ -62,6 +63,7 @@ _FORM = f"""
 .cg-inner,.cg-edge,.cg-rule{{fill:none}}
 .cg-inner{{stroke-width:1}}
 .cg-parameter>.cg-box,.cg-result>.cg-box,.cg-gradient>.cg-box{{stroke-width:1.6}}
+.cg-wrong>.cg-box{{stroke-width:2.6}}
 .cg-reference>.cg-box,.cg-constant>.cg-box{{stroke-dasharray:3 2.5;stroke-width:1}}
 .cg-name{{font:bold 13px {MONO}}}
 .cg-detail,.cg-number{{font:11px {MONO}}}
