@@ -406,3 +406,34 @@ def test_a_part_of_the_training_set_can_be_evaluated() -> None:
     part = training.fit(MODEL, None, (X, Y), batch_size=4, evaluate_train=7, **options)
     expected = nn.cross_entropy(MODEL.apply(part.params, X[:7]), Y[:7])
     np.testing.assert_allclose(part.history["evaluated_train_loss"], [expected], rtol=1e-12)
+
+
+def test_a_network_within_a_network_trains_as_it_does_uncompiled() -> None:
+    model = nn.Sequential(
+        nn.Linear(3, 5), nn.Sequential(nn.Linear(5, 5), nn.LayerNorm(5), nn.relu), nn.Linear(5, 3)
+    )
+    options = {"loss": nn.cross_entropy, "optimizer": optim.adam(0.01), "epochs": 2}
+    a = training.fit(model, None, (X, Y), batch_size=4, **options)
+    b = training.fit(model, None, (X, Y), batch_size=4, compile=False, **options)
+    np.testing.assert_allclose(a.history["train_loss"], b.history["train_loss"], rtol=1e-12)
+    name = "gradient_norm['sequential1']['linear1']['W']"
+    np.testing.assert_allclose(a.history[name], b.history[name], rtol=1e-10)
+
+
+def test_a_pipe_gets_no_progress_bar(capfd: pytest.CaptureFixture[str]) -> None:
+    options = {"loss": nn.cross_entropy, "optimizer": optim.sgd(0.1), "epochs": 2}
+    shown = training.fit(MODEL, None, (X, Y), batch_size=4, progress=True, **options)
+    silent = training.fit(MODEL, None, (X, Y), batch_size=4, **options)
+    captured = capfd.readouterr()
+    assert captured.out + captured.err.strip() == ""
+    assert shown.history.rows() == silent.history.rows()
+
+
+def test_parameters_of_the_result_are_arrays_of_their_own_in_rows() -> None:
+    result = training.fit(
+        MODEL, None, (X, Y), loss=nn.cross_entropy, optimizer=optim.sgd(0.1), epochs=1, batch_size=4
+    )
+    W = result.params["linear1"]["W"]
+    assert W.shape == (5, 3)
+    assert W.flags.c_contiguous
+    assert W.flags.owndata
