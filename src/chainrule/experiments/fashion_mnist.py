@@ -257,7 +257,7 @@ def probabilities(run: Run, images: Images, found: dict[str, Any]) -> None:
     second = np.argsort(-p[chosen[1]])[:2].tolist()
     third = chosen[2]
     last = (
-        f"The third is a {images.names[images.test_y[third]]}, and the network gives "
+        f"The third is of class {images.names[images.test_y[third]]}, and the network gives "
         f"{images.names[predicted[third]]} a probability of {sure[third]:.3f}: a high softmax "
         "probability is no certificate."
         if not right[third]
