@@ -13,6 +13,7 @@ from chainrule.experiments.experiment import ExperimentError
 from chainrule.experiments.picture_classes import TITLES, plan_of
 from chainrule.experiments.runner import run_experiment
 from chainrule.reporting.terminal import Terminal
+from chainrule.vision.errors import WeightsError
 
 
 def run(output: Path, data: str, directory: Path | None, **settings: object) -> dict:
@@ -49,3 +50,18 @@ def test_every_method_has_a_plan(method: str) -> None:
     assert plan.epochs == 3
     assert (plan.head == "append") == method.endswith("-append")
     assert (plan.tuning == "none") == ("-f" not in method)
+
+
+def test_without_weights_the_others_are_trained_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, *_: object) -> Path:
+        raise WeightsError(f"The weights of {name} are not here.")
+
+    monkeypatch.setattr("chainrule.vision.weights.find_weights", refuse)
+    options: dict = {"pictures": 60, "epochs": 1, "width": 4}
+    run(tmp_path / "run", "embedded", None, methods=("cnn", "resnet18-frozen"), **options)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "was left out, as its weights cannot be had. The weights of resnet18 are not" in page
+    with pytest.raises(ExperimentError, match="None of the methods could be trained; add cnn"):
+        run(tmp_path / "none", "embedded", None, methods=("resnet18-frozen",), **options)

@@ -15,6 +15,7 @@ from chainrule.experiments.picture_classes import (
     read_pictures,
     train_method,
 )
+from chainrule.vision.errors import WeightsError
 from chainrule.vision.folders import Pictures
 
 SOURCE = "003 P5"
@@ -30,20 +31,24 @@ def run_experiment(run: Run) -> None:
     results = {}
     run.section("Networks")
     for method in p["methods"]:
-        if not _available(run, method):
+        try:
+            results[method] = train_method(
+                run, method, pictures, training, held,
+                epochs=p["epochs"], head_epochs=p["head_epochs"], batch_size=p["batch_size"],
+                rate=p["rate"], width=p["width"], precision=p["precision"],
+                weights=p["weights"] or None, data_dir=run.data_directory,
+                download=run.data == "real",
+            )  # fmt: skip
+        except WeightsError as error:
             run.text(
-                f"**{TITLES[method]}** was left out: its weights are not here, and an embedded run "
-                "downloads nothing. With `--data real` they are downloaded, or "
-                "`--set weights=PATH` names a file."
+                f"**{TITLES[method]}** was left out, as its weights cannot be had. {error} "
+                "`--set weights=PATH` names a file; an embedded run downloads nothing."
             )
-            continue
-        results[method] = train_method(
-            run, method, pictures, training, held,
-            epochs=p["epochs"], head_epochs=p["head_epochs"], batch_size=p["batch_size"],
-            rate=p["rate"], width=p["width"], precision=p["precision"],
-            weights=p["weights"] or None, data_dir=run.data_directory,
-            download=run.data == "real",
-        )  # fmt: skip
+    if not results:
+        raise ExperimentError(
+            "None of the methods could be trained; add cnn to --set methods, or name a file of "
+            "pretrained weights with --set weights=PATH."
+        )
     best = compare(run, results, pictures, held)
     accuracy = results[best]["accuracy"]
     majority = float(np.bincount(pictures.labels[held]).max() / len(held))
@@ -125,22 +130,6 @@ def _pictures(run: Run) -> Pictures:
         f"There is no folder {places[0]}. Put photographs there, in folders with_mask and "
         "without_mask, or run `chainrule classify train DIR` on any folder."
     )
-
-
-def _available(run: Run, method: str) -> bool:
-    """Whether the weights that a method needs can be had."""
-    if "-frozen" not in method and "-fine-tune" not in method:
-        return True
-    if run.data == "real" or run.parameters["weights"]:
-        return True
-    from chainrule.vision.errors import WeightsError
-    from chainrule.vision.weights_store import find_weights
-
-    try:
-        find_weights(method.partition("-")[0], run.data_directory, False)
-    except WeightsError:
-        return False
-    return True
 
 
 EXPERIMENT = Experiment(
