@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,7 @@ def whole_gradient(run: Run) -> None:
     found = run.step("gradient of the picture", measure, "Gradient against PyTorch")
     run.claim(
         "gradient-torch",
-        "Loss and gradient in the picture, written out by hand, against `calculate_loss` under "
+        "Loss and gradient in the picture, written out by hand, against calculate_loss under "
         "PyTorch's automatic differentiation in float64: largest relative deviations",
         measured=f"{found['loss']:.1e}, {found['gradient']:.1e}",
         expected="at most 1e-10",
@@ -180,7 +181,7 @@ def _pictures(run: Run) -> tuple[Any, Any, str]:
     for kind, name in names.items():
         given = run.parameters[kind]
         found[kind] = given or load_sample_image(name).astype(np.float32) / 255
-        names[kind] = given or f"scikit-learn's {name}"
+        names[kind] = Path(given).name if given else f"scikit-learn's {name}"
     return found["content"], found["style"], f"{names['content']} and {names['style']}"
 
 
