@@ -31,7 +31,7 @@ def test_claims_stand_beside_the_truth_and_what_is_wrong_is_marked() -> None:
     drawn = report.picture()
     assert drawn is not None
     cards = re.findall(r'<g class="cg-card ([^"]*)".*?<title>(.*?)</title>', drawn.svg, re.DOTALL)
-    marked = {about.split()[1].rstrip(":,") for kind, about in cards if "cg-wrong" in kind}
+    marked = {about.split()[1].rstrip(";") for kind, about in cards if "cg-wrong" in kind}
     assert marked == {"b"}
     assert drawn.svg.count(">claimed<") == 2
     assert "The claimed gradient is wrong." in drawn.svg
