@@ -23,6 +23,9 @@ EXERCISE = load("digits-3-vs-9")
         ("da = layer.W.T.dot(dz)", "da = layer.W.dot(dz)", "d", "", 0.0),
         ("dz = da * layer.dx(zi)", "dz = da * layer.dx(layer.a(zi))", "d", "G000", None),
         ("return grad[::-1], a", "return grad, a", "d", "", None),
+        # Every derivative is wrong, but only the first by a step of its own.
+        ("da = self.cost.dx(y.T, yp)", "da = (y.T - yp) ** 3", "d", "G000", None),
+        ("da = self.cost.dx(y.T, yp)", "da = y.T - yp", "d", "G205", 3.75),
         ("-self.eta / m * gi", "-self.eta * gi", "e", "G201", 2.25),
         ("np.sum(gi, axis=1, keepdims=True)", "np.sum(gi, axis=1)", "e", "G604", 2.1),
         ("updateWeights(-self.eta", "updateWeights(self.eta", "e", "G205", 2.25),
@@ -52,3 +55,15 @@ def test_parts_built_on_a_wrong_one_are_graded_with_the_right_one(
     backpropagation = found.parts[2]
     assert backpropagation.repaired == ("QuadraticCost.dx",)
     assert "a mistake costs points once" in " ".join(backpropagation.sentences())
+
+
+def test_derivatives_that_only_inherit_a_mistake_cost_nothing(
+    changed: Callable[..., Path],
+) -> None:
+    path = changed("digits-3-vs-9", ("da = self.cost.dx(y.T, yp)", "da = (y.T - yp) ** 3"))
+    (part,) = grade(EXERCISE, path, ["d"]).parts
+    assert [finding.values for finding in part.findings] == [("grad[-1]",)]
+    assert part.notes == tuple(
+        f"grad[{i}] is wrong only because what it is made from is." for i in (-2, -3)
+    )
+    assert part.score == pytest.approx(5 * 2.3 / 3.3, abs=1e-3)

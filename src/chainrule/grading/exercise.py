@@ -63,6 +63,9 @@ class Part:
         place, so that one mistake costs points once.
     parameters : tuple of str
         Inputs by which ``loss`` is differentiated; all values are then gradients by these names.
+    follow : callable or None
+        ``follow(inputs, values) -> values``: what is right for a value given the submission's own
+        values before it. One that agrees is only inherited, and costs nothing.
     may_change : tuple of str
         Inputs that the submission may change.
     rtol : float
@@ -85,6 +88,7 @@ class Part:
     loss: Callable[..., Any] | None = None
     parameters: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
+    follow: Callable[[Inputs, Values], Values] | None = None
     may_change: tuple[str, ...] = ()
     rtol: float = 1e-6
     weights: Mapping[str, float] = field(default_factory=dict)

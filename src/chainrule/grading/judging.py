@@ -179,6 +179,9 @@ def _wrong(
         notes.extend({each.note: None for each in compared if each.note})
         if all(each.right for each in compared):
             continue
+        if _follows(part, name, [measured[i] for i in asked], [answers[i] for i in asked]):
+            notes.append(f"{name} is wrong only because what it is made from is.")
+            continue
         for i, each in zip(asked, compared, strict=True):
             wrong_in[i] += [] if each.right else [name]
         kind = next((each.difference for each in compared if each.difference), None)
@@ -196,6 +199,21 @@ def _wrong(
     else:
         found += [(_unknown(part, name), (name,)) for name in unexplained]
     return _merged(found)
+
+
+def _follows(part: Part, name: str, measured: Sequence[Values], answers: Sequence[Answer]) -> bool:
+    """Whether a value is right given the submission's own values before it, in every case."""
+    if part.follow is None:
+        return False
+    try:
+        with np.errstate(all="ignore"):
+            right = [part.follow(a.inputs, v) for a, v in zip(answers, measured, strict=True)]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return False
+    return all(
+        name in true and compare(name, values[name], true[name], part.rtol).right
+        for values, true in zip(measured, right, strict=True)
+    )
 
 
 def _related(

@@ -39,9 +39,10 @@ def _model(work, layers):
 
 def compute_grad(work, layers, x, y):
     grad, a = _model(work, layers).compute_grad(x, y)
-    values = {f"grad[{i}]": grad[i] for i in range(min(len(grad), len(layers)))}
-    if len(grad) > len(layers):
+    if len(grad) != len(layers):
         raise ValueError(f"compute_grad gave {len(grad)} derivatives for {len(layers)} layers")
+    # Counted from the output, where networks of every depth begin to go back.
+    values = {f"grad[{i - len(layers)}]": each for i, each in enumerate(grad)}
     return {**values, **{f"a[{i}]": each for i, each in enumerate(a)}}
 
 

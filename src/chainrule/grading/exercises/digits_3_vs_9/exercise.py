@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from chainrule.grading.exercise import Exercise, Inputs, Part
+from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
+#: Each activation with its derivative.
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "TanhActivation": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "ReLUActivation": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
+    "LinearActivation": (lambda z: z, np.ones_like),
+}
 ACTIVATIONS = ("TanhActivation", "ReLUActivation", "LinearActivation")
 
 
@@ -53,6 +62,19 @@ def networks(rng: np.random.Generator) -> list[Inputs]:
         }
         for sizes, activations, n in plans
     ]
+
+
+def from_the_layer_after(inputs: Inputs, values: Values) -> Values:
+    """What each derivative should be, given the submission's own of the layer after it."""
+    layers = inputs["layers"]
+    a, found = inputs["x"].T, {}
+    for i, layer in enumerate(layers[:-1]):
+        z = layer["W"] @ a + layer["b"]
+        value, derivative = FUNCTIONS[layer["activation"]]
+        after = layers[i + 1]["W"].T @ np.asarray(values[f"grad[{i + 1 - len(layers)}]"])
+        found[f"grad[{i - len(layers)}]"] = after * derivative(z)
+        a = value(z)
+    return found
 
 
 def steps(rng: np.random.Generator) -> list[Inputs]:
@@ -106,7 +128,7 @@ EXERCISE = Exercise(
         Part(
             "d", "backpropagation through the layers", 5, ("Model.compute_grad",), networks,
             call="compute_grad", builds_on=("QuadraticCost.dx", *_FUNCTIONS),
-            weights={f"a[{i}]": 0.1 for i in range(3)},
+            weights={f"a[{i}]": 0.1 for i in range(3)}, follow=from_the_layer_after,
             hint="Compare grad of the last layer first: the others are made from it.",
         ),
         Part(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.grading.exercise import Exercise, Inputs, Part
+from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
 
 def networks(rng: np.random.Generator) -> list[Inputs]:
@@ -36,6 +36,12 @@ def loss(W1: Any, b1: Any, W2: Any, b2: Any, x: Any, y: Any) -> Any:
     return np.sum((W2 @ h + b2 - y) ** 2)
 
 
+def from_own_values(inputs: Inputs, values: Values) -> Values:
+    """dL/dq, given the submission's own dL/dh."""
+    q = inputs["W1"] @ inputs["x"] + inputs["b1"]
+    return {"dL_dq": (q > 0) * np.asarray(values["dL_dh"])}
+
+
 _KINK = "The derivative of max(q, 0) is 1 where q > 0, else 0."
 
 EXERCISE = Exercise(
@@ -49,7 +55,7 @@ EXERCISE = Exercise(
         Part("a", "derivatives around the output", 5, ("output_partials",), networks),
         Part(
             "b", "derivatives around the hidden layer", 3, ("hidden_partials",), networks,
-            hint=_KINK,
+            hint=_KINK, follow=from_own_values,
         ),
         Part(
             "c", "derivatives around the first layer", 4, ("input_partials",), networks, hint=_KINK
