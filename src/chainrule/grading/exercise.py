@@ -66,6 +66,9 @@ class Part:
     follow : callable or None
         ``follow(inputs, values) -> values``: what is right for a value given the submission's own
         values before it. One that agrees is only inherited, and costs nothing.
+    slips : mapping of str to callable
+        By mistake code, what ``follow`` would give with that mistake in it. A value that agrees is
+        told which mistake it holds.
     may_change : tuple of str
         Inputs that the submission may change.
     rtol : float
@@ -89,6 +92,7 @@ class Part:
     parameters: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     follow: Callable[[Inputs, Values], Values] | None = None
+    slips: Mapping[str, Callable[[Inputs, Values], Values]] = field(default_factory=dict)
     may_change: tuple[str, ...] = ()
     rtol: float = 1e-6
     weights: Mapping[str, float] = field(default_factory=dict)

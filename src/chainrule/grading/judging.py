@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.grading.comparison import UNKNOWN, Compared, Difference, compare, relation
+from chainrule.checking.mistakes import mistake
+from chainrule.grading.comparison import EXACT, UNKNOWN, Compared, Difference, compare, relation
 from chainrule.grading.exercise import Inputs, Part, Values
 from chainrule.grading.result import Finding
 
@@ -179,12 +180,14 @@ def _wrong(
         notes.extend({each.note: None for each in compared if each.note})
         if all(each.right for each in compared):
             continue
-        if _follows(part, name, [measured[i] for i in asked], [answers[i] for i in asked]):
+        own = [(answers[i].inputs, measured[i]) for i in asked]
+        if part.follow is not None and _follows(part.follow, name, own, part.rtol):
             notes.append(f"{name} is wrong only because what it is made from is.")
             continue
         for i, each in zip(asked, compared, strict=True):
             wrong_in[i] += [] if each.right else [name]
         kind = next((each.difference for each in compared if each.difference), None)
+        kind = kind or _slip(part, name, own)
         kind = kind or _related(
             name, compared, [expected[i] for i in asked], [answers[i] for i in asked]
         )
@@ -201,19 +204,30 @@ def _wrong(
     return _merged(found)
 
 
-def _follows(part: Part, name: str, measured: Sequence[Values], answers: Sequence[Answer]) -> bool:
-    """Whether a value is right given the submission's own values before it, in every case."""
-    if part.follow is None:
-        return False
+def _follows(
+    rule: Callable[[Inputs, Values], Values],
+    name: str,
+    own: Sequence[tuple[Inputs, Values]],
+    rtol: float,
+) -> bool:
+    """Whether a value is what a rule makes of the submission's own values, in every case."""
     try:
         with np.errstate(all="ignore"):
-            right = [part.follow(a.inputs, v) for a, v in zip(answers, measured, strict=True)]
+            made = [rule(inputs, values) for inputs, values in own]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return False
     return all(
-        name in true and compare(name, values[name], true[name], part.rtol).right
-        for values, true in zip(measured, right, strict=True)
+        name in right and compare(name, values[name], right[name], rtol).right
+        for (_, values), right in zip(own, made, strict=True)
     )
+
+
+def _slip(part: Part, name: str, own: Sequence[tuple[Inputs, Values]]) -> Difference | None:
+    """The first of the part's expected mistakes that gives exactly this value."""
+    for code, rule in part.slips.items():
+        if _follows(rule, name, own, EXACT):
+            return Difference(code, f"{mistake(code).name}: {name} agrees with this mistake.")
+    return None
 
 
 def _related(

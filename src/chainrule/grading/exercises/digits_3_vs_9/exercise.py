@@ -64,17 +64,35 @@ def networks(rng: np.random.Generator) -> list[Inputs]:
     ]
 
 
-def from_the_layer_after(inputs: Inputs, values: Values) -> Values:
-    """What each derivative should be, given the submission's own of the layer after it."""
+def _backwards(
+    inputs: Inputs,
+    values: Values,
+    local: Callable[[Any, Any, Callable[[Any], Any]], Any],
+) -> Values:
+    """Each derivative from the submission's own of the layer after it, by a local derivative."""
     layers = inputs["layers"]
-    a, found = inputs["x"].T, {}
-    for i, layer in enumerate(layers[:-1]):
+    a, pairs = inputs["x"].T, []
+    for layer in layers:
         z = layer["W"] @ a + layer["b"]
         value, derivative = FUNCTIONS[layer["activation"]]
-        after = layers[i + 1]["W"].T @ np.asarray(values[f"grad[{i + 1 - len(layers)}]"])
-        found[f"grad[{i - len(layers)}]"] = after * derivative(z)
         a = value(z)
+        pairs.append(local(z, a, derivative))
+    found = {"grad[-1]": (a - inputs["y"].T) * pairs[-1]}
+    for i in range(-2, -len(layers) - 1, -1):
+        after = layers[i + 1]["W"].T @ np.asarray(values[f"grad[{i + 1}]"])
+        found[f"grad[{i}]"] = after * pairs[i]
     return found
+
+
+def from_the_layer_after(inputs: Inputs, values: Values) -> Values:
+    """What each derivative should be, given the submission's own of the layer after it."""
+    return _backwards(inputs, values, lambda z, a, derivative: derivative(z))
+
+
+SLIPS: dict[str, Callable[[Inputs, Values], Values]] = {
+    "G401": lambda inputs, values: _backwards(inputs, values, lambda z, a, f: 1.0),
+    "G402": lambda inputs, values: _backwards(inputs, values, lambda z, a, f: f(a)),
+}
 
 
 def steps(rng: np.random.Generator) -> list[Inputs]:
@@ -128,7 +146,7 @@ EXERCISE = Exercise(
         Part(
             "d", "backpropagation through the layers", 5, ("Model.compute_grad",), networks,
             call="compute_grad", builds_on=("QuadraticCost.dx", *_FUNCTIONS),
-            weights={f"a[{i}]": 0.1 for i in range(3)}, follow=from_the_layer_after,
+            weights={f"a[{i}]": 0.1 for i in range(3)}, follow=from_the_layer_after, slips=SLIPS,
             hint="Compare grad of the last layer first: the others are made from it.",
         ),
         Part(
