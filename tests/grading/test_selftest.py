@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.grading import GradingError, load, names
+from chainrule.grading import GradingError, load
 from chainrule.grading.mutation import mutants
 from chainrule.grading.selftest import selftest
 
@@ -38,7 +38,7 @@ def test_typical_mistakes_are_made(code: str, after: str) -> None:
     assert (code, after) in changes(SOLUTION)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", ["curve-fitting", "momentum", "parity", "style-losses"])
 def test_mutants_parse_differ_and_leave_signatures_alone(name: str) -> None:
     text = load(name).reference_path.read_text(encoding="utf-8")
     found = list(mutants(text))

@@ -229,6 +229,15 @@ def test_time_is_limited_for_all_calls_together(exercise: Exercise) -> None:
     assert time.monotonic() - started < 30
 
 
+def test_training_at_the_top_of_a_file_is_waited_for_once(exercise: Exercise) -> None:
+    training = "print('epoch 1') or [0 for _ in iter(int, 1)]\n"
+    found = graded(exercise, "def twice(x, A): return 2 * x\n" + training + RIGHT)
+    assert found.score == 6
+    assert [part.output for part in found.parts] == ["epoch 1\n", ""]
+    assert len(found.notes) == 1
+    assert "line 3" in found.notes[0]
+
+
 def test_the_seed_changes_the_inputs_and_not_the_grade_of_what_is_right(
     exercise: Exercise, changed: Callable[..., Path]
 ) -> None:

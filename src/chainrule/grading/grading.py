@@ -105,6 +105,8 @@ class _Grader:
         self.reference = Work(reference_module(exercise))
         self.wrong: set[str] = set()
         self.known: set[str] = set()
+        # Statements that train for hours are waited for once, not for every part.
+        self.slow: dict[int, None] = {}
         self.notes: dict[str, None] = dict.fromkeys(submission.notes)
 
     def summary(self, results: list[PartResult], chosen: tuple[Part, ...]) -> Grade:
@@ -134,12 +136,17 @@ class _Grader:
         started = time.monotonic()
         session = Session(
             self.submission.text, self.exercise.driver(), self.limits, given, self._right,
-            self.private,
+            self.private, tuple(self.slow),
         )  # fmt: skip
         judgement, status, message = None, None, ""
         try:
             with session:
                 self.notes.update(dict.fromkeys(notes_on_file(session, self.submission)))
+                self.slow.update(
+                    (note["statement"], None)
+                    for note in session.notes
+                    if note.get("type") == "TimeoutError"
+                )
                 outcome = self._answers(part, session)
                 if isinstance(outcome, Judgement):
                     judgement = outcome

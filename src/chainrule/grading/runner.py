@@ -76,6 +76,8 @@ class Session:
         ``oracle(name, arguments)`` gives their values, in this process.
     private : tuple of Path
         Folders the submission may not read.
+    skip : tuple of int
+        Lines of statements to leave out.
     """
 
     text: str
@@ -84,6 +86,7 @@ class Session:
     given: tuple[str, ...] = ()
     oracle: Callable[[str, list[Any]], Any] | None = None
     private: tuple[Path, ...] = ()
+    skip: tuple[int, ...] = ()
     output: str = ""
     notes: list[dict[str, Any]] = field(default_factory=list)
     unlimited: tuple[str, ...] = ()
@@ -120,6 +123,7 @@ class Session:
                 "memory": limits.memory,
                 "output": limits.output,
                 "given": list(self.given),
+                "skip": list(self.skip),
                 "private": [str(path) for path in (EXERCISES, *self.private)],
             }
         )

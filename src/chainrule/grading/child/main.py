@@ -77,7 +77,9 @@ def _serve(
     driver: dict[str, Any] = {"__name__": "calls"}
     exec(compile(settings["driver"], "<calls>", "exec"), driver)
     watch_events(settings["private"])
-    module, notes = run_statements(settings["submission"], settings["import_seconds"])
+    module, notes = run_statements(
+        settings["submission"], settings["import_seconds"], settings["skip"]
+    )
     work = Work(module, lambda name, args: _ask(name, args, receive, send))
     work.replace(settings["given"])
     send({"ready": True, "notes": notes, "unlimited": unlimited})
