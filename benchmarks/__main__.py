@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 NAMES = ("engine", "programs", "search", "training", "experiments", "style", "images")
+NAMES = ("checking", "engine", "programs", "search")
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from chainrule.checking.hygiene import Hygiene, cause, examine
 from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
 from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
-from chainrule.checking.subject import Subject, SubjectError, is_floating
+from chainrule.checking.subject import Subject, SubjectError, calling, is_floating
+from chainrule.checking.torch_functions import holds_tensors, torch_functions
 
 if TYPE_CHECKING:
     from chainrule.programs.picture import Picture
@@ -39,7 +40,7 @@ def check(
     Parameters
     ----------
     loss : callable
-        ``loss(**arrays) -> float``, written in NumPy.
+        ``loss(**arrays) -> float``, written in NumPy, or in PyTorch on an example of tensors.
     gradient : callable
         ``gradient(**arrays) -> {name: array}``, the hand-written gradient of the loss with
         respect to the arguments that it names.
@@ -67,7 +68,16 @@ def check(
     ('wrong', ('G201',))
     """
     try:
-        return _check(Subject(loss, gradient, example), parameters, seed)
+        if callable(example):
+            with calling("example"):
+                example = example()
+        if holds_tensors(example):
+            found = torch_functions(loss, gradient, example)
+            subject = Subject(found.loss, found.gradient, found.example)
+            subject.autograd = found.autograd
+        else:
+            subject = Subject(loss, gradient, example)
+        return _check(subject, parameters, seed)
     except SubjectError as error:
         return Report("error", message=str(error))
 

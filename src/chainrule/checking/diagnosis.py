@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +19,13 @@ from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.shortcuts import shortcuts_of
 from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph, with_batch_of_one
-from chainrule.checking.subject import Subject, SubjectError
+from chainrule.checking.subject import SubjectError
+from chainrule.checking.surrogate import linear_graph, loosened
 from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
 
 _PROBES = 2
+_NOISY = 1e-5
 _SECONDS_FOR_LINES = 3.0
 
 
@@ -73,15 +74,17 @@ def diagnose(
         if wrong_here and not reference.subject.large:
             found.first_wrong = first_wrong_line(reference)
         found.blind_spots += blind_spots_of(reference)
-    if reference.untraceable:
-        found.reasons = "the loss cannot be traced, so no mistake can be replayed"
-        return found
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
         return found
     if not hygiene.claims:
         return found
-    if _crossed(reference, hygiene, wrong_here, found):
+    if reference.untraceable:
+        found.reasons = (
+            f"the loss cannot be traced ({reference.untraceable.rstrip('.')}), so only mistakes in "
+            "the finished gradients can be named; this is none of them"
+        )
+    elif _crossed(reference, hygiene, wrong_here, found):
         return found
     claimed = list(hygiene.claims)
     trials = draw_trials(reference, claimed, hygiene.single, seed, found)
@@ -90,12 +93,13 @@ def diagnose(
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
         return found
     search = Search(trials)
-    found.shortcuts += shortcuts_of(search.roles[0])
+    if not reference.untraceable:
+        found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
     if not wrong:
         _only_here(reference, verdicts, seed, found)
         return found
-    if wrong_here and reference.subject.large:
+    if wrong_here and reference.subject.large and not reference.untraceable:
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
@@ -169,7 +173,7 @@ def _repaired(
     explanations: Sequence[Explanation],
 ) -> set[str]:
     """The parameters whose gradients at the user's own example the mistakes reproduce."""
-    if reference.subject.large or not explanations:
+    if reference.subject.large or reference.untraceable or not explanations:
         return set()
     symbols = first.symbols
     sizes = dict(symbols.symbols)
@@ -256,7 +260,7 @@ def draw_trials(
     """Two probes on which loss and gradient can be called, of sizes as different as possible."""
     subject = reference.subject
     plans: list[Sizes] = []
-    with contextlib.suppress(ChainruleError):
+    if not reference.untraceable:
         plans.append(
             sizes_by_graph(forward_graph(subject, reference.point), subject.example, claimed)
         )
@@ -265,7 +269,7 @@ def draw_trials(
     for sizes, fixed in size_plans(plans):
         trials = []
         for number in range(_PROBES):
-            trial = _trial(subject, sizes, fixed, claimed, number, single, seed)
+            trial = _trial(reference, sizes, fixed, claimed, number, single, seed)
             if trial is None:
                 break
             trials.append(trial)
@@ -281,7 +285,7 @@ def draw_trials(
 
 
 def _trial(
-    subject: Subject,
+    reference: Reference,
     sizes: Sizes,
     fixed: tuple[str, ...],
     claimed: list[str],
@@ -290,18 +294,17 @@ def _trial(
     seed: int,
 ) -> Trial | None:
     """A probe with the claims made on it; None if the functions cannot be called there."""
+    subject = reference.subject
     for attempt in range(3):
         probe = draw_probe(
             subject.example, sizes, sizes_of(sizes, number, fixed), number, seed + attempt
         )
         try:
-            return _tried(subject, probe, sizes, claimed, single)
+            return _tried(reference, probe, sizes, claimed, single)
         except SubjectError:
             return None
         except (ChainruleError, _NotFinite):
             continue
-        except Exception:  # tracing runs the user's code, which may raise anything
-            return None
     return None
 
 
@@ -309,7 +312,10 @@ class _NotFinite(Exception):
     """A probe at which the loss or the claim is not a number."""
 
 
-def _tried(subject: Subject, probe: Probe, sizes: Sizes, claimed: list[str], single: bool) -> Trial:
+def _tried(
+    reference: Reference, probe: Probe, sizes: Sizes, claimed: list[str], single: bool
+) -> Trial:
+    subject = reference.subject
     if not np.isfinite(subject.loss_value(probe.point)):
         raise _NotFinite
     named, _ = subject.named(subject.gradient(probe.point))
@@ -321,7 +327,19 @@ def _tried(subject: Subject, probe: Probe, sizes: Sizes, claimed: list[str], sin
         if not np.all(np.isfinite(claim)):
             raise _NotFinite
         claims[name] = claim
+    if reference.untraceable:
+        true = reference_at(subject, probe.point, claimed, referee=False)
+        if true.method == "none":
+            raise SubjectError("a probe has too many parameters for differences.")
+        graph = linear_graph(true.gradients, probe.point)
+        trial = Trial(graph, probe.point, probe.sizes, sizes, claims, single)
+        return loosened(trial, _NOISY if any(true.noise.values()) else 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph = forward_graph(subject, probe.point)
+        try:
+            graph = forward_graph(subject, probe.point)
+        except ChainruleError:
+            raise
+        except Exception as error:  # tracing runs the user's code, which may raise anything
+            raise SubjectError(f"loss raised {type(error).__name__} on a probe.") from error
         return Trial(graph, probe.point, probe.sizes, sizes, claims, single)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
-from chainrule.checking.subject import LARGE, Point, Subject
+from chainrule.checking.subject import LARGE, Point, Subject, calling
 from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
@@ -116,6 +116,8 @@ def reference_at(
         The loss raises, or returns no real number.
     """
     value = subject.loss_value(point)
+    if subject.autograd is not None:
+        return _by_autograd(subject, point, parameters, value, referee, seed)
     try:
         gradients = _by_engine(subject, point, parameters)
     except ChainruleError as error:
@@ -127,6 +129,28 @@ def reference_at(
     reference = Reference(
         subject, point, tuple(parameters), value, gradients, "engine",
         trusted="chainrule's own differentiation of loss",
+    )  # fmt: skip
+    if referee:
+        _confirm(reference, seed)
+    return reference
+
+
+def _by_autograd(
+    subject: Subject,
+    point: Point,
+    parameters: Sequence[str],
+    value: float,
+    referee: bool,
+    seed: int,
+) -> Reference:
+    """The gradient by the library that the loss is written in."""
+    assert subject.autograd is not None
+    with calling("loss"):
+        gradients = subject.autograd(point, parameters)
+    reference = Reference(
+        subject, point, tuple(parameters), value, gradients, "PyTorch autograd",
+        trusted="PyTorch's automatic differentiation of loss",
+        untraceable="it is written in PyTorch",
     )  # fmt: skip
     if referee:
         _confirm(reference, seed)
@@ -219,7 +243,7 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
                 kinks.append(name)
             if not slope.agrees(claimed, scale) and not _retried(reference, name, direction):
                 disagreement = disagreement or (
-                    f"chainrule's own differentiation of loss gives the slope {claimed:.6g} along "
+                    f"{reference.trusted} gives the slope {claimed:.6g} along "
                     f"{name}, central differences give {slope.value:.6g} ± {slope.noise:.1g}"
                 )
             elif not slope.kink:

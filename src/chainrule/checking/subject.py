@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import random
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ class Subject:
     example : mapping of str to object, or callable
         The arguments by name, or a function that returns them.
 
+    Attributes
+    ----------
+    autograd : callable or None
+        Another differentiator of the loss, where it is written in another library.
+
     Raises
     ------
     SubjectError
@@ -65,6 +70,7 @@ class Subject:
                 f"the example is a {type(example).__name__}; it must be a dict of arguments by "
                 'name, such as {"X": X, "y": y, "W1": W1}.'
             )
+        self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
         self.user_loss = loss
         self.user_gradient = gradient
         leaves, self.structure = flatten(dict(example))

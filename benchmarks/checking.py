@@ -1,0 +1,161 @@
+"""Checking: what share of a corpus of mistakes is named, and what a check costs."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from benchmarks.harness import Goal
+
+# the corpus stands beside the tests, in folders that are no packages
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+RANDOM = 1000
+ACCURACY, LINES = 0.95, 0.90
+SLOWEST, RATIO, MEMORY = 2.0, 40.0, 4.0
+
+
+def run() -> list[Goal]:
+    """All measurements of this file."""
+    return [
+        *corpus(),
+        *random_gradients(),
+        *cost(64, (20, 30, 30, 5)),
+        *cost(64, (784, 700, 700, 10)),
+    ]
+
+
+def _cases() -> list[Any]:
+    from tests.checking.corpus.networks import networks
+    from tests.checking.corpus.specials import specials
+    from tests.checking.corpus.students import students
+
+    return [*networks(), *specials(), *students()]
+
+
+def _share(statement: str, count: int, total: int, least: float) -> Goal:
+    share = count / total
+    return Goal(f"{statement} ({total})", share, share, share, f">= {least:g}", share >= least)
+
+
+def _none(statement: str, count: int) -> Goal:
+    return Goal(statement, count, count, count, "0", count == 0)
+
+
+def corpus() -> list[Goal]:
+    """Every file of the corpus: codes, first wrong lines, false alarms."""
+    found: Counter[str] = Counter()
+    for case in _cases():
+        functions = case.functions()
+        report = cr.check(functions["loss"], functions["gradient"], functions["example"])
+        if not case.code:
+            found["right"] += 1
+            found["alarm"] += report.verdict == "wrong"
+            found["undecided"] += report.verdict in ("inconclusive", "error")
+            continue
+        found["mistakes"] += 1
+        found["named"] += case.code in report.codes
+        found["misnamed"] += case.code not in report.codes and "G000" not in report.codes
+        found["line"] += report.first_wrong_line == case.line
+    mistakes, right = found["mistakes"], found["right"]
+    return [
+        _share("mistakes with their code (joint) first", found["named"], mistakes, ACCURACY),
+        _none("single mistakes with another code", found["misnamed"]),
+        _share("first wrong line right", found["line"], mistakes, LINES),
+        _none(f"right gradients called wrong, of {right}", found["alarm"]),
+        _none(f"right gradients left undecided, of {right}", found["undecided"]),
+    ]  # fmt: skip
+
+
+def random_gradients(count: int = RANDOM) -> list[Goal]:
+    """Wrong gradients without a cause: noise, noise on the right one, one parameter disturbed."""
+    right = [case for case in _cases() if not case.code and "layers" in case.name]
+    named = 0
+    for number in range(count):
+        functions = right[number % len(right)].functions()
+
+        def disturbed(number: int = number, functions: Any = functions, **arrays: Any) -> Any:
+            rng = np.random.default_rng([number, *np.shape(arrays["X"])])
+            gradients = functions["gradient"](**arrays)
+            if number % 3 == 0:
+                return {k: rng.normal(size=np.shape(g)) for k, g in gradients.items()}
+            if number % 3 == 1:
+                return {k: g + 0.1 * rng.normal(size=np.shape(g)) for k, g in gradients.items()}
+            name = sorted(gradients)[number % len(gradients)]
+            noise = rng.uniform(0.5, 1.5, np.shape(gradients[name]))
+            return {**gradients, name: gradients[name] * noise}
+
+        report = cr.check(functions["loss"], disturbed, functions["example"])
+        named += set(report.codes) != {"G000"}
+    return [_none(f"random wrong gradients that get a name, of {count}", named)]
+
+
+def cost(n: int, sizes: tuple[int, ...]) -> list[Goal]:
+    """The time and memory of a check against one loss and one gradient of the same network."""
+    rng = np.random.default_rng(0)
+    example: dict[str, Any] = {"X": rng.normal(size=(n, sizes[0]))}
+    example["Y"] = np.eye(sizes[-1])[rng.integers(0, sizes[-1], n)]
+    for k, (a, b) in enumerate(itertools.pairwise(sizes), 1):
+        example[f"W{k}"] = rng.normal(size=(a, b)) / np.sqrt(a)
+        example[f"b{k}"] = np.zeros(b)
+    parameters = sum(value.size for name, value in example.items() if name not in "XY")
+    passes = []
+    for _ in range(7):
+        start = time.perf_counter()
+        loss(**example)
+        gradient(**example)
+        passes.append(time.perf_counter() - start)
+    once = sorted(passes)[3]
+    checks = []
+    for _ in range(3):
+        start = time.perf_counter()
+        cr.check(loss, gradient, example)
+        checks.append(time.perf_counter() - start)
+    tracemalloc.start()
+    cr.check(loss, gradient, example)
+    memory = tracemalloc.get_traced_memory()[1] / 8 / parameters
+    tracemalloc.stop()
+    low, middle, high = sorted(checks)
+    what = f"check of {parameters:,} parameters"
+    if parameters < 100_000:
+        return [Goal(f"{what}, seconds", middle, low, high, f"< {SLOWEST:g}", middle < SLOWEST)]
+    extra = [(seconds - SLOWEST) / once for seconds in (middle, low, high)]
+    return [
+        Goal(f"{what}, (seconds - 2) / one forward and backward pass", *extra, f"<= {RATIO:g}",
+             extra[0] <= RATIO),
+        Goal(f"{what}, memory / parameters", memory, memory, memory, f"<= {MEMORY:g}",
+             memory <= MEMORY),
+    ]  # fmt: skip
+
+
+def _forward(X: Any, W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any) -> tuple[Any, Any, Any]:
+    a1 = np.tanh(X @ W1 + b1)
+    a2 = np.tanh(a1 @ W2 + b2)
+    z = a2 @ W3 + b3
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return a1, a2, e / e.sum(axis=1, keepdims=True)
+
+
+def loss(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any) -> Any:
+    """Cross-entropy of a network of three layers."""
+    return -np.sum(Y * np.log(_forward(X, W1, b1, W2, b2, W3, b3)[2])) / len(X)
+
+
+def gradient(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any) -> Any:
+    """Its gradient without the 1/n of the mean."""
+    a1, a2, p = _forward(X, W1, b1, W2, b2, W3, b3)
+    d3 = p - Y
+    d2 = (d3 @ W3.T) * (1 - a2**2)
+    d1 = (d2 @ W2.T) * (1 - a1**2)
+    return {
+        "W1": X.T @ d1, "b1": d1.sum(axis=0), "W2": a1.T @ d2, "b2": d2.sum(axis=0),
+        "W3": a2.T @ d3, "b3": d3.sum(axis=0),
+    }  # fmt: skip
