@@ -1,6 +1,6 @@
 """The fixture ``assert_gradient`` for pytest, and the diagnosis as the message of a failed test.
 
-Registered under the entry point ``pytest11``; it imports nothing of chainrule until it is used.
+Registered under the entry point ``pytest11``; the check itself is imported when it is used.
 """
 
 from __future__ import annotations
