@@ -215,3 +215,34 @@ def test_a_loss_that_broadcasts_to_all_pairs_is_found() -> None:
     )
     assert report.codes == ("G604",)
     assert "(n, n) array of all pairs" in report.causes[0].evidence
+
+
+def test_an_example_of_lists_is_read_as_arrays() -> None:
+    given = {name: np.asarray(value).tolist() for name, value in example().items()}
+    assert cr.check(loss, gradient, given).verdict == "ok"
+    assert cr.check(loss, edited(("    dz2 /= n\n", "")), given).codes == ("G201",)
+
+
+def test_parameters_in_containers_have_the_names_of_their_keys() -> None:
+    flat = example()
+    names = ("W1", "b1", "W2", "b2")
+    nested = {
+        "X": flat["X"],
+        "y": flat["y"],
+        "model": {"layers": [(flat["W1"], flat["b1"]), (flat["W2"], flat["b2"])]},
+    }
+
+    def unpacked(model: Any) -> dict[str, Any]:
+        (W1, b1), (W2, b2) = model["layers"]
+        return {"W1": W1, "b1": b1, "W2": W2, "b2": b2, "lam": 0.1}
+
+    def nested_loss(X: Any, y: Any, model: Any) -> Any:
+        return loss(X, y, **unpacked(model))
+
+    def nested_gradient(X: Any, y: Any, model: Any) -> Any:
+        g = edited((" + lam * W2", ""))(X, y, **unpacked(model))
+        return {"layers": [tuple(g[k] for k in names[:2]), tuple(g[k] for k in names[2:])]}
+
+    report = cr.check(nested_loss, nested_gradient, nested)
+    assert list(report.gradients) == [f"layers[{i}][{j}]" for i in (0, 1) for j in (0, 1)]
+    assert [c.code for c in report.gradients["layers[1][0]"].causes] == ["G301"]

@@ -88,13 +88,30 @@ class Search:
         return frozenset(set.intersection(*found))
 
     def explain(self) -> tuple[list[Explanation], frozenset[str]]:
-        """The mistakes found, and the parameters left unexplained."""
+        """The mistakes found, and the parameters left unexplained.
+
+        Of two accounts the one with fewer mistakes is given.
+        """
+        accounts = [self._account(thrifty=True)]
+        found, left = accounts[0]
+        if len(found) > 1 or left:
+            accounts.append(self._account(thrifty=False))
+        return min(
+            accounts,
+            key=lambda each: (len(each[1]), sum(len(e.alternatives[0].codes) for e in each[0])),
+        )
+
+    def _account(self, thrifty: bool) -> tuple[list[Explanation], frozenset[str]]:
+        """Mistakes one after the other, until everything is explained or nothing fits.
+
+        A thrifty account prefers mistakes that change nothing but what they explain.
+        """
         states = self.states
         found: list[Explanation] = []
         matched = self.matched(states)
         everything = frozenset(self.trials[0].claims)
         while matched != everything and len(found) < _MOST_MISTAKES:
-            best = self._best(self._fits(states, matched))
+            best = self._best(self._fits(states, matched), states if thrifty else None)
             chain = [best] if best else self._pair(states, matched)
             if not chain:
                 break
@@ -293,12 +310,15 @@ class Search:
         new = trial.replay.gradient(after[0], name)
         return old.shape != new.shape or not np.allclose(old, new, rtol=1e-9, atol=0)
 
-    def _best(self, fits: list[Fit]) -> list[Fit]:
+    def _best(self, fits: list[Fit], before: Sequence[Pass] | None = None) -> list[Fit]:
         """The fits that explain most, and of those the most telling."""
         if not fits:
             return []
         most = max(len(fit.matched) for fit in fits)
         fits = [fit for fit in fits if len(fit.matched) == most]
+        if before is not None:
+            strays = [self._strays(fit, before) for fit in fits]
+            fits = [f for f, count in zip(fits, strays, strict=True) if count == min(strays)]
         first = max(fits, key=lambda fit: -fit.hypothesis.rank).matched
         fits = [fit for fit in fits if fit.matched == first]
         fewest = min(len(fit.codes) for fit in fits)
@@ -309,6 +329,11 @@ class Search:
         for fit in fits:
             by_codes.setdefault(fit.codes, fit)
         return list(by_codes.values())
+
+    def _strays(self, fit: Fit, before: Sequence[Pass]) -> int:
+        """How many gradients a fit changes without explaining them."""
+        left = frozenset(self.trials[0].claims) - fit.matched
+        return sum(self._differs(name, before, fit.states) for name in left)
 
     def _fits(
         self, states: Sequence[Pass], matched: frozenset[str], quick: bool = False

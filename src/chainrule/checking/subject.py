@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import random
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -73,8 +74,9 @@ class Subject:
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
         self.user_loss = loss
         self.user_gradient = gradient
-        leaves, self.structure = flatten(dict(example))
-        self.keys = [keys for keys, _ in _leaves(dict(example))]
+        example = {name: _arrays(value) for name, value in example.items()}
+        leaves, self.structure = flatten(example)
+        self.keys = [_parsed(path) for path in self.structure.paths()]
         self.names = _short_names(self.keys)
         self.flat = self.names == list(example)
         self.example: dict[str, Any] = {
@@ -213,10 +215,36 @@ def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
         yield keys, tree
 
 
+def _arrays(tree: Any) -> Any:
+    """A tree in which lists of numbers have become arrays."""
+    if isinstance(tree, Mapping):
+        return {key: _arrays(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        if tree and _is_table(tree):
+            try:
+                return np.array(tree)
+            except ValueError:  # rows of different lengths
+                return tree
+        return type(tree)(_arrays(item) for item in tree) if type(tree) in (list, tuple) else tree
+    return tree
+
+
+_KEY = re.compile(r"\['([^']*)'\]|\[(\d+)\]|\.(\w+)")
+
+
+def _parsed(path: str) -> Keys:
+    """``['params']['W'][0]`` as ("params", "W", 0)."""
+    return tuple(
+        int(number) if number else name or attribute
+        for name, number, attribute in _KEY.findall(path)
+    )
+
+
 def _is_table(tree: Any) -> bool:
     """Whether nested lists are one array of numbers."""
-    return not any(isinstance(item, (np.ndarray, Mapping)) for item in tree) and all(
-        isinstance(item, (list, tuple, int, float)) for item in tree
+    return all(
+        _is_table(item) if isinstance(item, (list, tuple)) else isinstance(item, (int, float))
+        for item in tree
     )
 
 
