@@ -152,7 +152,10 @@ class Search:
         )
 
     def _is_result(self, match: Match) -> bool:
-        return any(match.quantity.is_role("cotangent", name) for name in self.results)
+        return any(
+            quantity.kind == "cotangent" and quantity.name in self.results
+            for quantity in (match.quantity, *match.quantity.aliases)
+        )
 
     def _others_are_exact(self, step: Step, own: Match) -> bool:
         """Whether lines like this one give other results their right factor as well."""

@@ -134,6 +134,12 @@ def steps_of(
                 found.append(step)
                 covered = True
                 few = few and len(rows) not in batches
+            if len(rows) > 2:
+                # what the last iteration hands on may be used by none, and have no true value
+                last = max(rows, key=lambda event: event.time)
+                step = _together([x for x in rows if x is not last], sites[site], matcher)
+                if step is not None:
+                    found.append(step)
         alone = events if not grouped or few else events[-1:]
         for event in alone:
             single = _single(event, sites)
@@ -164,10 +170,6 @@ def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
     stacked = np.stack(arrays)
     shape = stacked.shape
     if not matcher.of_shape(shape) and not matcher.of_shape(shape[::-1]):
-        # what the last iteration hands on is not used, and has no true value
-        last = max(events, key=lambda event: event.time)
-        if len(events) > 2 and matcher.of_shape((len(events) - 1, *shape[1:])):
-            return _together([e for e in events if e is not last], site, matcher)
         return None
     copied = site.plain or not any(event.origin for event in events)
     moments = [event.time for event in events]

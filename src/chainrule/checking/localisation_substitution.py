@@ -113,6 +113,7 @@ class Substitution:
         self.wrong: set[str] = set()
         self.applied: dict[Place, Any] = {}
         self.steps: list[Step] = []
+        self._hopeless: set[tuple[Any, ...]] = set()
         self._random = np.random.default_rng(20)
 
     # --- what a run returns ----------------------------------------------------------------------
@@ -125,6 +126,7 @@ class Substitution:
 
     def apply(self, fault: Fault) -> None:
         """Mend a fault for good."""
+        self._hopeless.clear()
         self.applied.update(fault.replaced)
         self.base = self._try({})
         self.wrong = self._wrong(self.base)
@@ -214,6 +216,16 @@ class Substitution:
         affected = self.affected(step)
         if affected is not None and not affected & self.wrong:
             return None
+        # a value that is handed on, to the same effect, is not tried again
+        handed = (step.value.shape, step.value.tobytes(), frozenset(affected or ()), deep)
+        if step.copied and handed in self._hopeless:
+            return None
+        best = self._best_repair(step, affected, deep)
+        if best is None:
+            self._hopeless.add(handed)
+        return best
+
+    def _best_repair(self, step: Step, affected: set[str] | None, deep: bool) -> Fault | None:
         candidates = self._candidates(step, deep)
         if affected is not None and affected - self.wrong:
             # these stay right only by chance of the numbers
