@@ -11,8 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "programs", "search", "training", "experiments", "style", "images")
-NAMES = ("checking", "engine", "programs", "search")
+NAMES = ("engine", "programs", "search", "checking", "training", "experiments", "style", "images")
 
 
 def main() -> int:
