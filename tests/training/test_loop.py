@@ -384,20 +384,40 @@ def test_fast_agrees_to_rounding_and_resumes(loss: object, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    "optimizer",
+    [optim.adam(0.01), optim.adam(0.01, epsilon_hat=True), optim.adamw(0.01, weight_decay=0.1)],
+    ids=["adam", "epsilon hat", "adamw"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adam_in_one_loop_has_the_same_bits(optimizer: optim.Optimizer, dtype: str) -> None:
+    pytest.importorskip("numba", reason="the extra fast is not installed")
+    params = cr.tree_map(lambda leaf: leaf.astype(dtype), MODEL.init(0))
+    options = {"loss": nn.cross_entropy, "optimizer": optimizer, "epochs": 3, "batch_size": 4}
+    ordinary = training.fit(MODEL, params, (X, Y), **options)
+    fast = training.fit(MODEL, params, (X, Y), fast=True, **options)
+    assert fast.history.rows() == ordinary.history.rows()
+    for name in ("W", "b"):
+        np.testing.assert_array_equal(
+            fast.params["linear1"][name], ordinary.params["linear1"][name]
+        )
+    assert fast.optimizer_state.mean.dtype == dtype
+
+
+@pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"optimizer": optim.adam(0.1)}, "the optimizer is another one"),
+        ({"optimizer": optim.rmsprop(0.1)}, "the optimizer is another one"),
         ({"clip": optim.clip_by_norm(1.0)}, "gradients are transformed"),
         ({"model": network(nn.Dropout(0.5))}, "layers are random or carry statistics"),
         ({"model": network(nn.BatchNorm(5))}, "layers are random or carry statistics"),
     ],
 )
-def test_fast_is_for_plain_gradient_descent(changed: dict, reason: str) -> None:
+def test_fast_is_for_plain_gradient_descent_and_adam(changed: dict, reason: str) -> None:
     arguments = {
         "model": MODEL, "params": None, "data": (X, Y), "loss": nn.cross_entropy,
         "optimizer": optim.sgd(0.1), "epochs": 1, "batch_size": 4, "fast": True,
     } | changed  # fmt: skip
-    with pytest.raises(InvalidInput, match=f"plain gradient descent only, and here {reason}"):
+    with pytest.raises(InvalidInput, match=f"updates of Adam, and here {reason}"):
         training.fit(**arguments)
 
 

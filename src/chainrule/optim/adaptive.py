@@ -251,7 +251,15 @@ def adam(
         return w, m, s
 
     slots = {"mean": 0.0, "square": 0.0}
-    return Optimizer(as_schedule(learning_rate), rule, AdamState, slots)
+    settings = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon, "epsilon_hat": epsilon_hat}
+    return Optimizer(
+        as_schedule(learning_rate),
+        rule,
+        AdamState,
+        slots,
+        method="" if epsilon_root else "adam",
+        settings=settings,
+    )
 
 
 def adamw(

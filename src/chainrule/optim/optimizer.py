@@ -49,6 +49,8 @@ class Optimizer:
         Applied to the gradients first, in this order.
     decay : float
         Decoupled weight decay.
+    method, settings : str, dict
+        What the rule is and its constants, where a loop over single numbers is known for it.
     """
 
     schedule: Schedule
@@ -58,6 +60,8 @@ class Optimizer:
     lookahead: Callable[..., Any] | None = None
     transforms: tuple[Transform, ...] = ()
     decay: float = 0.0
+    method: str = ""
+    settings: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def init(self, params: Any) -> Any:
         """The state before the first step.

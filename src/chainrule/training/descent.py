@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.engine.errors import InvalidInput
 from chainrule.optim.descent import DescentState
 from chainrule.programs.epochs import SgdProgram
+from chainrule.training.one_pass import one_pass
 from chainrule.training.trainer import Trainer
 
 
@@ -30,7 +31,7 @@ class Descent:
     Raises
     ------
     InvalidInput
-        With ``fast``: the steps are more than plain gradient descent.
+        With ``fast``: the steps are neither plain gradient descent nor Adam's.
     MissingExtra
         With ``fast``: numba is not installed.
     """
@@ -39,9 +40,12 @@ class Descent:
         self._trainer = trainer
         why = _more_than_descent(trainer)
         if fast and why:
-            raise InvalidInput(
-                f"fast=True runs plain gradient descent only, and here {why}; leave it out."
-            )
+            trainer.update_at_once = one_pass(trainer.optimizer)
+            if trainer.update_at_once is None:
+                raise InvalidInput(
+                    f"fast=True runs plain gradient descent and the updates of Adam, and here "
+                    f"{why}; leave it out."
+                )
         self._program = None
         if not why and not trainer.why_not_compiled:
             self._program = SgdProgram(trainer.function, trainer.stored, fast)

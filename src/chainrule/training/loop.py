@@ -181,7 +181,8 @@ def fit(
         Whether to run a compiled program; a loss that cannot be compiled is run as written.
     fast : bool
         Run plain gradient descent as machine code made by numba, which the extra ``fast`` installs;
-        numbers then agree with the ordinary ones to rounding.
+        numbers then agree with the ordinary ones to rounding. The updates of Adam and AdamW are
+        one loop then, with the same bits.
 
     Returns
     -------
@@ -191,7 +192,7 @@ def fit(
     ------
     InvalidInput
         An argument does not fit, labels are outside of the classes, arrays are empty, unequal or
-        not finite; ``fast`` with more than plain gradient descent.
+        not finite; ``fast`` with neither plain gradient descent nor Adam.
     MissingExtra, UnsupportedKernel
         ``fast`` without numba, or for a loss with a function that has no kernel.
     NonFiniteLoss

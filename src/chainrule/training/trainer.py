@@ -14,6 +14,7 @@ from chainrule.optim.optimizer import Optimizer
 from chainrule.programs.compiled import Compiled
 from chainrule.training.layout import Layout
 from chainrule.training.objective import Objective
+from chainrule.training.one_pass import Update
 
 # An update of very long arrays goes piece by piece, so that what it computes on the way stays in
 # cache; shorter pieces than this lose more in calls.
@@ -68,6 +69,8 @@ class Trainer:
         self._at_flat, self._at_stored, self._at = self.flat, self.stored, self.params
         if optimizer.lookahead is not None:
             self._at_flat, self._at_stored, self._at = layout.flat()
+        #: Takes the place of the optimizer's rule on the flat arrays.
+        self.update_at_once: Update | None = None
         self.why_not_compiled = "" if compile else "compile=False"
         self._tried = False
         self._eager = value_and_grad(objective.loss, 0, None, self._has_state)
@@ -167,7 +170,9 @@ class Trainer:
         rate = optimizer.rate_after(state.steps)
         slots = [getattr(state, name) for name in optimizer.slots]
         arrays = (self.flat, self.gradient, *slots)
-        if self.flat.size <= 2 * _PIECE:
+        if self.update_at_once is not None:
+            self.update_at_once(rate, state.steps + 1, *arrays)
+        elif self.flat.size <= 2 * _PIECE:
             optimizer.apply_rule(rate, state.steps + 1, *arrays)
         else:
             for start in range(0, self.flat.size, _PIECE):
