@@ -30,6 +30,12 @@ def run_experiment(run: Run) -> None:
     parameters(run)
     results = {}
     run.section("Networks")
+    run.text(
+        f"Pictures of {p['size']} × {p['size']} pixels, Adam with one cycle of its rate up to "
+        f"{p['rate']:g}, batches of {p['batch_size']}. Whole networks are trained for "
+        f"{p['epochs']} epochs on shifted and mirrored pictures, a head on frozen features for "
+        f"{p['head_epochs']}."
+    )
     for method in p["methods"]:
         try:
             results[method] = train_method(
