@@ -178,17 +178,33 @@ def test_a_view_of_an_input_is_noted(exercise: Exercise) -> None:
 
 
 def test_wrong_keys_are_named_and_the_others_count(exercise: Exercise) -> None:
-    text = "def both(x, A):\n    return {'x': x.sum(), 'dA': A.sum(axis=0)}"
+    text = "def both(x, A):\n    return {'x': x.sum(), 'rows': A.sum(axis=0)}"
     (part,) = graded(exercise, text, "2").parts
     assert part.score == 2
-    assert "A is missing" in part.findings[0].evidence
-    assert "There is dA, which is not asked for" in part.findings[0].evidence
+    assert part.findings[0].evidence == (
+        "A is missing from what was returned. There is rows, which is not asked for."
+    )
 
 
-def test_an_array_where_a_dict_is_due(exercise: Exercise) -> None:
-    (part,) = graded(exercise, "def both(x, A):\n    return x", "2").parts
+def test_a_key_with_a_prefix_is_taken_for_it_and_noted(exercise: Exercise) -> None:
+    text = "def both(x, A):\n    return {'dx': x.sum(), 'A_grad': A.sum(axis=0)}"
+    (part,) = graded(exercise, text, "2").parts
+    assert part.score == 4
+    assert part.notes == (
+        "dx was taken for x; use the name that is asked for.",
+        "A_grad was taken for A; use the name that is asked for.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("x", "an array"), ("x, A", "a tuple"), ("len", "a builtin")]
+)
+def test_something_else_where_a_dict_is_due(exercise: Exercise, value: str, kind: str) -> None:
+    (part,) = graded(exercise, f"def both(x, A):\n    return {value}", "2").parts
     assert part.score == 0
-    assert "missing from what was returned" in " ".join(part.sentences())
+    (finding,) = part.findings
+    assert f"both returned {kind}" in finding.evidence
+    assert "what is asked for is x, A, by name" in finding.evidence
 
 
 def test_a_missing_function_is_named(exercise: Exercise) -> None:

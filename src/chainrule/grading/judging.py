@@ -19,6 +19,7 @@ from chainrule.checking.mistakes import mistake
 from chainrule.grading.comparison import EXACT, UNKNOWN, Compared, Difference, compare, relation
 from chainrule.grading.exercise import Inputs, Part, Values
 from chainrule.grading.result import Finding
+from chainrule.grading.values import flattened, missing_values, renamed
 
 #: Relations of one value to the right one, which a mistake further up may explain better.
 _RELATIONS = ("G201", "G202", "G204", "G205", "G206", "G701")
@@ -91,7 +92,7 @@ def judge(
     measured: list[Values] = []
     for answer, true in zip(answers, right, strict=True):
         values, refusal = _measured(part, answer)
-        measured.append(flattened(values, true))
+        measured.append(renamed(flattened(values, true), flattened(true, true), notes))
         if refusal:
             found.append((refusal, names))
             break
@@ -108,37 +109,12 @@ def judge(
         ]
     )
     if random and found:
-        evidence = f"Two identical calls gave different {_listed(random)}: it is random."
+        evidence = f"Two identical calls gave different values of {_listed(random)}: it is random."
         found = [(Difference("G105", evidence), names)]
     elif random:
         notes.append(f"Two identical calls gave slightly different {_listed(random)}.")
     _habits(part, answers, shared, found, notes)
     return _costed(part, names, found, notes)
-
-
-def flattened(values: Values, true: Values) -> Values:
-    """Values by name, with those of a dict or a tuple by names of their own.
-
-    What is flattened is decided by the right values, so that a list of arrays that should be one
-    array is not taken apart.
-    """
-    flat: Values = {}
-    for name, value in values.items():
-        wanted = true.get(name)
-        if isinstance(wanted, dict) and isinstance(value, dict):
-            alone = len(true) == 1
-            for key, each in flattened(value, wanted).items():
-                flat[key if alone else f"{name}[{key!r}]"] = each
-        elif isinstance(wanted, list | tuple) and isinstance(value, list | tuple):
-            # A tuple is several values, a list of numbers is one.
-            if isinstance(wanted, list) and all(isinstance(w, int | float) for w in wanted):
-                flat[name] = value
-                continue
-            inner = {f"{name}[{i}]": each for i, each in enumerate(value)}
-            flat.update(flattened(inner, {f"{name}[{i}]": each for i, each in enumerate(wanted)}))
-        else:
-            flat[name] = value
-    return flat
 
 
 def _measured(part: Part, answer: Answer) -> tuple[Values, Difference | None]:
@@ -166,15 +142,16 @@ def _wrong(
     """Every value that is wrong, grouped by what made it so."""
     found: list[tuple[Difference, tuple[str, ...]]] = []
     unexplained: list[str] = []
+    missing: list[str] = []
     wrong_in: list[list[str]] = [[] for _ in answers]
     for name in names:
         asked = [i for i, true in enumerate(expected) if name in true]
         if any(name not in measured[i] for i in asked):
             error = next((a.errors[name] for a in answers if name in a.errors), None)
-            given = sorted({key for values in measured for key in values} - set(names))
-            extra = f" There is {_listed(given)}, which is not asked for." if given else ""
-            evidence = error or f"{name} is missing from what was returned.{extra}"
-            found.append((Difference("G107", evidence), (name,)))
+            if error:
+                found.append((Difference("G107", error), (name,)))
+            else:
+                missing.append(name)
             continue
         compared = [compare(name, measured[i][name], expected[i][name], part.rtol) for i in asked]
         notes.extend({each.note: None for each in compared if each.note})
@@ -195,6 +172,8 @@ def _wrong(
             unexplained.append(name)
         else:
             found.append((kind, (name,)))
+    if missing:
+        found.append((missing_values(part, missing, names, measured), tuple(missing)))
     if part.loss is not None and (unexplained or found):
         # The case in which most of the values are wrong, so that all of them are explained.
         telling = max(range(len(answers)), key=lambda i: len(wrong_in[i]))
