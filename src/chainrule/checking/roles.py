@@ -6,68 +6,19 @@ They are recognised by what they compute on a probe, not by how they are written
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.regions import Activation, Normalisation, Softmax
 from chainrule.checking.trial import Trial
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import UFUNCS
 
 _ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An elementwise function of one value.
-
-    Attributes
-    ----------
-    z, a : int
-        The nodes of its argument and its result.
-    inside : tuple of int
-        The nodes between them, ``a`` included.
-    derivative : array
-        f'(z) on the probe.
-    is_output : bool
-        No parameter is used between it and the loss.
-    """
-
-    z: int
-    a: int
-    inside: tuple[int, ...]
-    derivative: np.ndarray[Any, Any]
-    is_output: bool
-
-
-@dataclass(frozen=True)
-class Softmax:
-    """A softmax along one axis."""
-
-    z: int
-    p: int
-    axis: int
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """A standardisation of x along an axis, such as batch norm before its scale and shift.
-
-    Attributes
-    ----------
-    x, normal : int
-    axis : int
-    inverse : array
-        1/√(variance + ε), of the shape of the means.
-    """
-
-    x: int
-    normal: int
-    axis: int
-    inverse: np.ndarray[Any, Any]
 
 
 class Roles:
@@ -339,11 +290,6 @@ class Roles:
                 node.instruction, node.of,
             )  # fmt: skip
         return nodes
-
-    def value_at(self, z: int, a: int, inside: Iterable[int], at: Any) -> Any:
-        """f of the elementwise function from z to a at another value."""
-        with np.errstate(all="ignore"):
-            return self._with_value(z, a, sorted(inside), at)[a].value
 
     @cached_property
     def softmaxes(self) -> list[Softmax]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.roles import Activation, Roles
+from chainrule.checking.regions import Activation
+from chainrule.checking.roles import Roles
 
 
 def shortcuts_of(roles: Roles) -> list[str]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.checking.faults.rules import times
 from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.regions import Activation
 from chainrule.checking.replay import Alterations
-from chainrule.checking.roles import Activation, Roles
+from chainrule.checking.roles import Roles
 
 Ratio = Callable[[Any], Any]  # cotangent of a -> contribution to z
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.checking.faults.rules import passed, scaled, weighted
 from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.regions import Normalisation
 from chainrule.checking.replay import Alterations, EdgeRule, NodeRule
-from chainrule.checking.roles import Normalisation, Roles
+from chainrule.checking.roles import Roles
 from chainrule.engine.graph import Node
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.checking.faults.rules import times
 from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.regions import Softmax
 from chainrule.checking.replay import Alterations, NodeRule
-from chainrule.checking.roles import Roles, Softmax
+from chainrule.checking.roles import Roles
 
 
 def output_faults(roles: Roles) -> list[Hypothesis]:

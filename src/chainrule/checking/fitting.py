@@ -1,0 +1,218 @@
+"""Hypotheses replayed on every probe: which of them reproduce the claims, and with which factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.factors import Factor, name_factor
+from chainrule.checking.faults import hypotheses
+from chainrule.checking.hypothesis import Hypothesis
+from chainrule.checking.replay import Alterations, EdgeRule, NodeRule, Pass
+from chainrule.checking.roles import Roles
+from chainrule.checking.trial import Trial
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A hypothesis with its factor, replayed on every probe."""
+
+    hypothesis: Hypothesis
+    codes: tuple[str, ...]
+    evidence: str
+    states: tuple[Pass, ...]
+    matched: frozenset[str]
+
+
+class Fitting:
+    """Hypotheses on one set of probes.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        At least two, of different sizes, unless only known mistakes are replayed.
+    """
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self.trials = list(trials)
+        self.roles = [Roles(trial) for trial in trials]
+        self.lists = [hypotheses(roles) for roles in self.roles]
+        self.by_key = [{each.key: each for each in found} for found in self.lists]
+        self.states = tuple(trial.replay.true for trial in trials)
+
+    def matched(self, states: Sequence[Pass]) -> frozenset[str]:
+        """The parameters whose claims are reproduced on every probe."""
+        found = [trial.matched(state) for trial, state in zip(self.trials, states, strict=True)]
+        return frozenset(set.intersection(*found))
+
+    def differs(self, name: str, before: Sequence[Pass], after: Sequence[Pass]) -> bool:
+        trial = self.trials[0]
+        old = trial.replay.gradient(before[0], name)
+        new = trial.replay.gradient(after[0], name)
+        return old.shape != new.shape or not np.allclose(old, new, rtol=1e-9, atol=0)
+
+    def best(self, fits: list[Fit], before: Sequence[Pass] | None = None) -> list[Fit]:
+        """The fits that explain most, and of those the most telling."""
+        if not fits:
+            return []
+        most = max(len(fit.matched) for fit in fits)
+        fits = [fit for fit in fits if len(fit.matched) == most]
+        if before is not None:
+            strays = [self._strays(fit, before) for fit in fits]
+            fits = [f for f, count in zip(fits, strays, strict=True) if count == min(strays)]
+        first = max(fits, key=lambda fit: -fit.hypothesis.rank).matched
+        fits = [fit for fit in fits if fit.matched == first]
+        fewest = min(len(fit.codes) for fit in fits)
+        fits = [fit for fit in fits if len(fit.codes) == fewest]
+        rank = min(fit.hypothesis.rank for fit in fits)
+        fits = [fit for fit in fits if fit.hypothesis.rank == rank]
+        by_codes: dict[tuple[str, ...], Fit] = {}
+        for fit in fits:
+            by_codes.setdefault(fit.codes, fit)
+        return list(by_codes.values())
+
+    def _strays(self, fit: Fit, before: Sequence[Pass]) -> int:
+        """How many gradients a fit changes without explaining them."""
+        left = frozenset(self.trials[0].claims) - fit.matched
+        return sum(self.differs(name, before, fit.states) for name in left)
+
+    def fits(
+        self, states: Sequence[Pass], matched: frozenset[str], quick: bool = False
+    ) -> list[Fit]:
+        """Every hypothesis that reproduces more claims on all probes and loses none."""
+        found: list[Fit] = []
+        wanted = frozenset(self.trials[0].claims) - matched
+        for hypothesis in self.lists[0]:
+            if hypothesis.naming is None:
+                first = self.replayed(0, hypothesis, states[0])
+                if first is None:
+                    continue
+                candidates: list[tuple[Pass, float | None]] = [(first, None)]
+            else:
+                candidates = [*self.fitted(0, hypothesis, states[0], wanted)]
+            for state, value in candidates:
+                on_first = self.trials[0].matched(state)
+                if not on_first & wanted or not on_first >= matched:
+                    continue
+                fit = self._confirmed(hypothesis, state, value, states, matched, on_first & wanted)
+                if fit is not None:
+                    found.append(fit)
+                    if quick and fit.matched >= frozenset(self.trials[0].claims):
+                        return found
+        return found
+
+    def _confirmed(
+        self,
+        hypothesis: Hypothesis,
+        first: Pass,
+        value: float | None,
+        states: Sequence[Pass],
+        matched: frozenset[str],
+        gained: set[str],
+    ) -> Fit | None:
+        """The hypothesis on the other probes; None if it does not hold there."""
+        passes = [first]
+        values = [value]
+        for number in range(1, len(self.trials)):
+            twin = self.by_key[number].get(hypothesis.key)
+            if twin is None:
+                return None
+            state: Pass | None
+            if twin.naming is None:
+                state = self.replayed(number, twin, states[number])
+            else:
+                state = None
+                for fitted, factor in self.fitted(number, twin, states[number], gained):
+                    if self.trials[number].matched(fitted) & gained:
+                        state, value = fitted, factor
+                        values.append(value)
+                        break
+            if state is None:
+                return None
+            passes.append(state)
+        everywhere = self.matched(passes)
+        if not everywhere & gained or not everywhere >= matched:
+            return None
+        codes, evidence = hypothesis.codes, hypothesis.evidence
+        if hypothesis.naming is not None:
+            factors = [float(each) for each in values if each is not None]
+            named = hypothesis.naming(factors, self.name)
+            if named is None:
+                return None
+            codes, evidence = named
+        return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
+
+    def name(self, values: Sequence[float]) -> Factor | None:
+        return name_factor(
+            values,
+            [trial.sizes for trial in self.trials],
+            [trial.scalars for trial in self.trials],
+            self.trials[0].symbols,
+            [trial.means for trial in self.trials],
+        )
+
+    def replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:
+        trial = self.trials[number]
+        alterations = hypothesis.build(trial, state)
+        return None if alterations is None else applied(trial, state, alterations)
+
+    def fitted(
+        self, number: int, hypothesis: Hypothesis, state: Pass, wanted: Any
+    ) -> list[tuple[Pass, float]]:
+        """The hypothesis with each factor that reproduces a claim."""
+        trial = self.trials[number]
+        alterations = hypothesis.build(trial, state)
+        if alterations is None:
+            return []
+        twice = applied(trial, state, alterations)
+        if twice is None:
+            return []
+        found: list[tuple[Pass, float]] = []
+        for name in wanted:
+            claim = trial.claims[name]
+            now = trial.replay.gradient(state, name)
+            if claim.shape != now.shape:
+                continue
+            direction = trial.replay.gradient(twice, name) - now
+            length = float(np.sum(direction * direction))
+            if not length > 0 or not np.isfinite(length):
+                continue
+            gap = claim - now
+            with np.errstate(all="ignore"):
+                extra = float(np.sum(gap * direction)) / length
+                rest = float(np.max(np.abs(gap - extra * direction), initial=0.0))
+            scale = max(float(np.max(np.abs(claim))), float(np.max(np.abs(now))))
+            if not rest <= 2 * trial.exact * scale:
+                continue
+            factor = 1.0 + extra
+            if any(abs(factor - known) <= 1e-6 * max(1.0, abs(known)) for _, known in found):
+                continue
+            exact = with_factor(alterations, factor)
+            found.append((trial.replay.altered(state, exact), factor))
+        return found
+
+
+def applied(trial: Trial, state: Pass, alterations: Alterations) -> Pass | None:
+    """The pass with alterations; None where they do not fit the shapes."""
+    try:
+        return trial.replay.altered(state, alterations)
+    except (ValueError, IndexError):
+        return None
+
+
+def with_factor(alterations: Alterations, factor: float) -> Alterations:
+    """Alterations that double, with another factor."""
+
+    def edge(rule: EdgeRule) -> EdgeRule:
+        return lambda g, c: c + (factor - 1.0) * (rule(g, c) - c)
+
+    def node(rule: NodeRule) -> NodeRule:
+        return lambda g: g + (factor - 1.0) * (rule(g) - g)
+
+    return Alterations(
+        edges={key: edge(rule) for key, rule in alterations.edges.items()},
+        nodes={at: node(rule) for at, rule in alterations.nodes.items()},
+    )

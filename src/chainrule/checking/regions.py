@@ -1,0 +1,58 @@
+"""Parts of a loss that act as one step: activations, softmax, standardisations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function of one value.
+
+    Attributes
+    ----------
+    z, a : int
+        The nodes of its argument and its result.
+    inside : tuple of int
+        The nodes between them, ``a`` included.
+    derivative : array
+        f'(z) on the probe.
+    is_output : bool
+        No parameter is used between it and the loss.
+    """
+
+    z: int
+    a: int
+    inside: tuple[int, ...]
+    derivative: np.ndarray[Any, Any]
+    is_output: bool
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """A softmax along one axis."""
+
+    z: int
+    p: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A standardisation of x along an axis, such as batch norm before its scale and shift.
+
+    Attributes
+    ----------
+    x, normal : int
+    axis : int
+    inverse : array
+        1/√(variance + ε), of the shape of the means.
+    """
+
+    x: int
+    normal: int
+    axis: int
+    inverse: np.ndarray[Any, Any]
