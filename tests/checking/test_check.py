@@ -96,5 +96,8 @@ def test_report_is_complete_as_text_markdown_and_html() -> None:
     for text in (str(report), report.markdown(), report.html()):
         assert "G201" in text
         assert "batch size" in " ".join(text.split())
+    assert "W1, claimed and true" in report.html()
+    assert "data:image/svg+xml" in report.html()
+    assert len(report.html()) < 200_000
     assert "<script" not in report.html()
     assert "<style" not in report.html()

@@ -246,3 +246,19 @@ def test_parameters_in_containers_have_the_names_of_their_keys() -> None:
     report = cr.check(nested_loss, nested_gradient, nested)
     assert list(report.gradients) == [f"layers[{i}][{j}]" for i in (0, 1) for j in (0, 1)]
     assert [c.code for c in report.gradients["layers[1][0]"].causes] == ["G301"]
+
+
+def test_weights_of_samples_are_data() -> None:
+    rng = np.random.default_rng(0)
+    given = {
+        "X": rng.normal(size=(4, 4)),
+        "y": rng.normal(size=4),
+        "w": rng.random(4),
+        "theta": rng.normal(size=4),
+    }
+    report = cr.check(
+        lambda X, y, w, theta: np.sum(w * (X @ theta - y) ** 2),
+        lambda X, y, w, theta: {"theta": 2 * X.T @ (w * (X @ theta - y))},
+        given,
+    )
+    assert report.verdict == "ok", str(report)

@@ -5,7 +5,7 @@ localisation, causes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.subject import Subject, SubjectError, calling, is_floating
 from chainrule.checking.torch_functions import holds_tensors, torch_functions
-
-if TYPE_CHECKING:
-    from chainrule.programs.picture import Picture
 
 #: Above this a difference is wrong whatever it may come from; below it, two probes decide.
 _PLAINLY_WRONG = 1e-4
@@ -250,21 +247,15 @@ def _report(
             f"the loss has a kink along {', '.join(reference.kinks)} at this example; any slope "
             "between the one-sided ones is accepted there."
         )
-    altogether = overall([each.verdict for each in gradients.values()])
-
-    def drawing() -> Picture | None:
-        # Imported when a page is written: most checks print text.
-        from chainrule.checking.report_picture import claimed_picture
-
-        return claimed_picture(reference.graph, hygiene.claims, gradients, altogether)
-
     return Report(
-        altogether,
+        overall([each.verdict for each in gradients.values()]),
         gradients,
         first_wrong=diagnosis.first_wrong,
         notes=tuple(notes),
         blind_spots=tuple(diagnosis.blind_spots),
         shortcuts=tuple(diagnosis.shortcuts),
         trusted=reference.trusted,
-        drawing=None if reference.subject.large else drawing,
+        graph=None if reference.subject.large else reference.graph,
+        claimed={} if reference.subject.large else hygiene.claims,
+        true={} if reference.subject.large else reference.gradients,
     )

@@ -15,7 +15,9 @@ import numpy as np
 
 from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
+from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
+from chainrule.checking.sizes import sizes_by_graph
 from chainrule.checking.subject import Subject, is_floating, same_randomness
 
 _DATA = re.compile(
@@ -135,14 +137,22 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
     for name, value in subject.example.items():
         if name in claimed or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
-        if _DATA.match(name) or value.size == 0:
+        if _DATA.match(name) or value.size == 0 or not _PARAMETER.match(name):
             continue
-        named_like_one = _PARAMETER.match(name) is not None
-        if named_like_one and (
-            not sizes or any(size in sizes or size == 1 for size in value.shape)
-        ):
+        if not sizes or any(size in sizes or size == 1 for size in value.shape):
             found.append(name)
-    return found
+    return [name for name in found if not claimed or not _has_a_batch(subject, claimed, name)]
+
+
+def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:
+    """Whether an argument has one entry per sample, such as the weights of the samples."""
+    try:
+        graph = forward_graph(subject, subject.example)
+    except Exception:  # a loss that cannot be traced tells nothing
+        return False
+    sizes = sizes_by_graph(graph, subject.example, claimed)
+    axes = [symbol for (owner, _), symbol in sizes.axes.items() if owner == name]
+    return sizes.batch is not None and sizes.batch in axes
 
 
 def _as_plain(value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from chainrule.engine.graph import Graph
     from chainrule.programs.picture import Picture
 
 Verdict = Literal["ok", "wrong", "inconclusive", "error"]
@@ -124,8 +125,12 @@ class Report:
         reason.
     trusted : str
         What the true gradient was taken from, and what vouches for it.
-    drawing : callable or None
-        Draws what `picture` returns.
+    subject : str
+        The name of what was checked.
+    graph : Graph or None
+        The loss with its backward pass, for the picture; None if it is large or not traced.
+    claimed, true : dict of str to array
+        The claimed and the true gradients at the example, by parameter; none of large networks.
     """
 
     verdict: Verdict
@@ -137,7 +142,9 @@ class Report:
     shortcuts: tuple[str, ...] = ()
     trusted: str = ""
     subject: str = ""
-    drawing: Callable[[], Picture | None] | None = field(default=None, repr=False, compare=False)
+    graph: Graph | None = field(default=None, repr=False, compare=False)
+    claimed: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    true: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -207,7 +214,9 @@ class Report:
 
         None where the loss could not be traced, or is too large to be looked at.
         """
-        return self.drawing() if self.drawing is not None else None
+        from chainrule.checking.report_picture import claimed_picture
+
+        return claimed_picture(self.graph, self.claimed, self.gradients, self.verdict)
 
     def __str__(self) -> str:
         return self.text(why=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
+
+import numpy as np
 
 from chainrule.checking.report import Report
 from chainrule.checking.report_text import findings
 
+_SIDE = 4
 _MARKS = {"ok": "✓", "wrong": "✗", "inconclusive": "?", "error": "!"}
 _TINTS = {"ok": "#2a7f3f", "wrong": "#b3261e", "inconclusive": "#8a6d00", "error": "#b3261e"}
 _CELL = 'style="text-align:left;padding:2px 10px"'
@@ -40,6 +44,8 @@ def report_html(report: Report) -> str:
             f"<p><b>{cause.code} {escape(cause.name)}</b> ({shown}): "
             f"{escape(cause.evidence)}{confirmed}</p>"
         )
+    parts += _side_by_side(report)
+    parts += _picture(report)
     if report.first_wrong is not None:
         where = report.first_wrong
         should = f"<br>it should equal <code>{escape(where.should_be)}</code>"
@@ -47,9 +53,6 @@ def report_html(report: Report) -> str:
             f"<p>first wrong line {where.line}: <code>{escape(where.text.strip())}</code>"
             f"{should if where.should_be else ''}</p>"
         )
-    picture = report.picture()
-    if picture is not None:
-        parts.append(f"<p>{picture._repr_html_()}</p>")
     for title, items in (
         ("notes", report.notes),
         ("what this check could not have seen", report.blind_spots),
@@ -59,3 +62,38 @@ def report_html(report: Report) -> str:
             listed = "".join(f"<li>{escape(item)}</li>" for item in items)
             parts.append(f"<details><summary>{title}</summary><ul>{listed}</ul></details>")
     return "".join(parts) + "</div>"
+
+
+def _side_by_side(report: Report) -> list[str]:
+    """The claimed and the true numbers of every wrong gradient."""
+    parts = []
+    for name, each in report.gradients.items():
+        if each.verdict == "ok" or name not in report.claimed:
+            continue
+        claimed, true = report.claimed[name], report.true[name]
+        cells = "".join(
+            f'<td style="text-align:left;vertical-align:top;padding:2px 16px 2px 0">{title}'
+            f"<pre>{escape(_shown(values))}</pre></td>"
+            for title, values in (("claimed", claimed), ("true", true))
+        )
+        parts.append(
+            f"<details><summary>{escape(name)}, claimed and true</summary>"
+            f"<table><tr>{cells}</tr></table></details>"
+        )
+    return parts
+
+
+def _shown(values: Any) -> str:
+    """A small array in full, of a large one the first entries."""
+    array = np.asarray(values, dtype=float)
+    corner = array[tuple(slice(_SIDE) for _ in range(array.ndim))] if array.ndim else array
+    text = np.array2string(corner, precision=4, suppress_small=False, max_line_width=70)
+    return text if corner.shape == array.shape else f"{text}\nfirst entries of {array.shape}"
+
+
+def _picture(report: Report) -> list[str]:
+    """The loss as a graph, claimed gradients beside the true ones."""
+    drawn = report.picture() if report.verdict != "ok" else None
+    if drawn is None:
+        return []
+    return [f"<p>{drawn._repr_html_()}</p>"]
