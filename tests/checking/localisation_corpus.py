@@ -789,10 +789,10 @@ def gradient(X, y, W1, b1, W2, b2):
 ]
 
 
-def cases() -> list[tuple[str, str, int]]:
+def cases(programs: list[Program] = PROGRAMS) -> list[tuple[str, str, int]]:
     """Every mistake: its name, the file, and the wrong line."""
     found = []
-    for program in PROGRAMS:
+    for program in programs:
         for number, (right, wrong) in enumerate(program.mistakes):
             place = program.source.rindex(right)
             source = program.source[:place] + wrong + program.source[place + len(right) :]

@@ -187,6 +187,8 @@ class Search:
             return False
         if (match.quantity.kind == "derivative") != (fault.quantity.kind == "derivative"):
             return False
+        if fault.step.copied and fault.step.site.plain:
+            return True  # the name of another value stands there
         meant = self.substitution.meant(fault.step)
         if any(match.quantity.is_role(*role) for role in meant):
             return False

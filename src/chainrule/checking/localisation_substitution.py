@@ -324,8 +324,11 @@ class Substitution:
     def _may_be(self, step: Step, quantity: Quantity, scale: float) -> bool:
         """Whether a factor is likely: one of the loss's own is not changed into another one."""
         own = next((m for m in step.matches if m.quantity is quantity), None)
+        standing = step.cotangent
         usual = self.matcher.is_usual
-        return own is None or not usual(own.scale) or usual(scale)
+        if own is None or standing is None or not usual(standing.scale):
+            return own is None or not usual(own.scale) or usual(scale)
+        return usual(scale / own.scale * standing.scale)
 
     def _outcome(
         self, step: Step, quantity: Quantity, value: np.ndarray, scale: float

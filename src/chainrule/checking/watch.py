@@ -435,6 +435,9 @@ def _functions(function: Callable[..., Any]) -> Iterator[FunctionType]:
             waiting += [x for x in (thing.fget, thing.fset) if x is not None]
         elif isinstance(thing, functools.partial):
             waiting.append(thing.func)
+        elif isinstance(thing, (dict, list, tuple)):  # such as a table of activations
+            items = list(thing.values()) if isinstance(thing, dict) else list(thing)
+            waiting += [x for x in items[:_PARTS] if _may_hold(x)]
         elif _may_hold(thing):
             waiting.append(type(thing))
             waiting += [x for x in getattr(thing, "__dict__", {}).values() if _may_hold(x)]
@@ -447,7 +450,7 @@ _HOLDING = (
 
 def _may_hold(thing: Any) -> bool:
     """Whether functions of the user's may be found through something."""
-    if isinstance(thing, _HOLDING):
+    if isinstance(thing, _HOLDING) or type(thing) in (dict, list, tuple):
         return True
     kind = thing if isinstance(thing, type) else type(thing)
     if kind is types.ModuleType or kind.__module__ in ("builtins", "numpy"):
