@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 NAMES = ("engine", "programs", "search", "checking", "training", "experiments", "style", "images")
+NAMES = ("engine", "programs", "search", "localisation")
 
 
 def main() -> int:

@@ -58,11 +58,15 @@ class FaultyLine:
     inherited: tuple[int, ...]
     confirmed: bool
 
+    @property
+    def should_be(self) -> str:
+        """What it should equal, with the formula where there is one."""
+        return f"{self.expected}, {self.formula}" if self.formula else self.expected
+
     def __str__(self) -> str:
         what = f"{self.target} should equal" if self.target else "it should make"
-        formula = f", {self.formula}" if self.formula else ""
         instead = f"; it equals {self.found}" if self.found else ""
-        return f"line {self.line}: {self.text}\n  {what} {self.expected}{formula}{instead}"
+        return f"line {self.line}: {self.text}\n  {what} {self.should_be}{instead}"
 
 
 def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
