@@ -11,8 +11,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-NAMES = ("engine", "programs", "search", "checking", "training", "experiments", "style", "images")
-NAMES = ("engine", "programs", "search", "localisation")
+NAMES = (
+    "engine", "programs", "search", "checking", "training", "experiments", "style", "images",
+)  # fmt: skip
 
 
 def main() -> int:
