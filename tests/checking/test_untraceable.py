@@ -89,3 +89,13 @@ def test_pytorch_functions_are_checked_against_autograd() -> None:
     assert report.verdict == "ok", str(report)
     assert report.trusted.startswith("PyTorch's automatic differentiation")
     assert cr.check(torch_loss, wrong, given).codes == ("G201",)
+
+
+def test_a_loss_that_returns_float_is_traced_all_the_same() -> None:
+    def plain(X: Any, y: Any, w: Any, b: Any) -> float:
+        return float(np.mean((X @ w + b - y) ** 2))
+
+    report = cr.check(plain, gradient, example)
+    assert report.verdict == "ok"
+    assert report.trusted.startswith("chainrule's own differentiation")
+    assert "float" not in globals()

@@ -145,6 +145,8 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
     note = ""
     if np.any(true) and not np.any(claim) and not hygiene.causes.get(name):
         hygiene.blame(name, "G107", f"the gradient of {name} is all zeros; the true one is not.")
+    if np.any(claim) and np.any(claim != true) and np.array_equal(claim, np.trunc(true)):
+        hygiene.blame(name, "G102", f"the gradient of {name} is the true one cut off at the point.")
     if not np.any(true) and not np.any(claim):
         note = "vacuous: both gradients are zero at this example, so nothing was tested"
     tolerance = max(TOLERANCE, _SINGLE if hygiene.single else 0.0)

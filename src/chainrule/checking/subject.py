@@ -48,6 +48,8 @@ class Subject:
 
     Attributes
     ----------
+    converts : bool
+        The loss converts its result with ``float``, which is passed over when it is traced.
     autograd : callable or None
         Another differentiator of the loss, where it is written in another library.
 
@@ -72,6 +74,7 @@ class Subject:
                 'name, such as {"X": X, "y": y, "W1": W1}.'
             )
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
+        self.converts = False  # the loss ends in float(...), which is passed over when traced
         self.user_loss = loss
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
