@@ -143,6 +143,9 @@ class Fitting:
             if named is None:
                 return None
             codes, evidence = named
+            entries = sum(self.trials[0].claims[name].size for name in everywhere & gained)
+            if "G206" in codes and entries < 2:
+                return None  # any number is some multiple of any other
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
 
     def name(self, values: Sequence[float]) -> Factor | None:

@@ -87,7 +87,10 @@ def draw_probe(
         if isinstance(value, np.ndarray):
             shape = sizes.shape(name, value, chosen)
             high = chosen.get(sizes.ranges.get(name, ""), None)
-            point[name] = _array_like(value, shape, high, rng)
+            if sizes.batch in own_axes(sizes, name) and _are_equal_labels(value):
+                point[name] = np.asarray(_both(rng, shape, *_LABELS[float(value.flat[0])]), float)
+            else:
+                point[name] = _array_like(value, shape, high, rng)
         elif name in sizes.integers:
             point[name] = chosen[sizes.integers[name]]
         elif isinstance(value, float):
@@ -95,6 +98,20 @@ def draw_probe(
         else:
             point[name] = value
     return Probe(point, dict(chosen))
+
+
+_LABELS = {0.0: (0.0, 1.0), 1.0: (0.0, 1.0), -1.0: (-1.0, 1.0)}
+
+
+def own_axes(sizes: Sizes, name: str) -> list[str]:
+    """The symbols of an array's axes."""
+    return [symbol for (owner, _), symbol in sizes.axes.items() if owner == name]
+
+
+def _are_equal_labels(value: np.ndarray[Any, Any]) -> bool:
+    """Whether an array of one entry per sample holds one label, such as 1, throughout."""
+    same = value.size > 0 and value.dtype.kind == "f" and value.ndim <= 2
+    return bool(same and np.all(value == value.flat[0]) and float(value.flat[0]) in _LABELS)
 
 
 def _scalar_like(name: str, value: float, number: int) -> float:
