@@ -98,6 +98,22 @@ def test_time_is_bounded():
     assert found.reason == "the search ran out of time"
 
 
+@pytest.mark.parametrize("condition", ["True", "np.sum(dz1 ** 2) != total"])
+def test_loops_that_do_not_end_are_broken_off(condition):
+    source = TWO_LAYERS.replace(
+        "    dW1 = X.T @ dz1\n",
+        "    total = np.sum((dh * (1 - h)) ** 2)\n"
+        f"    while {condition}:\n        try:\n            a = n * 1.0\n"
+        "        except Exception:\n            pass\n    dW1 = X.T @ dz1\n",
+    ).replace("dz1 = dh * (1 - h ** 2)", "dz1 = dh * (1 - h)")
+    found = localised(source, seconds=0.5)
+    assert found.line is None
+    assert found.reason in (
+        "the gradient takes longer than the search may",
+        "the search ran out of time",
+    )
+
+
 def test_a_gradient_that_no_true_value_explains_is_not_guessed():
     source = TWO_LAYERS.replace(
         'return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}',

@@ -119,7 +119,9 @@ def _localise(
     tolerance: float,
     deadline: float,
 ) -> Localisation:
-    first = watcher.run(example, record=True)
+    first = watcher.run(example, record=True, deadline=deadline)
+    if isinstance(first.error, TimeoutError):
+        return Localisation((), "the gradient takes longer than the search may")
     if first.error is not None:
         return Localisation((), f"the gradient raises {type(first.error).__name__}")
     run = watcher.run(example, record=True, finals=final_writes(first))

@@ -154,7 +154,8 @@ class Substitution:
     def _try(self, replaced: Mapping[Place, Any]) -> dict[str, np.ndarray | None]:
         if time.monotonic() > self.deadline:
             raise OutOfTime
-        return self._claims(self.watcher.run(self.example, {**self.applied, **replaced}))
+        changed = {**self.applied, **replaced}
+        return self._claims(self.watcher.run(self.example, changed, deadline=self.deadline))
 
     # --- steps -----------------------------------------------------------------------------------
 

@@ -11,8 +11,10 @@ import copy
 import functools
 import io
 import linecache
+import math
 import random
 import sys
+import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +33,7 @@ _OWN = str(Path(__file__).resolve().parent.parent)
 _MOST_EVENTS = 20_000  # of one run
 _MOST_AT_ONE_SITE = 2_000  # a site seen more often works on single numbers
 _MOST_BYTES = 256 * 2**20  # of copies kept from one run
+_SELDOM = 512  # events between two looks at the clock
 _PARTS = 64  # components of a tuple, list or dict that are looked at
 
 Part = tuple[Any, ...]
@@ -101,6 +104,10 @@ class Run:
 END = object()
 
 
+class _Overdue(BaseException):
+    """Passes through what the user's code catches."""
+
+
 class Watcher:
     """The user's functions around one function, ready to be watched.
 
@@ -156,6 +163,7 @@ class Watcher:
         replaced: Mapping[Place, Any] | None = None,
         record: bool = False,
         finals: Mapping[tuple[int, Part], set[int]] | None = None,
+        deadline: float = math.inf,
     ) -> Run:
         """Call the function with a copy of the arguments, inside ``with watcher:``.
 
@@ -169,13 +177,16 @@ class Watcher:
             Keep the events.
         finals : mapping, optional
             For arrays written in place, at which of the writes a copy is kept.
+        deadline : float
+            `time.monotonic` after which the run is broken off, with a TimeoutError: a loop may not
+            end on a value that was put in its place.
 
         Returns
         -------
         Run
             Errors of the function are in it, never raised.
         """
-        reporter = _Reporter(replaced or {}, record, finals)
+        reporter = _Reporter(replaced or {}, record, finals, deadline)
         arguments = {name: _own_copy(value) for name, value in example.items()}
         function = _fresh(self.function)
         for space in self._spaces:
@@ -185,6 +196,8 @@ class Watcher:
             reporter.run.result = function(**arguments)
         except (Exception, SystemExit) as error:
             reporter.run.error = error
+        except _Overdue:
+            reporter.run.error = TimeoutError("the gradient did not end in time")
         finally:
             random.setstate(state)
             np.random.set_state(legacy)  # noqa: NPY002
@@ -218,7 +231,10 @@ class Watcher:
 class _Reporter:
     """Receives what a watched run binds, and hands back what is to be bound."""
 
-    def __init__(self, replaced: Mapping[Place, Any], record: bool, finals: Any) -> None:
+    def __init__(
+        self, replaced: Mapping[Place, Any], record: bool, finals: Any, deadline: float
+    ) -> None:
+        self.deadline = deadline
         self.replaced = replaced
         self.record = record
         self.finals = finals
@@ -318,6 +334,8 @@ class _Reporter:
 
     def _place(self, site: int, part: Part) -> Place:
         self.time += 1
+        if self.time % _SELDOM == 0 and time.monotonic() > self.deadline:
+            raise _Overdue
         count = self.counts.get((site, part), 0)
         self.counts[site, part] = count + 1
         return site, part, count
