@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Match, Matcher, squeezed
+from chainrule.checking.localisation_fault import Fault
+from chainrule.checking.localisation_matching import Matcher, squeezed
 from chainrule.checking.localisation_quantities import Quantity, as_numbers
 from chainrule.checking.localisation_steps import Step, roles
 from chainrule.checking.watch import Place, Run, Watcher
@@ -19,49 +19,6 @@ _MOST_CANDIDATES = 40
 _FEW_CANDIDATES = 12
 _ORDER = {"cotangent": 0, "derivative": 1, "forward": 2, "addends": 3, "share": 3, "derived": 4}
 _SCALED = frozenset({"cotangent", "addends", "share", "backward"})
-
-
-@dataclass(eq=False)
-class Fault:
-    """A step, and the true value that repairs the result.
-
-    Attributes
-    ----------
-    step : Step
-    quantity : Quantity
-    scale : float
-    repaired : set of str
-    replaced : dict
-        The substitution.
-    complete : bool
-        Everything is right with it.
-    called : Quantity
-        The quantity under the name that the step's own name asks for.
-    time : int
-        When the step binds something else than its true value, first.
-    """
-
-    step: Step
-    quantity: Quantity
-    scale: float
-    repaired: set[str]
-    replaced: dict[Place, Any]
-    complete: bool
-    called: Quantity
-    time: int
-
-    @property
-    def only_scaled(self) -> bool:
-        """Whether the step is right but for a factor."""
-        return self.own is not None
-
-    @property
-    def own(self) -> Match | None:
-        """The step's value as a multiple of what it should be."""
-        standing = self.step.standing
-        if standing is not None and standing.exact and standing.quantity.kind == "cotangent":
-            return standing if standing.quantity is self.quantity else None
-        return next((m for m in self.step.matches if m.quantity is self.quantity), None)
 
 
 class OutOfTime(Exception):

@@ -6,8 +6,8 @@ import linecache
 import re
 from dataclasses import dataclass
 
+from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_search import Search
-from chainrule.checking.localisation_substitution import Fault
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
 from chainrule.programs.names import node_names

@@ -10,8 +10,6 @@ from __future__ import annotations
 import __future__
 
 import ast
-import builtins
-import copy
 import functools
 import operator
 from collections.abc import Iterator
@@ -19,20 +17,22 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-import numpy as np
+from chainrule.checking.watch_syntax import (
+    as_index,
+    assigned,
+    is_pure,
+    is_report,
+    loaded,
+    parameters,
+    report,
+    takes_steps,
+    text,
+    written_by,
+)
 
-WATCH = "__chainrule_watch__"
 _FUTURE = functools.reduce(
     operator.or_, (getattr(__future__, x).compiler_flag for x in __future__.all_feature_names)
 )
-
-# Calls whose arguments are no steps of a calculation.
-_PLAIN_CALLS = frozenset(dir(builtins))
-_LIBRARIES = frozenset({"np", "numpy", "math", "scipy", "sp", "cr", "chainrule", "torch", "plt"})
-_STORING = frozenset({"append", "insert", "extend", "update", "setdefault", "appendleft"})
-_WRITES_FIRST = frozenset({"at", "copyto", "put", "fill_diagonal", "place", "putmask"})
-_WRITES_RECEIVER = frozenset({"fill", "put", "sort", "partition"})
-_OTHER_METHODS = frozenset({*dir(np.ndarray), *dir(dict), *dir(str)})
 
 
 @dataclass
@@ -129,13 +129,13 @@ class _Rewriter(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: Any) -> ast.AST:
-        self.functions.append((node.name, _parameters(node.args) - _assigned(node.body)))
+        self.functions.append((node.name, parameters(node.args) - assigned(node.body)))
         node.body = self._block(node.body)
         self.functions.pop()
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        self.functions.append(("<lambda>", _parameters(node.args)))
+        self.functions.append(("<lambda>", parameters(node.args)))
         node.body = self._wrap(self.visit(node.body), "return", None, node.body)
         self.functions.pop()
         return node
@@ -197,16 +197,16 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(target, ast.Name):
             after = ast.Assign(
                 [ast.Name(target.id, ast.Store())],
-                _report("augmented", site, ast.Name(target.id, ast.Load())),
+                report("augmented", site, ast.Name(target.id, ast.Load())),
             )
-        elif isinstance(target, ast.Attribute) and _is_pure(target.value):
+        elif isinstance(target, ast.Attribute) and is_pure(target.value):
             name = ast.Constant(target.attr)
-            after = ast.Expr(_report("attribute", site, _loaded(target.value), name))
-        elif isinstance(target, ast.Subscript) and _is_pure(target):
-            key = _loaded(target.slice)
-            after = ast.Expr(_report("item", site, _loaded(target.value), _as_index(key)))
-        elif isinstance(target, ast.Subscript) and _is_pure(target.value):
-            after = ast.Expr(_report("container", site, _loaded(target.value)))
+            after = ast.Expr(report("attribute", site, loaded(target.value), name))
+        elif isinstance(target, ast.Subscript) and is_pure(target):
+            key = loaded(target.slice)
+            after = ast.Expr(report("item", site, loaded(target.value), as_index(key)))
+        elif isinstance(target, ast.Subscript) and is_pure(target.value):
+            after = ast.Expr(report("container", site, loaded(target.value)))
         else:
             return node
         return [node, ast.copy_location(after, node)]
@@ -220,7 +220,7 @@ class _Rewriter(ast.NodeTransformer):
         if not self.functions or not isinstance(node.value, ast.Call):
             self.generic_visit(node)
             return node
-        written = _written_by(node.value)
+        written = written_by(node.value)
         node.value = self.visit(node.value)
         return [node, *(self._container(base, node) for base in written)]
 
@@ -229,17 +229,17 @@ class _Rewriter(ast.NodeTransformer):
             return node
         node.iter = self.visit(node.iter)
         site = ast.Constant(self._site("loop", ast.unparse(node.target), node, None))
-        start = ast.Expr(_report("loop", site, _loaded(node.target)))
+        start = ast.Expr(report("loop", site, loaded(node.target)))
         node.body = [ast.copy_location(start, node), *self._block(node.body)]
         node.orelse = self._block(node.orelse)
-        end = ast.Expr(_report("end", ast.Constant(site.value)))
+        end = ast.Expr(report("end", ast.Constant(site.value)))
         return [node, ast.copy_location(end, node)]
 
     # --- expressions -----------------------------------------------------------------------------
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if not self.functions or not _takes_steps(node.func):
+        if not self.functions or not takes_steps(node.func):
             return node
         node.args = [self._step(x, None, node) for x in node.args]
         for word in node.keywords:
@@ -252,7 +252,7 @@ class _Rewriter(ast.NodeTransformer):
         if self.functions:
             for number, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
                 if key is not None and not isinstance(value, ast.Constant):
-                    node.values[number] = self._wrap(value, "element", _text(key), value, key)
+                    node.values[number] = self._wrap(value, "element", text(key), value, key)
         return node
 
     def _comprehension(self, node: Any) -> Any:
@@ -310,15 +310,15 @@ class _Rewriter(ast.NodeTransformer):
     ) -> ast.expr:
         site = ast.Constant(self._site(kind, target, at, value))
         arguments: list[ast.expr] = [site, value]
-        if key is not None and not isinstance(key, ast.Constant) and _is_pure(key):
-            arguments.append(_as_index(_loaded(key)))
+        if key is not None and not isinstance(key, ast.Constant) and is_pure(key):
+            arguments.append(as_index(loaded(key)))
         method = "returned" if kind == "return" else "value"
-        return ast.copy_location(_report(method, *arguments), value)
+        return ast.copy_location(report(method, *arguments), value)
 
     def _step(self, value: ast.expr, target: str | None, at: ast.AST) -> ast.expr:
         """An argument that is computed in the call."""
         if isinstance(value, (ast.BinOp, ast.UnaryOp, ast.Compare)) or (
-            isinstance(value, ast.Call) and not _is_report(value)
+            isinstance(value, ast.Call) and not is_report(value)
         ):
             return self._wrap(value, "argument", target, value)
         return value
@@ -347,103 +347,9 @@ class _Rewriter(ast.NodeTransformer):
         return [
             self._container(target.value, at)
             for target in targets
-            if isinstance(target, ast.Subscript) and _is_pure(target.value)
+            if isinstance(target, ast.Subscript) and is_pure(target.value)
         ]
 
     def _container(self, base: ast.expr, at: ast.stmt) -> ast.stmt:
         site = ast.Constant(self._site("in place", ast.unparse(base), at, None))
-        return ast.copy_location(ast.Expr(_report("container", site, _loaded(base))), at)
-
-
-def _report(method: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(
-        ast.Attribute(ast.Name(WATCH, ast.Load()), method, ast.Load()), list(arguments), []
-    )
-
-
-def _is_report(call: ast.Call) -> bool:
-    function = call.func
-    return (
-        isinstance(function, ast.Attribute)
-        and isinstance(function.value, ast.Name)
-        and function.value.id == WATCH
-    )
-
-
-def _loaded(expression: ast.expr) -> ast.expr:
-    """A copy of an expression that reads what the expression stands for."""
-    found = copy.deepcopy(expression)
-    for node in ast.walk(found):
-        if hasattr(node, "ctx"):
-            node.ctx = ast.Load()
-    return found
-
-
-def _as_index(key: ast.expr) -> ast.expr:
-    """An index as an expression: slices stand only inside brackets."""
-    if any(isinstance(x, ast.Slice) for x in ast.walk(key)):
-        return ast.Constant(None)
-    return key
-
-
-def _is_pure(expression: ast.expr) -> bool:
-    """Whether reading an expression once more does nothing."""
-    for node in ast.walk(expression):
-        if isinstance(node, ast.Call):
-            if not (isinstance(node.func, ast.Name) and node.func.id in ("str", "int", "len")):
-                return False
-        elif isinstance(
-            node,
-            (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Lambda, ast.comprehension),
-        ):
-            return False
-    return True
-
-
-def _text(key: ast.expr) -> str | None:
-    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
-
-
-def _root(expression: ast.expr) -> str | None:
-    while isinstance(expression, (ast.Attribute, ast.Subscript, ast.Call)):
-        expression = expression.func if isinstance(expression, ast.Call) else expression.value
-    return expression.id if isinstance(expression, ast.Name) else None
-
-
-def _takes_steps(function: ast.expr) -> bool:
-    """Whether the arguments of a call are steps: it stores them, or is a function of the user's."""
-    if isinstance(function, ast.Name):
-        return function.id not in _PLAIN_CALLS
-    if not isinstance(function, ast.Attribute):
-        return True
-    if function.attr in _STORING:
-        return True
-    return function.attr not in _OTHER_METHODS and _root(function) not in _LIBRARIES
-
-
-def _written_by(call: ast.Call) -> list[ast.expr]:
-    """The arrays that a call made for its effect writes into."""
-    found = [word.value for word in call.keywords if word.arg == "out"]
-    if isinstance(call.func, ast.Attribute):
-        if call.func.attr in _WRITES_FIRST and _root(call.func) in _LIBRARIES and call.args:
-            found.append(call.args[0])
-        elif call.func.attr in _WRITES_RECEIVER:
-            found.append(call.func.value)
-    return [copy.deepcopy(x) for x in found if _is_pure(x)]
-
-
-def _parameters(arguments: ast.arguments) -> set[str]:
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return {x.arg for x in named}
-
-
-def _assigned(body: list[ast.stmt]) -> set[str]:
-    """Names that a function assigns to, or writes into."""
-    found = set()
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found.add(node.id)
-            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                found.add(_root(node) or "")
-    return found
+        return ast.copy_location(ast.Expr(report("container", site, loaded(base))), at)
