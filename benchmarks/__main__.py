@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 NAMES = (
-    "engine", "programs", "search", "checking", "training", "experiments", "style", "images",
+    "engine", "programs", "search", "checking", "localisation", "training", "experiments", "style",
+    "images",
 )  # fmt: skip
 
 

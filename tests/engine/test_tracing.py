@@ -131,6 +131,7 @@ REFUSALS = [
     (lambda x: np.r_[x, x], "np.concatenate"),
     (lambda x: np.full(3, x[0]), "value . np.ones"),
     (lambda x: math.sin(x[0]), "np.sin for math.sin"),
+    (lambda x: np.ones((2, len(x))).dot(x), r"np\.dot\(x, w\) for x\.dot\(w\)"),
     (lambda x: float(x[0]), "lose its gradient"),
     (lambda x: complex(x[0]), "lose its gradient"),
     (lambda x: x.tolist(), "tolist"),

@@ -128,6 +128,11 @@ _CURES = (
         "leave it out, use x.astype for another dtype, or float(chainrule.stop_gradient(x)) to "
         "look at a number",
     ),
+    (
+        r"(?<!np)\.dot\(",
+        "the method of an ordinary array does not see that its argument is traced: write x @ w or "
+        "np.dot(x, w) for x.dot(w)",
+    ),
 )
 
 
