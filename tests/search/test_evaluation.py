@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -181,3 +183,21 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
 def test_batch_sizes_are_checked() -> None:
     with pytest.raises(ValueError, match="size is 0; expected a whole number of at least 1"):
         batched(size=0)
+
+
+def test_a_time_limit_in_a_thread_leaves_the_interpreter_able_to_trace() -> None:
+    program = """
+import sys, threading
+from chainrule.search.evaluation import _limited
+
+def limited():
+    with _limited(30.0):
+        pass
+
+thread = threading.Thread(target=limited)
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+(lambda: None)()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
