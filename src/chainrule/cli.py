@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from chainrule.commands.explain import explain
 from chainrule.commands.flow import flow
 from chainrule.commands.grade import grade
 from chainrule.commands.graph import graph
+from chainrule.commands.output import AsJson, print_json
 from chainrule.commands.package import package
 from chainrule.commands.search import search
 from chainrule.commands.selftest import selftest
@@ -38,7 +38,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
 DataDirectory = Annotated[
     Path | None,
     typer.Option(
@@ -83,7 +82,7 @@ def chainrule(
 
 
 @app.command("list")
-def list_experiments(as_json: Json = False) -> None:
+def list_experiments(as_json: AsJson = False) -> None:
     """List the experiments.
 
     \b
@@ -95,7 +94,7 @@ def list_experiments(as_json: Json = False) -> None:
     experiments = [registry.get(name) for name in registry.names()]
     if as_json:
         fields = ("name", "title", "document", "question", "needs")
-        _print_json(
+        print_json(
             [{field: getattr(experiment, field) for field in fields} for experiment in experiments]
         )
         return
@@ -131,7 +130,7 @@ def run(
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter; lists with commas."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over in the folder.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Run an experiment, or continue one that was interrupted.
 
@@ -187,7 +186,7 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="The index page; index.html beside the runs."),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Build the pages of past runs again, and an index page over them.
 
@@ -210,7 +209,7 @@ def report(
     states = [_state(summary) for summary in summaries]
     states += [{"path": str(path), "state": "damaged"} for path in damaged]
     if as_json:
-        _print_json({"index": str(output), "runs": states})
+        print_json({"index": str(output), "runs": states})
     else:
         for state in states:
             print(f"{state['path']}: {state['state']}")
@@ -225,7 +224,7 @@ def data_sets(
         typer.Argument(help="mnist, fashion-mnist, cifar10 or all; the state if not given."),
     ] = None,
     data_directory: DataDirectory = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show what real data there is, or download and verify it.
 
@@ -242,7 +241,7 @@ def data_sets(
             fetch(each, data_directory)
     states = [state for state in status(data_directory) if state.data_set in wanted]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "data_set": state.data_set,
@@ -341,7 +340,7 @@ def _run_one(
 
     result = run_experiment(experiment, output=output, **options).result
     if as_json:
-        _print_json(result)
+        print_json(result)
     elif result["claims"]:
         print_table(
             ["claim", "measured", "expected", "outcome"],
@@ -380,7 +379,7 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
     if folder.is_dir():
         write_index(_read_runs(find_runs(folder))[0], index)
     if as_json:
-        _print_json(results)
+        print_json(results)
     else:
         print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
         print(index)
@@ -433,12 +432,6 @@ def _state(run: RunSummary) -> dict[str, Any]:
         "data": run.config["data"],
         "report": run.result["report"] if run.result else None,
     }
-
-
-def _print_json(value: Any) -> None:
-    """Print JSON that any stdout can hold."""
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def _sentence(error: Exception) -> str:

@@ -6,10 +6,11 @@ import enum
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from chainrule.commands.output import AsJson, OutputFile, print_json, write_text
 
 if TYPE_CHECKING:
     from chainrule.checking.report import Report
@@ -47,12 +48,8 @@ def check(
         Format | None,
         typer.Option(help="By default what the ending of --output says, else text."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    output: OutputFile = None,
+    as_json: AsJson = False,
 ) -> int:
     """Check a hand-written gradient, and say which mistake it holds and on which line.
 
@@ -73,9 +70,9 @@ def check(
         by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
         format = by_ending or Format.text
     if output is not None:
-        _write(_written(report, format, False, why), output)
+        write_text(output, _written(report, format, False, why).rstrip("\n") + "\n")
     if as_json:
-        print(json.dumps(report.to_json(), indent=2, allow_nan=False))
+        print_json(report.to_json())
     elif output is None:
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         print(_written(report, format, color, why).rstrip("\n"))
@@ -97,12 +94,3 @@ def _written(report: Report, format: Format, color: bool, why: bool) -> str:
             f'<body style="font-family:sans-serif;margin:24px">{report.html()}</body></html>\n'
         )
     return report.text(color, why)
-
-
-def _write(text: str, output: Path) -> None:
-    from chainrule.commands.user_file import UserFileError
-
-    try:
-        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None

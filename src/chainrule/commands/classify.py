@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from chainrule.commands.output import print_json
 
 OK, FAILED = 0, 1
 
@@ -95,7 +96,7 @@ def train(
     if as_json:
         accuracy = result["values"]["accuracy"]
         shown = {"accuracy": accuracy, "skipped": result["values"]["skipped"]}
-        print(json.dumps(shown | {"best": str(best), "report": result["report"]}, indent=2))
+        print_json(shown | {"best": str(best), "report": result["report"]})
         return OK
     for name, reason in result["values"]["skipped"]:
         print(f"skipped {name}: {reason}", file=sys.stderr)
@@ -142,7 +143,7 @@ def predict(
             best = max(found, key=lambda name: found[name])
             answers.append({"file": str(path), "class": best, "probabilities": found})
     if as_json:
-        print(json.dumps(answers, indent=2))
+        print_json(answers)
     else:
         rows = [
             [answer["file"], answer["class"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 #: What each extra of the package adds, the distribution that shows it, and the module it is.
 EXTRAS = {
@@ -33,9 +34,7 @@ def doctor(
         Path | None,
         typer.Option("--data-dir", help="Folder of real data files; else CHAINRULE_DATA."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show what is installed, what is missing and what would add it.
 
@@ -47,7 +46,7 @@ def doctor(
     """
     findings = examine(data_directory)
     if as_json:
-        print(json.dumps(findings, indent=2))
+        print_json(findings)
     else:
         _show(findings)
     missing = [each for each in findings["libraries"] if each["version"] is None]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.commands.output import Arguments, AsJson, OutputFile, Shapes, print_json, write_text
+
 if TYPE_CHECKING:
     from chainrule.programs.explanation import Explanation
 
@@ -56,20 +58,10 @@ def explain(
             "--of", metavar="RESULT", help="Differentiate this result: its name, or number from 0."
         ),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    shape: Shapes = None,
+    arg: Arguments = None,
+    output: OutputFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Explain every value and derivative of a function, or of a graph given as data.
 
@@ -109,9 +101,9 @@ def explain(
         format = by_ending or Format.text
     data = {"of": where or str(graph), **found.to_dict()} if as_json else None
     if output is not None:
-        _write(_written(found, format), output)
+        write_text(output, _written(found, format).rstrip("\n") + "\n")
     if as_json:
-        print(json.dumps(data, indent=2, allow_nan=False))
+        print_json(data)
     elif output is None:
         print(_written(found, format).rstrip("\n"))
     else:
@@ -134,9 +126,9 @@ def _explain_mistake(code: str, format: Format | None, output: Path | None, as_j
         Format.json: lambda: json.dumps(page.to_dict(), indent=2),
     }  # fmt: skip
     if output is not None:
-        _write(written[format](), output)
+        write_text(output, written[format]().rstrip("\n") + "\n")
     if as_json:
-        print(json.dumps(page.to_dict(), indent=2))
+        print_json(page.to_dict())
     elif output is None:
         print(written[format]().rstrip("\n"))
     else:
@@ -220,12 +212,3 @@ def _written(explanation: Explanation, format: Format) -> str:
         Format.latex: explanation.latex,
     }
     return forms[format]()
-
-
-def _write(text: str, output: Path) -> None:
-    from chainrule.commands.user_file import UserFileError
-
-    try:
-        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 if TYPE_CHECKING:
     from chainrule.checking.flow_report import Flow
@@ -34,9 +35,7 @@ def flow(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the picture to this .svg file.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show per layer whether gradients vanish or explode, and units are dead or saturated.
 
@@ -66,7 +65,7 @@ def flow(
         except OSError as error:
             raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
     if as_json:
-        print(json.dumps({"file": str(file), **found.to_json()}, indent=2))
+        print_json({"file": str(file), **found.to_json()})
     else:
         print(found)
         if output is not None:

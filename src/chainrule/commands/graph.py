@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.commands.output import Arguments, AsJson, Shapes, print_json, write_text
+
 if TYPE_CHECKING:
     from chainrule.engine.graph import Graph
 
@@ -54,17 +56,9 @@ def graph(
         Path | None,
         typer.Option("--steps", metavar="PAGE", help="Write a page to step through as well."),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    shape: Shapes = None,
+    arg: Arguments = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the computational graph of a function: as a table, or drawn into a file.
 
@@ -101,12 +95,14 @@ def graph(
     }
     written = []
     if output is not None:
-        written.append(_write(output, _text(found, output.suffix.lower(), options)))
+        write_text(output, _text(found, output.suffix.lower(), options))
+        written.append(output)
     if steps is not None:
-        written.append(_write(steps, found.step_page()))
+        write_text(steps, found.step_page())
+        written.append(steps)
     if as_json:
         description = json.loads(_shown(found, backward).to_json())
-        print(json.dumps({**description, "of": where, "files": list(map(str, written))}, indent=2))
+        print_json({**description, "of": where, "files": list(map(str, written))})
     elif written:
         print("\n".join(map(str, written)))
     else:
@@ -136,13 +132,3 @@ def _text(found: Graph, form: str, options: dict[str, Any]) -> str:
         return shown.to_json()
     table = shown.table()
     return (table.markdown if form == ".md" else table.text) + "\n"
-
-
-def _write(path: Path, text: str) -> Path:
-    from chainrule.commands.user_file import UserFileError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserFileError(f"{path} cannot be written: {error.strerror or error}.") from None
-    return path

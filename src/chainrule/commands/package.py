@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 
 def package(
@@ -19,9 +20,7 @@ def package(
     seed: Annotated[
         int | None, typer.Option(help="Of the inputs that are tried; a secret one by default.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build the zip for Gradescope; it needs NumPy alone, and its smallest container will do.
 
@@ -36,6 +35,6 @@ def package(
     path = write(exercise, output, seed=seed, limits=limits)
     if as_json:
         size = path.stat().st_size
-        print(json.dumps({"exercise": exercise.name, "file": str(path), "bytes": size}, indent=2))
+        print_json({"exercise": exercise.name, "file": str(path), "bytes": size})
     else:
         print(path)

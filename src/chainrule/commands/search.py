@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 OK, NOTHING_FOUND = 0, 1
 
@@ -33,9 +33,7 @@ def search(
     plan_only: Annotated[bool, typer.Option("--plan", help="Only say what would be run.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw finished trials away.")] = False,
     export: Annotated[Path | None, typer.Option(help="Also write all trials as CSV.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Search for the best settings of an objective, and certify what was covered.
 
@@ -78,7 +76,7 @@ def search(
     sentences = plan_statements(made.space, made.plan, planned)
     if plan_only:
         if as_json:
-            _print_json({"trials": len(made.plan.configurations), "statements": sentences})
+            print_json({"trials": len(made.plan.configurations), "statements": sentences})
         else:
             print("\n".join(sentences))
         return OK
@@ -98,7 +96,7 @@ def search(
             write_text(export, csv_text(outcome))
     found = {**summary(outcome, coverage), "report": str(report)}
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _print(found)
     return OK if found["best"] else NOTHING_FOUND
@@ -114,11 +112,6 @@ def _print(found: dict[str, Any]) -> None:
     print(f"{trials['done']} done, {trials['failed']} failed")
     print(found["coverage"]["statement"])
     print(found["report"])
-
-
-def _print_json(value: Any) -> None:
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 @contextlib.contextmanager

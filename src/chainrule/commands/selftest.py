@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from chainrule.commands.output import AsJson
+
 
 def selftest(
     name: Annotated[str, typer.Argument(help="The exercise, or a folder with one of your own.")],
@@ -16,9 +18,7 @@ def selftest(
     ] = None,
     most: Annotated[int, typer.Option(help="Mistakes to try.", min=1)] = 200,
     every: Annotated[bool, typer.Option("--all", help="Show those that are caught, too.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Put mistakes into a right solution, one at a time, and list those that cost no points.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from chainrule.commands.output import Arguments, AsJson, OutputFile, Shapes, print_json, write_text
 
 if TYPE_CHECKING:
     from chainrule.programs.source import Source
@@ -40,20 +41,10 @@ def source(
     torch: Annotated[
         bool, typer.Option("--torch", help="Write PyTorch tensors instead of NumPy.")
     ] = False,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    shape: Shapes = None,
+    arg: Arguments = None,
+    output: OutputFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a function and its gradient as one NumPy program.
 
@@ -80,7 +71,7 @@ def source(
     if output is not None:
         _write(program, output)
     if as_json:
-        print(json.dumps(_described(program, where, output), indent=2))
+        print_json(_described(program, where, output))
     elif output is None:
         print(program, end="")
     else:
@@ -105,13 +96,13 @@ def _write(program: Source, output: Path) -> None:
 
     text = str(program)
     arrays = {k: v for k, v in program.constants.items() if isinstance(v, np.ndarray)}
-    try:
-        if arrays:
+    if arrays:
+        try:
             np.savez(output.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]
-            text = _reading(text, list(arrays), output.with_suffix(".npz").name)
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
+        except OSError as error:
+            raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
+        text = _reading(text, list(arrays), output.with_suffix(".npz").name)
+    write_text(output, text)
 
 
 def _reading(text: str, names: list[str], file: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 
 def start(
@@ -19,9 +20,7 @@ def start(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the file goes.")
     ] = Path(),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the file in which an exercise is solved; a file that is there is never replaced.
 
@@ -36,7 +35,7 @@ def start(
         exercises = [grading.load(each) for each in grading.names()]
         if as_json:
             keys = ("name", "title", "document", "question", "points")
-            print(json.dumps([{key: getattr(e, key) for key in keys} for e in exercises], indent=2))
+            print_json([{key: getattr(e, key) for key in keys} for e in exercises])
             return
         from chainrule.reporting.console import print_table
 
@@ -50,7 +49,7 @@ def start(
     path = grading.hand_out(exercise, output, notebook)
     if as_json:
         parts = [{"part": p.name, "title": p.title, "points": p.points} for p in exercise.parts]
-        print(json.dumps({"exercise": exercise.name, "file": str(path), "parts": parts}, indent=2))
+        print_json({"exercise": exercise.name, "file": str(path), "parts": parts})
         return
     print(path)
     for part in exercise.parts:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from chainrule.commands.output import AsJson, print_json
 
 if TYPE_CHECKING:
     from chainrule.vision.style.settings import Settings, Tiling
@@ -73,9 +74,7 @@ def style(
         typer.Option("--data-dir", help="Folder whose weights/ is searched first."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Download nothing.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Paint one picture in the manner of another (Gatys et al. 2016).
 
@@ -127,7 +126,7 @@ def style(
 
         write_page(report, result, settings, [str(content), *styles])
     if as_json:
-        print(json.dumps(_facts(result, settings, output, report), indent=2))
+        print_json(_facts(result, settings, output, report))
     else:
         print(output)
 

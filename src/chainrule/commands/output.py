@@ -1,0 +1,45 @@
+"""What every command prints and writes in the same way, and the options that many of them share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
+OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option("--shape", metavar="NAME=SIZES", help="A random array, x=64,784."),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="NAME=VALUE", help="An argument, n=3 or y=[0, 1]."),
+]
+
+
+def print_json(value: Any) -> None:
+    """Print strict JSON that any stdout can hold; NaN and infinities as texts."""
+    from chainrule.reporting.files import finite
+
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(finite(value), indent=2, ensure_ascii=not unicode, allow_nan=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write what the user named, which need not be a file: ``-o /dev/stdout`` works.
+
+    Raises
+    ------
+    UserFileError
+        If the system refuses.
+    """
+    from chainrule.commands.user_file import UserFileError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserFileError(f"{path} cannot be written: {error.strerror or error}.") from None
