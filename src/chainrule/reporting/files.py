@@ -7,7 +7,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,32 @@ TEMPORARY_SUFFIX = ".partial"
 
 class RunDirectoryError(Exception):
     """A run directory cannot be used; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write, which takes the place of `path` once it is whole and on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist. It keeps what it held if the block or the file system fails.
+
+    Yields
+    ------
+    Path
+        In the same folder; it is gone afterwards in either case.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        yield temporary
+        # Some systems flush only what was opened for writing.
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -33,18 +59,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     RunDirectoryError
         If the file system refuses (full, read-only, not a folder); `path` keeps what it held.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:

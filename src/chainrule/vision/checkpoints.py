@@ -7,7 +7,6 @@ whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from chainrule.reporting.files import replacing
 from chainrule.vision.errors import VisionError
 from chainrule.vision.weights import apply_weights
 
@@ -48,16 +48,11 @@ def save_checkpoint(
                 if isinstance(value, Tensor):
                     tensors[f"{_OPTIMIZER}{number}/{key}"] = value
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        save_file(plain, temporary, metadata={"state": json.dumps(state)})
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(plain, temporary, metadata={"state": json.dumps(state)})
     except (OSError, SafetensorError) as error:
         raise VisionError(f"The checkpoint {path} cannot be written: {error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.reporting.files import replacing
 from chainrule.vision.errors import VisionError
 from chainrule.vision.evaluation import Evaluation, evaluate
 from chainrule.vision.folders import read_square
@@ -286,14 +287,11 @@ def save_classifier(
         "validation_accuracy": accuracy,
     }  # fmt: skip
     tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        save_file(tensors, temporary, metadata={"description": json.dumps(description)})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={"description": json.dumps(description)})
     except Exception as error:
         raise VisionError(f"The model {path} cannot be written: {error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from chainrule.reporting.files import replacing
 from chainrule.vision.errors import PictureError, VisionError
 from chainrule.vision.images import read_picture, resize, to_bytes
 
@@ -307,17 +308,12 @@ def _cached(path: Path, classes: tuple[str, ...]) -> Pictures | None:
 def _keep(path: Path, pictures: Pictures) -> None:
     """Write the cache, whole or not at all; where that is impossible the next run reads again."""
     lists = json.dumps({"names": pictures.names, "skipped": pictures.skipped}).encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
+        with replacing(path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
                 images=pictures.images,
                 labels=pictures.labels,
                 lists=np.frombuffer(lists, np.uint8),
             )
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

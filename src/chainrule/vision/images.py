@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from chainrule.reporting.files import replacing
 from chainrule.vision.errors import PictureError
 
 Array = np.ndarray[Any, Any]
@@ -150,15 +151,13 @@ def write_picture(path: str | os.PathLike[str], picture: Array) -> None:
         Unknown ending, or a folder that cannot be written.
     """
     path = check_output(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in LOSSY else {}
+    form = Image.registered_extensions()[path.suffix.lower()]
     try:
-        Image.fromarray(to_bytes(picture)).save(temporary, **options)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            Image.fromarray(to_bytes(picture)).save(temporary, form, **options)
     except OSError as error:
         raise PictureError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_output(path: str | os.PathLike[str]) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.reporting.files import replacing
 from chainrule.vision.errors import WeightsError
 from chainrule.vision.models import MODELS
 from chainrule.vision.weights_registry import WEIGHTS
@@ -209,6 +210,5 @@ def fetch_tensors(name: str, destination: Path, receive: Callable[[str, int, Pat
     if digest(tensors, dtype) != pinned.digest:
         raise WeightsError(f"{pinned.address} holds other weights than those of {name}.")
     kept = {key: value.to(dtype).contiguous() for key, value in tensors.items()}
-    temporary = destination.with_name(destination.name + ".new")
-    save_file(kept, temporary)
-    os.replace(temporary, destination)
+    with replacing(destination) as temporary:
+        save_file(kept, temporary)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import struct
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 from chainrule.data.download import CHUNK, MOST_TRIES, TIMEOUT_SECONDS
 from chainrule.data.errors import Unavailable
+from chainrule.reporting.files import replacing
 from chainrule.vision.weights_registry import PartOfFile
 
 #: Two ranges closer than this are one request.
@@ -116,17 +116,13 @@ def _assemble(
         offset += end - start
     text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)  # readers want the tensors aligned
-    temporary = destination.with_name(destination.name + ".new")
-    with temporary.open("wb") as file:
+    with replacing(destination) as temporary, temporary.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for start, end in spans.values():
             base, piece = max((p for p in pieces if p[0] <= start), key=lambda p: p[0])
             with piece.open("rb") as source:
                 source.seek(start - base)
                 file.write(source.read(end - start))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, destination)
 
 
 def _receive(
