@@ -32,7 +32,14 @@ def _chromium() -> str:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A browser window with an empty profile that cannot leave the computer."""
     executable = _chromium()
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    playwright = (
+        pytest.importorskip(
+            "playwright.sync_api",
+            reason="pages are tried out with Playwright, which is not installed",
+        )
+        .sync_playwright()
+        .start()
+    )
     context = playwright.chromium.launch_persistent_context(
         tmp_path_factory.mktemp("profile"), executable_path=executable, headless=True, args=_FLAGS
     )
