@@ -11,7 +11,7 @@ DOCS_READY := $(VENV)/.ready-docs
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 SOURCES := $(wildcard src tests benchmarks tools)
 
-.PHONY: demo test lint bench docs package clean
+.PHONY: demo test lint coverage bench docs package clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -29,6 +29,15 @@ lint: $(READY)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The suite takes about twice as long; numbers are promised of the whole and of single rooms.
+coverage: export OMP_NUM_THREADS = 1
+coverage: export OPENBLAS_NUM_THREADS = 1
+coverage: export MKL_NUM_THREADS = 1
+coverage: $(READY)
+	rm -rf build/coverage
+	$(BIN)/python -m coverage run -m pytest -q -n $(WORKERS) --dist worksteal
+	$(BIN)/python tools/report_coverage.py
 
 bench: $(BENCH_READY)
 	$(BIN)/python -m benchmarks
