@@ -11,7 +11,7 @@ DOCS_READY := $(VENV)/.ready-docs
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 SOURCES := $(wildcard src tests benchmarks tools)
 
-.PHONY: demo test lint coverage bench docs package clean
+.PHONY: demo test lint coverage bench docs pyodide package clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -44,6 +44,10 @@ bench: $(BENCH_READY)
 
 docs: $(DOCS_READY)
 	$(BIN)/python tools/build_docs.py
+
+# Pyodide and NumPy's build for it: for the tests in it, and for a site that fetches nothing.
+pyodide: $(READY)
+	@$(BIN)/python tools/browser_page.py
 
 package: $(READY)
 	$(BIN)/python tools/try_package.py

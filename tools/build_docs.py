@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser_page
+
 import chainrule
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import Experiment
@@ -23,7 +25,7 @@ BUILD = ROOT / "build"
 
 #: Pages written by hand, by the part of the menu they stand in; what is not listed comes last.
 MENU: dict[str, list[str]] = {
-    "": ["index.md", "tour.md"],
+    "": ["index.md", "tour.md", "browser.md"],
     "How to": [
         "source.md", "explain.md", "pictures.md", "compile.md", "checking.md", "flow.md",
         "grading.md", "training.md", "optimizers.md", "search.md", "style.md", "classify.md",
@@ -51,6 +53,7 @@ def main() -> int:
     pages = BUILD / "docs"
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(ROOT / "docs", pages)
+    browser_page.write_page(pages)
     menu = [entry for part in hand_written(pages) for entry in part]
     menu.append({"Experiments": list(experiment_pages(pages))})
     menu.append({"API": list(api_pages(pages))})

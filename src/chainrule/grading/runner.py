@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from chainrule.grading.child.wire import WireError, decode, encode
+from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import EXERCISES
 
 #: Nothing of chainrule is on the child's path, so its own files are found by this.
@@ -78,6 +79,11 @@ class Session:
         Folders the submission may not read.
     skip : tuple of int
         Lines of statements to leave out.
+
+    Raises
+    ------
+    GradingError
+        When it is entered where Python cannot start a process: in a browser.
     """
 
     text: str
@@ -92,6 +98,12 @@ class Session:
     unlimited: tuple[str, ...] = ()
 
     def __enter__(self) -> Session:
+        if sys.platform in ("emscripten", "wasi"):
+            raise GradingError(
+                "Grading runs each submission in a process of its own, and Python in a browser "
+                "(Pyodide) has none; grade with an installed Python, or check one gradient here "
+                "with cr.check(loss, gradient, example)."
+            )
         self._folder = tempfile.mkdtemp(prefix="chainrule-grade-")
         self._process = subprocess.Popen(
             [sys.executable, "-B", "-P", "-c", _BOOT, str(_CHILD)],
