@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import linecache
 import sys
 
 import numpy as np
@@ -11,6 +13,7 @@ from tests.checking.student_files import load
 
 from chainrule.checking.localisation_steps import final_writes
 from chainrule.checking.watch import CannotWatch, Watcher
+from chainrule.checking.watch_functions import users_functions
 
 STATEMENTS = """
 import numpy as np
@@ -178,6 +181,17 @@ def test_the_users_function_is_found_behind_what_wraps_it(wrap):
     with Watcher(wrap(space["f"])) as watcher:
         run = watcher.run({"x": np.ones(2)}, record=True)
     assert any(site.line == 2 for site in (watcher.sites[e.place[0]] for e in run.events))
+
+
+@pytest.mark.parametrize(
+    "library",
+    [importlib._bootstrap._find_spec, linecache.getlines, np.linalg.norm, Watcher.run],
+    ids=["compiled into Python", "of Python", "of NumPy", "of chainrule"],
+)
+def test_functions_of_libraries_are_not_the_users(library):
+    space = {"library": library, "np": np}
+    exec("def gradient(x):\n    return {'x': np.cos(x)}", space)
+    assert [each.__name__ for each in users_functions(space["gradient"])] == ["gradient"]
 
 
 def test_long_loops_are_bounded():

@@ -18,7 +18,12 @@ _MACHINERY = (
     os.path.dirname(os.path.abspath(np.__file__)) + os.sep,
 )
 _SCIPY = f"{os.sep}scipy{os.sep}"
-_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# What is compiled into Python has no file, and where the rest is one archive, only the name of the
+# folder that it would be.
+_FROZEN = "<frozen "
+_STANDARD_LIBRARY = tuple(
+    os.path.dirname(os.path.abspath(module.__file__ or "")) + os.sep for module in (os, linecache)
+)
 _INSTALLED = ("site-packages", "dist-packages")
 _is_machinery: dict[str, bool] = {"<__array_function__ internals>": True}
 
@@ -51,6 +56,7 @@ def is_machinery(filename: str) -> bool:
         path = os.path.abspath(filename)
         known = (
             path.startswith(_MACHINERY)
+            or filename.startswith(_FROZEN)
             or _SCIPY in path
             or (
                 path.startswith(_STANDARD_LIBRARY)

@@ -27,8 +27,9 @@ from chainrule.programs.held import (
 
 Key = tuple[Any, ...]
 
+# In Pyodide Python lies in "/" itself, and its folders are given as "//lib".
 _LIBRARIES = tuple(
-    os.path.join(os.path.abspath(path), "")
+    os.path.join(os.path.abspath(path), "").replace("//", "/")
     for path in {
         *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")),
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
