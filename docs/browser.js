@@ -26,7 +26,8 @@ def run(code, number):
             exec(compile(tree, name, "exec"), NAMES)
             if last is not None:
                 value = eval(compile(ast.Expression(last.value), name, "eval"), NAMES)
-                if value is not None:
+                # A block that prints says what it has to say.
+                if value is not None and not printed.getvalue():
                     print(repr(value))
         except BaseException as raised:
             trace = raised.__traceback__
@@ -73,6 +74,7 @@ if (typeof document === "undefined") {
   };
   const bar = document.getElementById("python");
   const address = (name) => new URL(bar.dataset[name], document.baseURI).href;
+  const place = () => (new URL(address("pyodide")).host === location.host ? "this site" : new URL(address("pyodide")).host);
   const button = (text, onclick) => make("button", { type: "button", className: "md-button", textContent: text, onclick });
   const said = make("p");
   said.setAttribute("role", "status");
@@ -98,7 +100,7 @@ if (typeof document === "undefined") {
 
   const start = async () => {
     startButton.hidden = true;
-    said.textContent = `Fetching Python, NumPy and chainrule from ${new URL(address("pyodide")).host} …`;
+    said.textContent = `Fetching Python, NumPy and chainrule from ${place()} …`;
     worker = new Worker(script, { type: "module" });
     worker.onmessage = ({ data }) =>
       data.failed === undefined ? answered.resolve(data) : answered.reject(new Error(data.failed));
@@ -214,7 +216,7 @@ if (typeof document === "undefined") {
     bar.append("This page was opened from a file, where a browser starts no worker. Serve the site: python -m http.server --directory build/site");
   else {
     bar.append(startButton, allButton, stopButton, said);
-    said.textContent = `Nothing has been fetched yet. Starting fetches about 18 MB from ${new URL(address("pyodide")).host}, once; what you type stays on this computer.`;
+    said.textContent = `Nothing has been fetched yet. Starting fetches about 18 MB from ${place()}, once; what you type stays on this computer.`;
     show(false);
   }
 }

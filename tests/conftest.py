@@ -1,4 +1,4 @@
-"""What every test shares: no network, repeatable Hypothesis, and the directory of real data."""
+"""What every test shares: no network, repeatable Hypothesis, a browser, and where real data are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.chromium import browser, page  # noqa: F401  (fixtures)
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 

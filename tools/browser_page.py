@@ -106,12 +106,13 @@ def write_page(pages: Path, runtime: Path = RUNTIME) -> None:
         address = "pyodide/"
     tour = (pages / "tour.md").read_text(encoding="utf-8")
     body = tour[tour.index("\n## ") + 1 :]
-    start = f'<div id="python" data-pyodide="{address}" data-wheel="wheel/{wheel.name}" hidden></div>'
+    data = f'data-pyodide="{address}" data-wheel="wheel/{wheel.name}"'
     page = pages / "browser.md"
     text = page.read_text(encoding="utf-8")
-    assert START in text and CELLS in text, f"{page} has lost its marks"
-    text = text.replace(START, start).replace(CELLS, marked(body))
-    page.write_text(text, encoding="utf-8")
+    for mark in (START, CELLS):
+        assert mark in text, f"{page} has lost its mark {mark}"
+    text = text.replace(START, f'<div id="python" {data} hidden></div>')
+    page.write_text(text.replace(CELLS, marked(body)), encoding="utf-8")
 
 
 def build_wheel(folder: Path) -> Path:
