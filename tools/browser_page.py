@@ -156,8 +156,8 @@ def bring(folder: Path) -> None:
 
 
 def run(*command: str, cwd: Path) -> None:
-    """Run a program in a folder; what it says goes to standard error."""
-    subprocess.run(command, cwd=cwd, check=True, stdout=sys.stderr)
+    """Run a program in a folder; what it says goes to standard error. It has five minutes."""
+    subprocess.run(command, cwd=cwd, check=True, stdout=sys.stderr, timeout=300)
 
 
 def expect(sha256: str, content: bytes, name: str) -> None:
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     try:
         bring(folder)
-    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         print(f"Pyodide {VERSION} could not be brought: {error}", file=sys.stderr)
         return 1
     size = sum(file.stat().st_size for file in folder.iterdir())

@@ -60,6 +60,59 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work / "site"
 
 
+def test_a_site_without_pyodide_names_pyodides_own_address(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="the wheel is built with hatchling, as `make` does")
+    for name in ("tour.md", "browser.md"):
+        shutil.copy(ROOT / "docs" / name, tmp_path)
+    browser_page.write_page(tmp_path, tmp_path / "nothing")
+    text = (tmp_path / "browser.md").read_text(encoding="utf-8")
+    version = browser_page.VERSION
+    assert f'data-pyodide="https://cdn.jsdelivr.net/pyodide/v{version}/full/"' in text
+    (wheel,) = (tmp_path / "wheel").iterdir()
+    assert f'data-wheel="wheel/{wheel.name}"' in text
+    assert text.count("```{.python .cell}") == len(CELLS)
+    assert "```python\n" not in text
+
+
+def test_what_does_not_run_in_a_browser_is_no_block_of_the_page() -> None:
+    text = """
+```python
+print(1)
+```
+
+```text
+1
+```
+
+```python title="file.py"
+saved = True
+```
+
+<!-- not run: it needs a camera -->
+
+```python
+photograph()
+```
+
+```python
+import torch
+```
+
+```text
+alone
+```
+
+```python
+print(2)
+```
+"""
+    assert browser_page.cells(text) == [("print(1)\n", "1\n"), ("print(2)\n", None)]
+    assert browser_page.marked(text).replace("{.text .expected}", "text").replace(
+        "{.python .cell}", "python"
+    ) == text  # fmt: skip
+    assert browser_page.marked(text).count("{.") == 3
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Serves a site on this computer, and keeps what was asked for."""
 

@@ -38,16 +38,27 @@ for action in (start_a_thread, start_a_process, fork):
     print(outcome(action))
 """
 
+#: Whose is the code of a file: the reader's, Python's, another package's?
+OWNERS = """
+import ast, sysconfig
+from chainrule.engine.location import is_machinery
+from chainrule.programs.reach import _is_own
+
+beside_numpy = np.__file__.replace("numpy", "another")
+for name in ("<block 1>", ast.__file__, "<frozen importlib._bootstrap>", np.__file__, beside_numpy):
+    print(is_machinery(name), _is_own(name))
+"""
+
 
 @pytest.fixture(scope="module")
 def answers(runtime: Path, wheel: Path) -> list[dict[str, Any]]:
-    return in_pyodide(runtime, wheel, [*TOUR, CORE, POVERTY])
+    return in_pyodide(runtime, wheel, [*TOUR, CORE, OWNERS, POVERTY])
 
 
 @pytest.fixture
 def expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.chdir(tmp_path)
-    return in_this_python([*TOUR, CORE])
+    return in_this_python([*TOUR, CORE, OWNERS])
 
 
 def test_the_tour_does_the_same(
@@ -72,6 +83,14 @@ def test_the_core_does_the_same(
     core, _, refusal = there["printed"].partition("grading: ")
     assert blurred(core) == blurred(here["printed"])
     assert refusal.startswith("Grading runs each submission in a process of its own")
+
+
+def test_python_and_its_packages_are_told_from_the_readers_code(
+    answers: list[dict[str, Any]], expected: list[dict[str, Any]]
+) -> None:
+    assert answers[-2]["printed"] == expected[-1]["printed"] == (
+        "False True\n" "True False\n" "True False\n" "True False\n" "False False\n"
+    )  # fmt: skip
 
 
 def test_the_limits_of_the_other_tests_are_those_of_pyodide(answers: list[dict[str, Any]]) -> None:
