@@ -38,11 +38,19 @@ def main(words: Sequence[str] | None = None) -> int:
     # Only now: it imports NumPy, which reads the variables once.
     from benchmarks import page
 
+    modules = {}
+    for name in options.names or NAMES:
+        try:
+            modules[name] = importlib.import_module(f"benchmarks.{name}")
+        except ModuleNotFoundError as error:
+            parser.error(
+                f"the measurement {name} needs {error.name}, which is not installed; "
+                "install the extra bench, as make bench does"
+            )
     run = page.circumstances()
     print(f"Python {run['python']}, NumPy {run['versions']['numpy']}, {run['computer']}")
     found = {}
-    for name in options.names or NAMES:
-        module = importlib.import_module(f"benchmarks.{name}")
+    for name, module in modules.items():
         goals = module.run()
         found[name] = [asdict(goal) for goal in goals]
         print(f"\n{name}")

@@ -73,3 +73,17 @@ def test_the_page_says_how_it_was_measured_and_names_no_computer(
 
 def test_without_the_option_nothing_is_written(run: Any) -> None:
     assert run("--threads", "1", engine=[MET]) == ""
+
+
+def test_a_missing_library_is_said_before_anything_is_measured(
+    run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> ModuleType:
+        raise ModuleNotFoundError("No module named 'rival'", name="rival")
+
+    monkeypatch.setattr("benchmarks.__main__.importlib.import_module", missing)
+    with pytest.raises(SystemExit) as stopped:
+        main(["engine", "--page"])
+    assert stopped.value.code == 2
+    assert "the measurement engine needs rival, which is not installed" in capsys.readouterr().err
+    assert not page.PAGE.exists()
