@@ -219,10 +219,12 @@ def public_names(room: Room) -> list[str]:
 
 
 def rank(value: object) -> int:
-    """Functions come before classes, and errors come last."""
-    if not inspect.isclass(value):
+    """Functions come before classes, then come values, and errors last."""
+    if inspect.isroutine(value):
         return 0
-    return 2 if issubclass(value, Exception) else 1
+    if not inspect.isclass(value):
+        return 2
+    return 3 if issubclass(value, Exception) else 1
 
 
 def defined(module: str, name: str) -> str:
