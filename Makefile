@@ -40,7 +40,7 @@ coverage: $(READY)
 	$(BIN)/python tools/report_coverage.py
 
 bench: $(BENCH_READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --page
 
 docs: $(DOCS_READY)
 	$(BIN)/python tools/build_docs.py

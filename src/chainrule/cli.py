@@ -66,12 +66,14 @@ def chainrule(
     """Backpropagation you can read, check and run.
 
     \b
-    chainrule list                        what there is
-    chainrule run digits-3-vs-9           run one experiment
-    chainrule run --all                   run them all
-    chainrule report                      pages and index of past runs
+    chainrule check hw.py                 is this gradient right, and if not, why
+    chainrule explain net.py::loss        every value and derivative of a function
+    chainrule start                       exercises, to solve, hand out and grade
+    chainrule list                        experiments; run one with chainrule run NAME
+    chainrule doctor                      what is installed, what would add the rest
 
-    Exit status: 0 ok, 1 a claim failed, 2 wrong usage or internal error, 3 inconclusive.
+    Exit status: 0 ok, 1 a mistake was found or a claim failed, 2 wrong usage or internal error,
+    3 inconclusive.
     """
     if version:
         from chainrule import __version__

@@ -44,6 +44,16 @@ def test_factors_are_named_only_if_they_hold_in_every_case(
     assert related(*claimed) == code
 
 
+def test_a_case_in_which_both_are_zero_hides_no_factor() -> None:
+    zero = np.zeros((2, 2))
+    half = relation("dW", [(zero, zero), (0.5 * TRUE[1], TRUE[1])], INPUTS)
+    assert half is not None
+    assert half.code == "G204"
+    assert relation("dW", [(TRUE[0], 0 * TRUE[0]), (0.5 * TRUE[1], TRUE[1])], INPUTS) is None
+    one = np.array([3.0])
+    assert relation("dW", [(zero, zero), (0.5 * one, one)], INPUTS) is None
+
+
 @given(st.integers(0, 2**31))
 def test_wrong_numbers_are_related_to_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -147,7 +147,9 @@ def test_the_program_has_a_name_that_no_node_has() -> None:
     found = graph(V, matrix, node("q", "@", "K", "v"), name="K")
     assert found.source.startswith("def K_(v):")
     np.testing.assert_allclose(found.evaluate()["q"], [1.8, 4.0])
-    assert graph(X, node("y", "exp", "x"), name="two words").source.startswith("def f(x):")
+    words = {"two words": "two_words", "exercise 1: a": "exercise_1_a", "1.": "f", "def": "f"}
+    for name, legal in words.items():
+        assert graph(X, node("y", "exp", "x"), name=name).source.startswith(f"def {legal}(x):")
 
 
 def test_operations_of_numbers_alone_are_computed_once() -> None:

@@ -21,7 +21,13 @@ def assert_gradient(
 
     Parameters
     ----------
-    loss, gradient, example, parameters, seed
+    loss, gradient : callable
+        As for `chainrule.check`.
+    example : mapping of str to array, or callable that returns one
+        As for `chainrule.check`.
+    parameters : tuple of str, optional
+        As for `chainrule.check`.
+    seed : int
         As for `chainrule.check`.
 
     Returns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 from html import escape
@@ -45,15 +46,17 @@ class MistakePage:
 
     def markdown(self) -> str:
         """As Markdown."""
-        lines = [f"# {self.mistake.code} {self.mistake.name}"]
+        code, example = self.mistake.code, self.example
+        lines = [f"# {code} {escaped(self.mistake.name)}"]
         for title, said in self._parts():
-            lines += ["", f"**{title}.** {said}"]
+            lines += ["", f"**{title}.** {escaped(said)}"]
         lines += [
-            "", "Right:", "", f"    {self.example.right}",
-            "", "Wrong:", "", f"    {self.example.wrong}",
-            "", "What `chainrule check` says:", "",
-            textwrap.indent(self.example.report.text(), "    "),
-            "", "The whole file:", "", textwrap.indent(self.example.source.rstrip(), "    "),
+            "", "## Example", "", f"Right, in line {example.line} of the file below:",
+            "", *_fenced("python", example.right),
+            "", "Wrong:", "", *_fenced("python", example.wrong),
+            "", "## What `chainrule check` says",
+            "", *_fenced("text", example.report.text()),
+            "", "## The whole file", "", *_fenced("python", example.source),
         ]  # fmt: skip
         return "\n".join(lines) + "\n"
 
@@ -95,6 +98,15 @@ class MistakePage:
                 "report": self.example.report.to_json(),
             },
         }
+
+
+def escaped(text: str) -> str:
+    """A sentence that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
+
+
+def _fenced(language: str, code: str) -> list[str]:
+    return [f"```{language}", *code.rstrip().splitlines(), "```"]
 
 
 def mistake_page(code: str) -> MistakePage:

@@ -53,5 +53,5 @@ def start(
         return
     print(path)
     for part in exercise.parts:
-        print(f"  {part.name:<3} {part.title} ({part.points:g} points)")
+        print(f"  {part.name:<3} {part.title} ({part.points:g} point{'s' * (part.points != 1)})")
     print(f"Then: chainrule grade {name} {path}")

@@ -131,6 +131,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         It must not use traced values other than its arguments, and must give the same value when
         called again: random numbers are arguments.
 
+    Returns
+    -------
+    callable
+        With the arguments and the result of ``f``.
+
     Raises
     ------
     InvalidInput

@@ -99,7 +99,13 @@ def value_and_grad(
 
     Parameters
     ----------
-    f, argnums, argnames, has_aux
+    f : callable
+        As for `grad`.
+    argnums : int, tuple of int or None
+        As for `grad`.
+    argnames : str or tuple of str
+        As for `grad`.
+    has_aux : bool
         As for `grad`.
     compile : bool
         Trace once for each kind of arguments and run straight-line code from then on; see

@@ -137,6 +137,16 @@ def tensor(value: Any, name: str | None = None) -> Tensor:
     name : str, optional
         The key of its gradient in what ``backward()`` returns.
 
+    Returns
+    -------
+    Tensor
+        A copy of the value, of the same shape.
+
+    Raises
+    ------
+    InvalidInput
+        The value is no array of floating-point numbers, or is traced already.
+
     Examples
     --------
     >>> import numpy as np, chainrule as cr

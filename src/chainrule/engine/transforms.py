@@ -290,7 +290,25 @@ def _one_position(argnums: int, args: tuple[Any, ...], f: Callable[..., Any]) ->
 
 
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """The matrix of second derivatives of a scalar function, of shape ``x.shape + x.shape``."""
+    """The matrix of second derivatives of a scalar function.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int
+        Which positional argument to differentiate by; an array or a number.
+
+    Returns
+    -------
+    callable
+        ``h(*args)`` returns an array of shape ``x.shape + x.shape`` and the dtype of ``x``, the
+        argument.
+
+    Raises
+    ------
+    InvalidInput
+        The result of ``f`` is not a single number.
+    """
     return jacobian(_grad(f, argnums, warn=False), argnums)
 
 

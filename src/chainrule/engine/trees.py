@@ -255,6 +255,18 @@ def _reordered(structure: Structure, tree: Any) -> Any:
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Apply ``function`` leaf by leaf to trees of the same structure.
 
+    Parameters
+    ----------
+    function : callable
+        Takes one leaf of each tree.
+    tree, *others
+        Nested tuples, lists, dicts, dataclasses and registered containers.
+
+    Returns
+    -------
+    tree
+        Of the same structure, with what ``function`` returned as leaves.
+
     Raises
     ------
     InvalidInput

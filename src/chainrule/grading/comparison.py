@@ -143,6 +143,12 @@ def relation(
     Difference or None
         None where nothing relates them: a guess is no finding.
     """
+    # Where both are zero any factor fits: such a case tells nothing.
+    telling = [k for k, (claimed, true) in enumerate(pairs) if claimed.any() or true.any()]
+    pairs, inputs = [pairs[k] for k in telling], [inputs[k] for k in telling]
+    # One number is a multiple of any other: several cases must agree on the factor.
+    if not pairs or (len(pairs) == 1 and pairs[0][0].size < 2):
+        return None
     factors = [_factor(claimed, true) for claimed, true in pairs]
     if all(factor is not None for factor in factors):
         return _scale(name, [float(f) for f in factors if f is not None], inputs)

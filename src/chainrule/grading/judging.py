@@ -223,9 +223,6 @@ def _related(
         if wanted.shape != each.claimed.shape:
             return None
         pairs.append((each.claimed, wanted))
-    # One number is a multiple of any other: several cases must agree on the factor.
-    if len(pairs) == 1 and pairs[0][0].size < 2:
-        return None
     found = relation(name, pairs, [answer.inputs for answer in answers])
     return None if found is None or math.isnan(pairs[0][0].ravel()[0]) else found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import keyword
 import linecache
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -245,7 +246,8 @@ class GraphFile:
 
     @cached_property
     def _function_name(self) -> str:
-        name = self.name if self.name.isidentifier() and not keyword.iskeyword(self.name) else "f"
+        name = re.sub(r"\W+", "_", self.name).strip("_")
+        name = name if name.isidentifier() and not keyword.iskeyword(name) else "f"
         taken = {node.name for node in self.specification.nodes} | {"np", "expit"}
         while name in taken:
             name += "_"

@@ -161,7 +161,19 @@ def train_many(
 
     Parameters
     ----------
-    model, data, optimizer, epochs, batch_size, loss, accuracy, validation, evaluate_train
+    model : chainrule.nn.Layer or callable
+        As for `fit`.
+    data : array or tuple of arrays
+        As for `fit`.
+    optimizer : Optimizer
+        As for `fit`.
+    epochs, batch_size : int
+        As for `fit`.
+    loss, accuracy : callable, optional
+        As for `fit`.
+    validation : like ``data``, optional
+        As for `fit`.
+    evaluate_train : bool or int
         As for `fit`.
     seeds : sequence of int, optional
         Of the initial parameters of each run, ``model.init(seed, dtype)``.
