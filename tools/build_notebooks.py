@@ -42,10 +42,16 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-#: Run before the first cell and after the last: a warning in a notebook is a fault in it.
-PRELUDE = "import warnings\nwarnings.simplefilter('error')"
-EPILOGUE = "warnings.resetwarnings()"
+#: Variables that a notebook does not see: data of the user's, and where figures go.
+UNSEEN = {"CHAINRULE_DATA", "MPLBACKEND"}
+#: Run before the first cell: a warning in a notebook is a fault in it, one of the kernel is not.
+PRELUDE = """\
+import warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", module="ipykernel|IPython|zmq|tornado|asyncio|traitlets")
+"""
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?", re.IGNORECASE)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 #: Elements that notebooks which are not trusted take away, or take the contents of away.
 STRIPPED = {"script", "style", "svg", "iframe", "object", "embed", "link", "form"}
 
@@ -64,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             executed = tidied(execute(stored))
         except CellExecutionError as error:
-            print(f"{path.name}: {error}")
+            print(f"{path.name}: {COLOUR.sub('', str(error))}")
             faults += 1
             continue
         seconds = time.perf_counter() - started
@@ -85,13 +91,11 @@ def main(arguments: list[str] | None = None) -> int:
 def execute(notebook: Any) -> Any:
     """A copy of a notebook with the outputs of a fresh kernel, in an empty folder."""
     copy = nbformat.from_dict({**notebook, "cells": [dict(cell) for cell in notebook.cells]})
-    copy.cells = [
-        nbformat.v4.new_code_cell(PRELUDE), *copy.cells, nbformat.v4.new_code_cell(EPILOGUE)
-    ]  # fmt: skip
+    copy.cells.insert(0, nbformat.v4.new_code_cell(PRELUDE))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with tempfile.TemporaryDirectory() as folder:
         environment = {
-            **{name: value for name, value in os.environ.items() if name != "CHAINRULE_DATA"},
+            **{name: value for name, value in os.environ.items() if name not in UNSEEN},
             **threads,
             "IPYTHONDIR": str(Path(folder) / "ipython"),
             # Where kernels are started without the package being installed, as in a checkout.
@@ -102,7 +106,7 @@ def execute(notebook: Any) -> Any:
             resources={"metadata": {"path": folder}}, extra_arguments=["--log-level=ERROR"],
         )  # fmt: skip
         client.execute(env=environment)
-    copy.cells = copy.cells[1:-1]
+    del copy.cells[0]
     return copy
 
 
@@ -228,8 +232,8 @@ def untrusted(notebook: Any) -> Iterator[str]:
                 yield f"cell {cell.id} shows an SVG, which is refused; use an <img>."
             if elements := _Elements(data.get("text/html", "")).found & STRIPPED:
                 yield f"cell {cell.id} needs <{'>, <'.join(sorted(elements))}>, which is stripped."
-            for found in _places(str(output)):
-                yield f"cell {cell.id} shows a place on this computer: {found}"
+            if found := _places(str(output)):
+                yield f"cell {cell.id} shows a place on this computer: {', '.join(found)}"
 
 
 def _places(shown: str) -> list[str]:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def _chromium() -> str:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not found:
-        pytest.skip("no Chromium found; install Debian's chromium or set CHROMIUM")
-    return found
+from tests.browser import FLAGS, chromium
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A browser window with an empty profile that cannot leave the computer."""
-    executable = _chromium()
+    executable = chromium()
     playwright = (
         pytest.importorskip(
             "playwright.sync_api",
@@ -41,7 +23,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         .start()
     )
     context = playwright.chromium.launch_persistent_context(
-        tmp_path_factory.mktemp("profile"), executable_path=executable, headless=True, args=_FLAGS
+        tmp_path_factory.mktemp("profile"), executable_path=executable, headless=True, args=FLAGS
     )
     context.set_offline(True)
     yield context
