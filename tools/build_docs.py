@@ -23,7 +23,7 @@ BUILD = ROOT / "build"
 
 #: Pages written by hand, by the part of the menu they stand in; what is not listed comes last.
 MENU: dict[str, list[str]] = {
-    "": ["index.md", "tour.md"],
+    "": ["index.md", "tour.md", "notebooks.md"],
     "How to": [
         "source.md", "explain.md", "pictures.md", "compile.md", "checking.md", "flow.md",
         "grading.md", "training.md", "optimizers.md", "search.md", "style.md", "classify.md",
