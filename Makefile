@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.ready-bench
 DOCS_READY := $(VENV)/.ready-docs
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
-SOURCES := $(wildcard src tests benchmarks tools)
+SOURCES := $(wildcard src tests benchmarks tools notebooks)
 
 .PHONY: demo test lint coverage bench docs pyodide package clean
 .DELETE_ON_ERROR:
@@ -61,7 +61,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing chainrule and its tools into $(VENV) (once; a few minutes at most)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) hatchling editables
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev,fast,vision]'
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[dev,fast,notebook,vision]'
 	@touch $@
 
 $(BENCH_READY): $(READY)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -20,7 +20,8 @@ _FLAGS = [
 ]
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Where it is; the test is skipped without one."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not found:
         pytest.skip("no Chromium found; install Debian's chromium or set CHROMIUM")
@@ -30,7 +31,7 @@ def _chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A browser window with an empty profile that cannot leave the computer."""
-    executable = _chromium()
+    executable = chromium()
     playwright = (
         pytest.importorskip(
             "playwright.sync_api",
@@ -40,7 +41,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         .start()
     )
     context = playwright.chromium.launch_persistent_context(
-        tmp_path_factory.mktemp("profile"), executable_path=executable, headless=True, args=_FLAGS
+        tmp_path_factory.mktemp("profile"), executable_path=executable, headless=True, args=FLAGS
     )
     context.set_offline(True)
     yield context

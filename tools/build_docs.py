@@ -25,7 +25,7 @@ BUILD = ROOT / "build"
 
 #: Pages written by hand, by the part of the menu they stand in; what is not listed comes last.
 MENU: dict[str, list[str]] = {
-    "Start": ["index.md", "tour.md", "browser.md"],
+    "Start": ["index.md", "tour.md", "browser.md", "notebooks.md"],
     "For whom": [
         "for-students.md", "for-teachers.md", "for-authors.md", "for-engineers.md",
         "for-everyone.md",

@@ -12,6 +12,7 @@ import pytest
 from tests.programs import drawn_functions as drawn
 
 import chainrule as cr
+from chainrule.engine.location import Location
 from chainrule.programs.exports import to_dot, to_json, to_mermaid
 
 
@@ -95,3 +96,23 @@ def test_the_engine_does_not_import_what_draws_it() -> None:
     code = "import sys, chainrule; print([m for m in sys.modules if 'picture' in m or 'step' in m])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_program_is_shown_as_code_and_not_as_an_escaped_string() -> None:
+    text = cr.source(drawn.shared, 1.5, 0.5)
+    assert repr(text) == text.rstrip("\n")
+    assert text._repr_markdown_() == f"```python\n{text.rstrip()}\n```"
+
+
+@pytest.mark.parametrize(
+    ("filename", "named"),
+    [
+        ("/tmp/ipykernel_4127/1940698389.py", "the cell"),
+        (r"C:\Temp\ipykernel_9\7.py", "the cell"),
+        ("<ipython-input-3-8d1f>", "the cell"),
+        ("/home/me/hw.py", "hw.py"),
+    ],
+)
+def test_a_place_in_a_notebook_is_named_by_its_cell(filename: str, named: str) -> None:
+    where = Location(filename, 2, 2, None, None, "loss")
+    assert str(where) == f"line 2 of {named}"

@@ -26,7 +26,7 @@ network = pytest.mark.parametrize(("sizes", "activations", "loss", "biases", "co
 
 
 def parsed(*arguments):
-    return ElementTree.fromstring(draw_network(*arguments))
+    return ElementTree.fromstring(draw_network(*arguments).svg)
 
 
 def texts(element):
@@ -135,7 +135,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_card(sizes, activations, loss, 
 
 @network
 def test_drawing_explains_itself_and_stands_alone(sizes, activations, loss, biases, count):
-    svg = draw_network(sizes, activations, loss, biases)
+    svg = draw_network(sizes, activations, loss, biases).svg
     root = ElementTree.fromstring(svg)
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert "-".join(map(str, sizes)) in title.text
@@ -145,7 +145,7 @@ def test_drawing_explains_itself_and_stands_alone(sizes, activations, loss, bias
     card = root.find(f"{SVG}rect")
     assert (card.get("fill"), card.get("x")) == ("#fdfcf9", "0.5")
     assert not re.search(r"href|url\(|<style|<script|currentColor", svg)
-    assert svg == draw_network(sizes, activations, loss, biases)
+    assert svg == draw_network(sizes, activations, loss, biases).svg
 
 
 def test_names_are_escaped():

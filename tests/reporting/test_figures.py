@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from chainrule.reporting.figures import COLOURS, house_style, to_svg
+from chainrule.reporting.figures import COLOURS, house_style, subplots, to_svg
 
 
 def draw() -> Figure:
@@ -81,3 +81,10 @@ def test_svg_is_kept_as_it_is() -> None:
 def test_svg_that_is_more_than_a_picture_is_refused(svg: str, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         to_svg(svg, "drawing")
+
+
+def test_a_figure_of_its_own_is_not_kept_by_pyplot() -> None:
+    before = plt.get_fignums()
+    figure, panes = subplots(1, 2, figsize=(4, 2))
+    assert (len(figure.axes), panes.shape, figure.get_size_inches().tolist()) == (2, (2,), [4, 2])
+    assert plt.get_fignums() == before

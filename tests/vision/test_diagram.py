@@ -33,7 +33,7 @@ def test_parameters_of_the_layers_add_up(name: str, parameters: int) -> None:
 def test_the_picture_names_every_convolution_and_the_network_is_as_before() -> None:
     model = cifar_resnet18(width=4).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    root = ElementTree.fromstring(draw_layers(model, (3, 32, 32), "A & B"))
+    root = ElementTree.fromstring(draw_layers(model, (3, 32, 32), "A & B").svg)
     texts = [element.text for element in root.iter() if element.tag.endswith("text")]
     assert "A & B" in texts
     assert texts.count("+ shortcut") == 8

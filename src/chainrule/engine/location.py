@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -25,6 +26,8 @@ _STANDARD_LIBRARY = tuple(
     os.path.dirname(os.path.abspath(module.__file__ or "")) + os.sep for module in (os, linecache)
 )
 _INSTALLED = ("site-packages", "dist-packages")
+#: What IPython and its kernel call the code of a cell.
+_CELL = re.compile(r"<ipython-input-|[\\/]ipykernel_\d+[\\/]\d+\.py$")
 _is_machinery: dict[str, bool] = {"<__array_function__ internals>": True}
 
 
@@ -43,10 +46,16 @@ class Location(NamedTuple):
         """The source line, stripped; empty where the source cannot be read."""
         return linecache.getline(self.filename, self.line).strip()
 
+    @property
+    def file(self) -> str:
+        """The file's name without its folders; of a notebook's cell, which has none, what it is."""
+        if _CELL.search(self.filename):
+            return "the cell"
+        return os.path.basename(self.filename)
+
     def __str__(self) -> str:
-        name = os.path.basename(self.filename)
         quoted = f": {self.text}" if self.text else ""
-        return f"line {self.line} of {name}{quoted}"
+        return f"line {self.line} of {self.file}{quoted}"
 
 
 def is_machinery(filename: str) -> bool:

@@ -30,7 +30,7 @@ def diagram(run: Run, images: Images) -> None:
             run.figure(
                 "network",
                 "Every layer with its dimensions, as it runs",
-                draw_layers(model, (3, 32, 32), f"{name}, width 64"),
+                draw_layers(model, (3, 32, 32), f"{name}, width 64").svg,
                 alternative="A list of layers as bars, from the image of 3 × 32 × 32 to the ten "
                 "classes.",
                 table=(

@@ -143,7 +143,7 @@ def drawing(run: Run) -> None:
     run.figure(
         "network",
         "The network of part (a), 784-16-1, with its squared-error loss",
-        draw_network(sizes, activations),
+        draw_network(sizes, activations).svg,
         alternative=describe_network(sizes, activations),
         note="A unit shows its pre-activation, its activation and its output; of a wide layer the "
         "first three units and the last are drawn. The layers are counted from the input, a₀.",

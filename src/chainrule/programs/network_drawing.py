@@ -21,6 +21,7 @@ from chainrule.programs.network_description import (
     parameter_count,
     plain_text,
 )
+from chainrule.programs.picture import Picture
 
 __all__ = ["describe_network", "draw_network", "parameter_count"]
 
@@ -48,7 +49,7 @@ def draw_network(
     activations: Sequence[str] | str,
     loss: str = "squared error",
     biases: bool = True,
-) -> str:
+) -> Picture:
     """Draw a fully connected network with its loss node.
 
     Every nᵢ, aᵢ, zᵢ, Wᵢ and bᵢ is labelled, with the shapes of the parameters, the activation of
@@ -69,9 +70,8 @@ def draw_network(
 
     Returns
     -------
-    str
-        An SVG document with its own light background, a title and a description; it needs no
-        other file.
+    Picture
+        It has its own light background, a title and a description, and shows itself in notebooks.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def draw_network(
     drawing.footer()
     identity = "network-" + "-".join(str(size) for size in sizes)
     width, height = drawing.width, drawing.height
-    return "\n".join(
+    description = describe_network(sizes, names, loss, biases)
+    svg = "\n".join(
         [
             '<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" '
             f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
@@ -101,14 +102,14 @@ def draw_network(
             "font-family=\"'DejaVu Sans', Verdana, 'Segoe UI', sans-serif\" font-size=\"12\">",
             f'<title id="{identity}-title">Fully connected network '
             f"{'-'.join(str(size) for size in sizes)} with {escape(loss)} loss</title>",
-            f'<desc id="{identity}-description">'
-            f"{escape(describe_network(sizes, names, loss, biases))}</desc>",
+            f'<desc id="{identity}-description">{escape(description)}</desc>',
             f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="12" '
             f'fill="{_CARD}" stroke="{_RULE}"/>',
             *drawing.elements,
             "</svg>",
         ]
     )
+    return Picture(svg, description, width, height)
 
 
 class _Drawing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,4 +102,4 @@ def _place(node: Node) -> str:
     where = node.where
     if where is None:
         return ""
-    return f" (line {where.line} of {os.path.basename(where.filename)}: {where.text})"
+    return f" (line {where.line} of {where.file}: {where.text})"

@@ -44,6 +44,12 @@ class Source(str):
 
     __slots__ = ("constants", "filename", "function", "graph", "names")
 
+    def __repr__(self) -> str:
+        return self.rstrip("\n")
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.rstrip()}\n```"
+
 
 def source(
     f: Callable[..., Any],

@@ -67,6 +67,20 @@ def house_style() -> Iterator[None]:
         yield
 
 
+def subplots(*shape: int, **options: Any) -> tuple[Figure, Any]:
+    """As ``pyplot.subplots``, of a figure that pyplot does not keep.
+
+    A notebook shows it once, as the value of a cell; one of pyplot's is shown when the cell ends
+    and again as its value.
+    """
+    # Where pyplot is imported in a notebook, it teaches it to show figures as images.
+    from matplotlib import pyplot  # noqa: F401
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=options.pop("figsize", None))
+    return figure, figure.subplots(*shape, **options)
+
+
 def to_svg(figure: Figure | str, name: str) -> str:
     """Return a figure as SVG, the same text for the same figure.
 

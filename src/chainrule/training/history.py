@@ -94,10 +94,9 @@ class History(Mapping[str, np.ndarray]):
         """
         if not self._rows:
             raise InvalidInput("there is no epoch to draw.")
-        from matplotlib import pyplot
         from matplotlib.ticker import MaxNLocator
 
-        from chainrule.reporting.figures import house_style
+        from chainrule.reporting.figures import house_style, subplots
 
         panels = [("loss", _LOSSES), ("accuracy", _ACCURACIES)]
         drawn = [(label, [n for n in names if n in self]) for label, names in panels]
@@ -109,7 +108,7 @@ class History(Mapping[str, np.ndarray]):
         drawn = [(label, names) for label, names in drawn if names]
         with house_style():
             width = 4.8 * len(drawn)
-            figure, panes = pyplot.subplots(1, len(drawn), figsize=(width, 3.8), squeeze=False)
+            figure, panes = subplots(1, len(drawn), figsize=(width, 3.8), squeeze=False)
             for axes, (label, names) in zip(panes[0], drawn, strict=True):
                 for name in names:
                     axes.plot(self["epoch"], self[name], label=_title(name))

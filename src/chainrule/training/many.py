@@ -117,13 +117,12 @@ class Many:
 
     def figure(self, *names: str, low: float = 0.1, high: float = 0.9) -> Figure:
         """Medians of columns by epoch, with the band between two quantiles of the runs."""
-        from matplotlib import pyplot
         from matplotlib.ticker import MaxNLocator
 
-        from chainrule.reporting.figures import house_style
+        from chainrule.reporting.figures import house_style, subplots
 
         with house_style():
-            figure, axes = pyplot.subplots()
+            figure, axes = subplots()
             for name in names or ("train_loss",):
                 band = self.band(name, (low, 0.5, high))
                 label = f"{name.replace('_', ' ')}, {int(band['runs'][0])} runs"

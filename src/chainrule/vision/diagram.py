@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.programs.picture import Picture
+
 _INK, _QUIET, _RULE, _CARD = "#1d2430", "#5b6472", "#c9ced6", "#fdfcf9"
 _FILLS = ("#e3edf9", "#e9f4ec", "#fbe9dd", "#f1ecf7", "#f6f1d8", "#e8eaed")
 _ROW, _TOP, _LEFT, _BAR, _RIGHT = 30, 74, 196, 330, 550
@@ -81,8 +83,8 @@ def layers(model: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     return found
 
 
-def draw_layers(model: nn.Module, shape: tuple[int, int, int], title: str) -> str:
-    """SVG of the layers: a bar per convolution, pooling or dense layer, wide as its channels.
+def draw_layers(model: nn.Module, shape: tuple[int, int, int], title: str) -> Picture:
+    """A picture of the layers: a bar per convolution, pooling or dense layer, wide as its channels.
 
     Parameters
     ----------
@@ -132,7 +134,10 @@ def draw_layers(model: nn.Module, shape: tuple[int, int, int], title: str) -> st
             f'<path d="M{x},{first} h10 V{last} h-10" fill="none" stroke="{_INK}"/>',
             _text(x + 17, (first + last) / 2 + 4, "+ shortcut"),
         ]
-    return "\n".join([*svg, "</svg>"])
+    described = "\n".join(
+        f"{row.name}: {_described(row, False)}, {' × '.join(map(str, row.shape))}" for row in rows
+    )
+    return Picture("\n".join([*svg, "</svg>"]), f"{title}\n{described}", width, height)
 
 
 def _described(row: Layer, side: bool) -> str:
