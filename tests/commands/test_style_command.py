@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import re
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from chainrule.cli import main
+from chainrule.commands.style import style
 from chainrule.vision.images import read_picture, write_picture
 
 SMALL = ("--encoder", "random", "--size", "64", "--steps", "6", "--scales", "1",
@@ -44,8 +47,24 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 def test_a_picture_is_made(folder, torch, capsys):
     status, out, err = run(capsys, "cat.png", "wave.png", "-o", "out.png", *SMALL)
-    assert (status, out, err) == (0, "out.png\n", "")
+    assert (status, out) == (0, "out.png\n")
+    assert err == (
+        "chainrule: The encoder is an untrained one of random weights: expect textures and "
+        "colours, less of the forms.\n"
+    )
     assert read_picture("out.png").shape == (43, 64, 3)
+
+
+def test_the_command_and_the_library_paint_with_the_same_defaults(folder, torch):
+    from chainrule.vision.style import Settings
+
+    library = {field.name: field.default for field in dataclasses.fields(Settings)}
+    parameters = inspect.signature(style).parameters
+    shared = {name: p.default for name, p in parameters.items() if name in library}
+    for layers in ("style_layers", "content_layers"):
+        assert shared.pop(layers) is None  # what the library has
+    assert len(shared) >= 16
+    assert shared == {name: library[name] for name in shared}
 
 
 def test_json_says_what_was_done(folder, torch, capsys):

@@ -30,9 +30,9 @@ def style(
     weights: Annotated[
         Path | None, typer.Option(help="Weights of the encoder: .safetensors or PyTorch.")
     ] = None,
-    style_weight: Annotated[float, typer.Option(help="More: more style, less content.")] = 30.0,
+    style_weight: Annotated[float, typer.Option(help="More: more style, less content.")] = 50.0,
     content_weight: Annotated[float, typer.Option(help="Weight of the content.")] = 1.0,
-    variation_weight: Annotated[float, typer.Option(help="More: smoother.")] = 10.0,
+    variation_weight: Annotated[float, typer.Option(help="More: smoother.")] = 30.0,
     style_layers: Annotated[
         str | None,
         typer.Option(metavar="LAYER=WEIGHT,…", help="relu1_1=1,relu2_1=2,… if not given."),

@@ -402,8 +402,8 @@ EXPERIMENT = Experiment(
         Parameter("size", 512, "pixels of the longer side", minimum=64),
         Parameter("steps", 200, "evaluations of loss and gradient", minimum=10),
         Parameter("scales", 2, "sizes gone through, each twice the last", minimum=1),
-        Parameter("style_weight", 30.0, "weight of the style", minimum=0),
-        Parameter("variation_weight", 10.0, "weight of the smoothness", minimum=0),
+        Parameter("style_weight", 50.0, "weight of the style", minimum=0),
+        Parameter("variation_weight", 30.0, "weight of the smoothness", minimum=0),
         Parameter(
             "encoder", "auto", "with real data", choices=("auto", "vgg19", "vgg19-16x", "random")
         ),

@@ -84,9 +84,9 @@ class Settings:
     start: str | os.PathLike[str] = "content"
     style_layers: Mapping[str, float] = field(default_factory=_style_layers)
     content_layers: Mapping[str, float] | None = None
-    style_weight: float = 30.0
+    style_weight: float = 50.0
     content_weight: float = 1.0
-    variation_weight: float = 10.0
+    variation_weight: float = 30.0
     relative: bool = True
     pooling: str = "max"
     original_colours: bool = False

@@ -39,6 +39,8 @@ COARSER = 1.5
 EXHAUSTED = ("not enough memory", "out of memory", "can't allocate memory", "bad_alloc")
 #: Pictures of a filmstrip.
 FRAMES = 6
+#: What a person should know of the random encoder, chosen or standing in.
+UNTRAINED = "expect textures and colours, less of the forms."
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ def _encoder(
         )  # fmt: skip
 
     if settings.encoder != "auto" or settings.weights is not None:
+        if settings.encoder == "random":
+            notes.append(f"The encoder is an untrained one of random weights: {UNTRAINED}")
         return load("vgg19" if settings.encoder == "auto" else settings.encoder, download)
     try:
         return load("vgg19", download)
@@ -172,8 +176,7 @@ def _encoder(
     except WeightsError:
         encoder = load("random", False)
         notes.append(
-            "An untrained encoder of random weights stands in for vgg19: expect textures and "
-            f"colours, less of the forms. {reason}"
+            f"An untrained encoder of random weights stands in for vgg19: {UNTRAINED} {reason}"
         )
     return encoder
 
