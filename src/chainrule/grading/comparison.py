@@ -85,7 +85,12 @@ def compare(name: str, value: Any, true: Any, rtol: float) -> Compared:
         # Exact numbers may be far beyond the range of floats.
         right = not isinstance(value, bool) and value == true
         return Compared(right, 0.0 if right else math.inf)
-    wanted = np.asarray(float(true) if isinstance(true, Fraction) else true)
+    if isinstance(true, int | Fraction):
+        try:
+            true = float(true)
+        except OverflowError:
+            return Compared(False, math.inf)
+    wanted = np.asarray(true)
     given, difference, note = _array(name, value)
     if isinstance(true, list | tuple):
         note = ""
@@ -244,19 +249,25 @@ def _array(name: str, value: Any) -> tuple[np.ndarray[Any, Any] | None, Differen
             return None, Difference(UNKNOWN, f"{name} is an array of {array.dtype}."), ""
         return array, None, ""
     if isinstance(value, bool | int | float | Fraction):
-        return np.asarray(float(value)), None, ""
+        try:
+            return np.asarray(float(value)), None, ""
+        except OverflowError:
+            return None, Difference(UNKNOWN, f"{name} is a number beyond the range of floats."), ""
     if isinstance(value, list | tuple):
         kind = type(value).__name__
         try:
             array = np.array(value, dtype=float)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None, Difference(UNKNOWN, f"{name} is a {kind} that is no array of numbers."), ""
         return array, None, f"{name} is a {kind}; np.array({name}) makes it an array."
     return None, _not(name, value), ""
 
 
 def _not(name: str, value: Any) -> Difference:
-    what = value.what if isinstance(value, Opaque) else f"{value!r:.60}"
+    try:
+        what = value.what if isinstance(value, Opaque) else f"{value!r:.60}"
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        what = "a number of very many digits"
     return Difference(UNKNOWN, f"{name} is {what}, not what is asked for.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ def grade(
             if on_part is not None:
                 on_part(grade)
             return grade
+    if any(part.loss is not None for part in chosen):
+        # Before any of a submission runs: what is loaded cannot be changed under our hands.
+        import chainrule.checking.check  # noqa: F401
     grader = _Grader(found, submission, seed, limits or Limits(), (found.folder, *private))
     results: list[PartResult] = []
     current = grader.summary(results, chosen)
@@ -196,7 +200,11 @@ class _Grader:
             return found["values"]
 
         again = self._answer(cases[0], reply)
-        return judge(part, answers, again, expected, gradient, frozenset(shared))
+        # A warning about a submission's numbers is none about ours, and nbgrader would take what
+        # is written to stderr for a failure.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return judge(part, answers, again, expected, gradient, frozenset(shared))
 
     def _answer(self, inputs: Inputs, reply: Mapping[str, Any]) -> Answer:
         errors = {name: raised(error, self.submission) for name, error in reply["errors"].items()}
