@@ -204,6 +204,14 @@ def _sizes(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[floa
                 label = f"the length of {name}" if value.ndim == 1 else f"{name}.shape[{axis}]"
                 if min(sizes) > 1:
                     yield label, sizes, True
+            if value.ndim > 2:
+                yield (
+                    " · ".join(f"{name}.shape[{axis}]" for axis in range(value.ndim - 1)),
+                    [float(np.prod(v.shape[:-1])) for v in values],
+                    True,
+                )
+            if value.ndim > 1:
+                yield f"the number of entries of {name}", [float(v.size) for v in values], True
         elif isinstance(value, int | float) and not isinstance(value, bool):
             sizes = [float(v) for v in values]
             if all(size > 0 and size != 1 for size in sizes):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,8 @@ class Answer:
         Inputs that were changed.
     shared : tuple of str
         Pairs ``"value input"`` that share memory.
+    earlier : dict
+        The submission's own values of earlier parts.
     """
 
     inputs: Inputs
@@ -47,6 +49,7 @@ class Answer:
     errors: Mapping[str, str]
     changed: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    earlier: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def _wrong(
         notes.extend({each.note: None for each in compared if each.note})
         if all(each.right for each in compared):
             continue
-        own = [(answers[i].inputs, measured[i]) for i in asked]
+        own = [(answers[i].inputs, {**answers[i].earlier, **measured[i]}) for i in asked]
         if part.follow is not None and _follows(part.follow, name, own, part.rtol):
             notes.append(f"{name} is wrong only because what it is made from is.")
             continue
@@ -223,7 +226,8 @@ def _related(
             return None
         pairs.append((each.claimed, wanted))
     # One number is a multiple of any other: several cases must agree on the factor.
-    if len(pairs) == 1 and pairs[0][0].size < 2:
+    numbers = {wanted.tobytes() for _, wanted in pairs}
+    if len(numbers) == 1 and pairs[0][0].size < 2:
         return None
     found = relation(name, pairs, [answer.inputs for answer in answers])
     return None if found is None or math.isnan(pairs[0][0].ravel()[0]) else found
@@ -309,7 +313,10 @@ def _merged(
     for difference, names in found:
         pattern = difference.evidence
         for name in names:
-            pattern = pattern.replace(name, "…")
+            # The name alone: "a" is also a word, and stands in others.
+            pattern = re.sub(
+                rf"(?<!\w){re.escape(name)}(?= (is|has|holds|agrees|was)\b)", "…", pattern
+            )
         # Values of other sizes show the same mistake with other numbers.
         pattern = re.sub(r"\d+", "0", pattern)
         groups.setdefault((difference.code, pattern), []).append((difference, names))
