@@ -374,3 +374,58 @@ def test_wrong_arguments_for_modules_are_refused(torch, options, message):
     options.setdefault("loss", torch.nn.CrossEntropyLoss())
     with pytest.raises(cr.InvalidInput, match=message):
         cr.flow(module(torch, 1, torch.nn.ReLU), **options)
+
+
+class _Detached:
+    """A loss that forgets where it came from."""
+
+    def __call__(self, outputs, targets):
+        return outputs.detach().sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "loss", "sentence"),
+    [
+        (lambda m: m.requires_grad_(False), None, "no parameter with requires_grad"),
+        (lambda m: type(m)(*[m[1]]), None, "no parameter with requires_grad"),
+        (lambda m: m, "none", r"must return one number, got \(64,\)"),
+        (lambda m: m, "number", "must return one number, got float"),
+        (lambda m: m, "detached", "does not depend on any parameter"),
+    ],
+)
+def test_a_module_without_gradients_is_refused_in_a_sentence(torch, change, loss, sentence):
+    losses = {
+        None: torch.nn.CrossEntropyLoss(),
+        "none": torch.nn.CrossEntropyLoss(reduction="none"),
+        "number": lambda outputs, targets: 1.0,
+        "detached": _Detached(),
+    }
+    network = change(module(torch, 2, torch.nn.ReLU))
+    with pytest.raises(cr.InvalidInput, match=sentence):
+        cr.flow(network, batches=batches(), loss=losses[loss])
+    assert not any(child._forward_hooks for child in network.modules())
+
+
+def test_a_frozen_layer_is_left_out_and_the_others_are_measured(torch):
+    network = module(torch, 3, torch.nn.Tanh)
+    network[2].requires_grad_(False)
+    flow = cr.flow(network, batches=batches(), loss=torch.nn.CrossEntropyLoss())
+    assert [layer.name for layer in flow.layers] == ["0", "4", "6"]
+
+
+def test_a_layer_that_is_used_again_is_one_layer(torch):
+    class Again(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enter, self.again = torch.nn.Linear(10, 20), torch.nn.Linear(20, 20)
+            self.squash, self.leave = torch.nn.Tanh(), torch.nn.Linear(20, 3)
+
+        def forward(self, x):
+            x = self.squash(self.enter(x))
+            for _ in range(3):
+                x = self.squash(self.again(x))
+            return self.leave(x)
+
+    flow = cr.flow(Again(), batches=batches(), loss=torch.nn.CrossEntropyLoss())
+    assert [layer.name for layer in flow.layers] == ["enter", "again", "leave"]
+    assert flow.verdict == "healthy"

@@ -46,6 +46,12 @@ def torch_flow(
             "flow needs a loss for a PyTorch module, such as loss=torch.nn.CrossEntropyLoss()."
         )
     watched = _Watched(module)
+    if not watched.parameters:
+        watched.close()
+        raise InvalidInput(
+            f"{type(module).__name__} has no parameter with requires_grad; flow measures gradients "
+            "by parameters, so leave at least one layer unfrozen."
+        )
     kept = {name: buffer.detach().clone() for name, buffer in module.named_buffers()}
     samples = 0
     try:
@@ -61,10 +67,6 @@ def torch_flow(
         watched.close()
         for name, buffer in module.named_buffers():
             buffer.copy_(kept[name])
-    if not watched.layers:
-        raise InvalidInput(
-            f"{type(module).__name__} has no parameter with requires_grad that the loss depends on."
-        )
     return watched.in_order(), samples
 
 
@@ -114,6 +116,16 @@ class _Watched:
         torch: Any = sys.modules["torch"]
         self.last, self.slopes = None, []
         value = loss(self.module(inputs), targets)
+        if not isinstance(value, torch.Tensor) or value.numel() != 1:
+            what = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            raise InvalidInput(
+                f"the loss must return one number, got {what}; has it reduction='none'?"
+            )
+        if not value.requires_grad:
+            raise InvalidInput(
+                "the loss does not depend on any parameter with requires_grad; is there a "
+                ".detach(), .item() or no_grad() in the module?"
+            )
         named = [(a, b, p) for a, own in self.parameters.items() for b, p in own.items()]
         found = torch.autograd.grad(value, [p for _, _, p in named], allow_unused=True)
         gradients: dict[str, list[Any]] = {}

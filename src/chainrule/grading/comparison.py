@@ -85,7 +85,12 @@ def compare(name: str, value: Any, true: Any, rtol: float) -> Compared:
         # Exact numbers may be far beyond the range of floats.
         right = not isinstance(value, bool) and value == true
         return Compared(right, 0.0 if right else math.inf)
-    wanted = np.asarray(float(true) if isinstance(true, Fraction) else true)
+    if isinstance(true, int | Fraction):
+        try:
+            true = float(true)
+        except OverflowError:
+            return Compared(False, math.inf)
+    wanted = np.asarray(true)
     given, difference, note = _array(name, value)
     if isinstance(true, list | tuple):
         note = ""
@@ -147,7 +152,7 @@ def relation(
     telling = [k for k, (claimed, true) in enumerate(pairs) if claimed.any() or true.any()]
     pairs, inputs = [pairs[k] for k in telling], [inputs[k] for k in telling]
     # One number is a multiple of any other: several cases must agree on the factor.
-    if not pairs or (len(pairs) == 1 and pairs[0][0].size < 2):
+    if not pairs or (len({true.tobytes() for _, true in pairs}) == 1 and pairs[0][0].size < 2):
         return None
     factors = [_factor(claimed, true) for claimed, true in pairs]
     if all(factor is not None for factor in factors):
@@ -205,6 +210,14 @@ def _sizes(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[floa
                 label = f"the length of {name}" if value.ndim == 1 else f"{name}.shape[{axis}]"
                 if min(sizes) > 1:
                     yield label, sizes, True
+            if value.ndim > 2:
+                yield (
+                    " · ".join(f"{name}.shape[{axis}]" for axis in range(value.ndim - 1)),
+                    [float(np.prod(v.shape[:-1])) for v in values],
+                    True,
+                )
+            if value.ndim > 1:
+                yield f"the number of entries of {name}", [float(v.size) for v in values], True
         elif isinstance(value, int | float) and not isinstance(value, bool):
             sizes = [float(v) for v in values]
             if all(size > 0 and size != 1 for size in sizes):
@@ -250,19 +263,25 @@ def _array(name: str, value: Any) -> tuple[np.ndarray[Any, Any] | None, Differen
             return None, Difference(UNKNOWN, f"{name} is an array of {array.dtype}."), ""
         return array, None, ""
     if isinstance(value, bool | int | float | Fraction):
-        return np.asarray(float(value)), None, ""
+        try:
+            return np.asarray(float(value)), None, ""
+        except OverflowError:
+            return None, Difference(UNKNOWN, f"{name} is a number beyond the range of floats."), ""
     if isinstance(value, list | tuple):
         kind = type(value).__name__
         try:
             array = np.array(value, dtype=float)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None, Difference(UNKNOWN, f"{name} is a {kind} that is no array of numbers."), ""
         return array, None, f"{name} is a {kind}; np.array({name}) makes it an array."
     return None, _not(name, value), ""
 
 
 def _not(name: str, value: Any) -> Difference:
-    what = value.what if isinstance(value, Opaque) else f"{value!r:.60}"
+    try:
+        what = value.what if isinstance(value, Opaque) else f"{value!r:.60}"
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        what = "a number of very many digits"
     return Difference(UNKNOWN, f"{name} is {what}, not what is asked for.")
 
 

@@ -66,6 +66,9 @@ class Part:
     follow : callable or None
         ``follow(inputs, values) -> values``: what is right for a value given the submission's own
         values before it. One that agrees is only inherited, and costs nothing.
+    earlier : tuple of str
+        Functions of earlier parts, or of ``calls.py``, whose own values for the same inputs
+        ``follow`` is given too, those in a dict by its keys.
     slips : mapping of str to callable
         By mistake code, what ``follow`` would give with that mistake in it. A value that agrees is
         told which mistake it holds.
@@ -92,6 +95,7 @@ class Part:
     parameters: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     follow: Callable[[Inputs, Values], Values] | None = None
+    earlier: tuple[str, ...] = ()
     slips: Mapping[str, Callable[[Inputs, Values], Values]] = field(default_factory=dict)
     may_change: tuple[str, ...] = ()
     rtol: float = 1e-6

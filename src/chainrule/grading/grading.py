@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,9 @@ def grade(
             if on_part is not None:
                 on_part(grade)
             return grade
+    if any(part.loss is not None for part in chosen):
+        # Before any of a submission runs: what is loaded cannot be changed under our hands.
+        import chainrule.checking.check  # noqa: F401
     grader = _Grader(found, submission, seed, limits or Limits(), (found.folder, *private))
     results: list[PartResult] = []
     current = grader.summary(results, chosen)
@@ -196,12 +201,33 @@ class _Grader:
             return found["values"]
 
         again = self._answer(cases[0], reply)
-        return judge(part, answers, again, expected, gradient, frozenset(shared))
+        if part.earlier:
+            answers = [
+                replace(answer, earlier=self._earlier(part, session, answer.inputs, seed))
+                for seed, answer in enumerate(answers)
+            ]
+        # A warning about a submission's numbers is none about ours, and nbgrader would take what
+        # is written to stderr for a failure.
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return judge(part, answers, again, expected, gradient, frozenset(shared))
 
     def _answer(self, inputs: Inputs, reply: Mapping[str, Any]) -> Answer:
         errors = {name: raised(error, self.submission) for name, error in reply["errors"].items()}
         values = dict(reply["values"])
         return Answer(inputs, values, errors, tuple(reply["changed"]), tuple(reply["shared"]))
+
+    def _earlier(self, part: Part, session: Session, inputs: Inputs, seed: int) -> Values:
+        """The submission's own values of earlier parts; one that fails costs nothing here."""
+        found: Values = {}
+        for name in part.earlier:
+            try:
+                reply = session.call(name if name in self.driver else "", (name,), inputs, seed)
+            except Stopped:
+                break
+            for key, value in reply.get("values", {}).items():
+                found.update(value if isinstance(value, dict) else {key: value})
+        return found
 
     def _expected(self, part: Part, inputs: Inputs, seed: int) -> Answer:
         job = {"call": part.call, "names": part.hands_in, "inputs": inputs, "seed": seed}

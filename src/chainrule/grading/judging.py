@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Answer:
         Inputs that were changed.
     shared : tuple of str
         Pairs ``"value input"`` that share memory.
+    earlier : dict
+        The submission's own values of earlier parts.
     """
 
     inputs: Inputs
@@ -46,6 +49,7 @@ class Answer:
     errors: Mapping[str, str]
     changed: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    earlier: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,7 @@ def _measured(part: Part, answer: Answer) -> tuple[Values, Difference | None]:
     if part.measure is None or answer.errors:
         return answer.values, None
     try:
-        with np.errstate(all="ignore"):
-            return part.measure(answer.inputs, answer.values), None
+        return part.measure(answer.inputs, answer.values), None
     except ValueError as error:
         return {}, Difference(UNKNOWN, str(error))
     except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError):
@@ -157,7 +160,7 @@ def _wrong(
         notes.extend({each.note: None for each in compared if each.note})
         if all(each.right for each in compared):
             continue
-        own = [(answers[i].inputs, measured[i]) for i in asked]
+        own = [(answers[i].inputs, {**answers[i].earlier, **measured[i]}) for i in asked]
         if part.follow is not None and _follows(part.follow, name, own, part.rtol):
             notes.append(f"{name} is wrong only because what it is made from is.")
             continue
@@ -191,9 +194,8 @@ def _follows(
 ) -> bool:
     """Whether a value is what a rule makes of the submission's own values, in every case."""
     try:
-        with np.errstate(all="ignore"):
-            made = [rule(inputs, values) for inputs, values in own]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        made = [rule(inputs, values) for inputs, values in own]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
         return False
     return all(
         name in right and compare(name, values[name], right[name], rtol).right
@@ -307,7 +309,10 @@ def _merged(
     for difference, names in found:
         pattern = difference.evidence
         for name in names:
-            pattern = pattern.replace(name, "…")
+            # The name alone: "a" is also a word, and stands in others.
+            pattern = re.sub(
+                rf"(?<!\w){re.escape(name)}(?= (is|has|holds|agrees|was)\b)", "…", pattern
+            )
         # Values of other sizes show the same mistake with other numbers.
         pattern = re.sub(r"\d+", "0", pattern)
         groups.setdefault((difference.code, pattern), []).append((difference, names))
@@ -345,7 +350,12 @@ def _same(first: Values, second: Values, name: str) -> bool:
     a, b = first.get(name), second.get(name)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.shape == b.shape and a.tobytes() == b.tobytes()
-    return repr(a) == repr(b)
+    if isinstance(a, int | float | Fraction) and isinstance(b, int | float | Fraction):
+        return a == b or (a != a and b != b)
+    try:
+        return repr(a) == repr(b)
+    except ValueError:  # a whole number in it has too many digits to be written
+        return bool(a == b)
 
 
 def _costed(

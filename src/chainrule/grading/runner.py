@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,10 @@ from typing import Any
 
 from chainrule.grading.child.wire import WireError, decode, encode
 from chainrule.grading.errors import GradingError
-from chainrule.grading.exercise import EXERCISES
+from chainrule.grading.replies import checked_reply, checked_start
 
+#: The grader's own files: a submission may not read them, nor load chainrule from them.
+_LIBRARY = Path(__file__).resolve().parent.parent
 #: Nothing of chainrule is on the child's path, so its own files are found by this.
 _CHILD = Path(__file__).with_name("child")
 _BOOT = (
@@ -136,12 +138,11 @@ class Session:
                 "output": limits.output,
                 "given": list(self.given),
                 "skip": list(self.skip),
-                "private": [str(path) for path in (EXERCISES, *self.private)],
+                "private": [str(path) for path in (_LIBRARY, *self.private)],
             }
         )
-        ready = self._receive()
-        self.notes = list(ready["notes"])
-        self.unlimited = tuple(ready["unlimited"])
+        with _no_reply():
+            self.notes, self.unlimited = checked_start(self._receive())
         self._end = time.monotonic() + limits.seconds + 1
 
     def call(
@@ -155,17 +156,13 @@ class Session:
             The process did not answer in time, ended, or sent something else.
         """
         self._send({"call": call, "names": list(names), "inputs": dict(inputs), "seed": seed})
-        reply = self._receive()
-        if not isinstance(reply.get("error", reply.get("values")), dict):
-            raise Stopped("reply", "the process sent something that is no reply")
-        return reply
+        with _no_reply():
+            return checked_reply(self._receive())
 
     def _receive(self) -> dict[str, Any]:
         while True:
-            try:
+            with _no_reply():
                 message = decode(self._read)
-            except WireError as error:
-                raise Stopped("reply", str(error)) from None
             if not isinstance(message, dict):
                 raise Stopped("reply", "the process sent something that is no reply")
             if "output" in message:
@@ -175,16 +172,18 @@ class Session:
             elif "fatal" in message:
                 found = message["fatal"]
                 kind = found.get("type", "") if isinstance(found, dict) else ""
+                if kind == "WireError":
+                    raise Stopped("reply", str(found.get("message", "")))
                 raise Stopped("memory" if kind == "MemoryError" else "fatal", str(kind))
             else:
                 return message
 
     def _answer(self, message: dict[str, Any]) -> None:
-        name = message["ask"]
-        if self.oracle is None or name not in self.given:
+        name, arguments = message["ask"], message.get("arguments")
+        if self.oracle is None or name not in self.given or not isinstance(arguments, list):
             raise Stopped("reply", "the process sent something that is no reply")
         try:
-            answer = {"value": self.oracle(name, message["arguments"])}
+            answer = {"value": self.oracle(name, arguments)}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         self._send(answer)
@@ -241,6 +240,15 @@ class Session:
                 if stream is not None:
                     stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _no_reply() -> Iterator[None]:
+    """What cannot be read ends the session."""
+    try:
+        yield
+    except WireError as error:
+        raise Stopped("reply", str(error)) from None
 
 
 def _environment(folder: str) -> dict[str, str]:

@@ -11,11 +11,22 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import re
 import signal
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+#: Events that change files, with the positions of the paths in their arguments.
+_CHANGES = {
+    "os.rename": (0, 1), "os.link": (0, 1), "os.symlink": (1,), "os.remove": (0,), "os.rmdir": (0,),
+    "os.mkdir": (0,), "os.chmod": (0,), "os.chown": (0,), "os.truncate": (0,), "os.utime": (0,),
+    "os.setxattr": (0,), "os.removexattr": (0,), "sqlite3.connect": (0,),
+}  # fmt: skip
+_ELSEWHERE = "a graded submission may only write in its own folder"
+_PROCESS = re.compile(r"/proc/\d+/")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 #: Libraries that would do the exercise; importing one is refused.
 REFUSED = (
@@ -74,23 +85,69 @@ def leave_the_network() -> None:
         os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)  # type: ignore[attr-defined, unused-ignore]
 
 
-def watch_events(private: Sequence[str]) -> None:
-    """Refuse the network, other processes, and files in private folders, from here on."""
+def watch_events(private: Sequence[str], own: str) -> None:
+    """Refuse what concerns anybody else, from here on.
+
+    That is the network, other processes, files in private folders, changes outside the folder that
+    is the submission's ``own``, and functions of C libraries, which could do all of it.
+    """
+    # What NumPy and others load with ctypes on their first use is loaded now.
+    import ctypes  # noqa: F401
+
+    with contextlib.suppress(ImportError):
+        import _posixsubprocess
+
+        # The only way to start a process that no event tells of.
+        _posixsubprocess.fork_exec = _refuse_processes  # type: ignore[assignment]
     folders = tuple(os.path.realpath(folder) + os.sep for folder in private)
+    mine = os.path.realpath(own) + os.sep
+    process = f"{os.sep}proc{os.sep}{os.getpid()}{os.sep}"
+
+    def inside(path: Any) -> bool:
+        return (_real(path) + os.sep).startswith(mine)
+
+    def look(path: Any) -> None:
+        real = _real(path) + os.sep
+        if real.startswith(folders):
+            raise Refused("the grader's own files may not be read")
+        if _PROCESS.match(real) and not real.startswith(process):
+            raise Refused("a graded submission may not look at other processes")
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _NETWORK:
             raise Refused("there is no network while a submission is graded")
         if event in _PROCESSES:
-            raise Refused("a graded submission may not start or stop processes")
-        if event in ("open", "os.listdir", "os.scandir") and folders:
-            path = arguments[0]
-            if isinstance(path, str | bytes | os.PathLike):
-                real = os.path.realpath(os.fsdecode(path))
-                if (real + os.sep).startswith(folders):
-                    raise Refused("the grader's own files may not be read")
+            _refuse_processes()
+        if event in ("ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle"):
+            raise Refused("a graded submission may not call functions of C libraries")
+        if event == "open" and _is_path(arguments[0]):
+            path, mode, flags = arguments
+            look(path)
+            writes = bool(flags & _WRITING) and _real(path) != os.devnull
+            # A folder that is open leads past every path to its files.
+            leads = mode is None and os.path.isdir(path)
+            if (writes or leads) and not inside(path):
+                raise Refused(_ELSEWHERE)
+        elif event in ("os.listdir", "os.scandir") and _is_path(arguments[0]):
+            look(arguments[0])
+        elif event in _CHANGES:
+            paths = (arguments[i] for i in _CHANGES[event])
+            if not all(inside(path) for path in paths if _is_path(path)):
+                raise Refused(_ELSEWHERE)
 
     sys.addaudithook(refuse)
+
+
+def _refuse_processes(*_: object) -> None:
+    raise Refused("a graded submission may not start or stop processes")
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | bytes | os.PathLike)
+
+
+def _real(path: Any) -> str:
+    return os.path.realpath(os.fsdecode(path))
 
 
 class Inert:

@@ -76,7 +76,7 @@ def _serve(
 
     driver: dict[str, Any] = {"__name__": "calls"}
     exec(compile(settings["driver"], "<calls>", "exec"), driver)
-    watch_events(settings["private"])
+    watch_events(settings["private"], os.getcwd())
     module, notes = run_statements(
         settings["submission"], settings["import_seconds"], settings["skip"]
     )

@@ -13,6 +13,8 @@ import numpy as np
 
 #: One reply may hold this many bytes.
 LIMIT = 64 * 2**20
+#: What is no array is text, and takes many times its length once it is read.
+TEXT_LIMIT = 8 * 2**20
 _LENGTH = struct.Struct(">Q")
 _DEPTH = 20
 
@@ -42,6 +44,8 @@ def encode(message: Any) -> bytes:
     header = json.dumps(
         {"tree": tree, "arrays": [[a.dtype.str, list(a.shape)] for a in arrays]}
     ).encode()
+    if len(header) > TEXT_LIMIT:
+        raise WireError("it is too long; large values travel as arrays only")
     body = b"".join(a.tobytes() for a in arrays)
     if len(body) > LIMIT:
         raise WireError(f"the values take {len(body) // 2**20} MB; {LIMIT // 2**20} MB is the most")
@@ -63,7 +67,7 @@ def decode(read: Callable[[int], bytes]) -> Any:
     """
     sizes = read(2 * _LENGTH.size)
     header_size, body_size = (x[0] for x in _LENGTH.iter_unpack(sizes))
-    if header_size > LIMIT or body_size > LIMIT:
+    if header_size > TEXT_LIMIT or body_size > LIMIT:
         raise WireError("the message is too long")
     header, body = read(header_size), read(body_size)
     try:
@@ -81,7 +85,15 @@ def decode(read: Callable[[int], bytes]) -> Any:
             arrays.append(np.frombuffer(body[start:stop], dtype).reshape(shape).copy())
             start = stop
         return _unpacked(found["tree"], arrays)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise WireError(f"the message cannot be read ({type(error).__name__})") from None
 
 

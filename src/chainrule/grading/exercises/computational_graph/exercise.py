@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.grading.exercise import Exercise, Inputs, Part
+from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
 NAMES = ("x1", "x2", "x3", "w1", "w2", "w3", "w4")
 
@@ -46,6 +46,17 @@ def only_values(rng: np.random.Generator) -> list[Inputs]:
     return [{"nodes": case["nodes"], "inputs": case["inputs"]} for case in graphs(rng)]
 
 
+def from_own_sums(inputs: Inputs, values: Values) -> Values:
+    """Derivatives of what stands before z1, z2 and z3, from the submission's own by these."""
+    z1, z2, z3 = (values[name] for name in ("z1", "z2", "z3"))
+    return {
+        "x1": z1 * inputs["w1"], "w1": z1 * inputs["x1"], "x2": z2 * inputs["w2"],
+        "w2": z2 * inputs["x2"], "x3": z3 * inputs["w4"], "w4": z3 * inputs["x3"],
+        # z1 and z2 are the two terms of one sum.
+        "z2": z1,
+    }  # fmt: skip
+
+
 EXERCISE = Exercise(
     name="computational-graph",
     title="A computational graph, forwards and backwards",
@@ -58,11 +69,13 @@ EXERCISE = Exercise(
         Part(
             "iii", "the backward pass", 3, ("backward",), points,
             hint="Derivatives by h1 and h2 come first; σ' = σ (1 - σ).",
+            builds_on=("forward",), follow=from_own_sums, weights={"z1": 3.0, "z3": 2.0},
         ),
         Part("iv-1", "values of any graph", 2, ("evaluate",), only_values),
         Part(
             "iv-2", "derivatives of any graph", 3, ("derivatives",), graphs,
             hint="Where a value is used more than once, its derivatives add up.",
+            builds_on=("evaluate",),
         ),
     ),
 )  # fmt: skip

@@ -43,6 +43,36 @@ def small_boxes(rng: np.random.Generator) -> list[Inputs]:
     return [case for case in boxes(rng) if len(case["intervals"]) < 10]
 
 
+def _sides(inputs: Inputs) -> list[list[Fraction]]:
+    return inputs.get("intervals") or [[F(0), F(1)], [F(0), F(2)]]
+
+
+def _least(intervals: Any, diameter: Fraction) -> int:
+    return math.prod(max(1, math.ceil((b - a) / diameter)) for a, b in intervals)
+
+
+def _named(inputs: Inputs, value: Any) -> Values:
+    """A covering number under the name of what is hard about it: one slip is not all of it."""
+    lengths = [b - a for a, b in _sides(inputs)]
+    if 0 in lengths:
+        return {"the number for a box with a side that is a point": value}
+    exact = any((length / (2 * inputs["epsilon"])).denominator == 1 for length in lengths)
+    where = "where 2ε divides a side" if exact else "where 2ε divides no side"
+    return {f"the number {where}": value}
+
+
+def numbers(inputs: Inputs, values: Values) -> Values:
+    """The covering number that was returned, by kind of box."""
+    (value,) = values.values()
+    return _named(inputs, value)
+
+
+SLIPS = {
+    # Balls of diameter ε.
+    "G204": lambda inputs, values: _named(inputs, _least(_sides(inputs), inputs["epsilon"])),
+}
+
+
 def is_cover(inputs: Inputs, values: Values) -> Values:
     """Whether the points lie in the box, cover it, and are as few as can be."""
     intervals, epsilon = inputs["intervals"], inputs["epsilon"]
@@ -56,12 +86,17 @@ def is_cover(inputs: Inputs, values: Values) -> Values:
     exact = [[_exact(x) for x in point] for point in points]
     if not all(a <= x <= b for p in exact for x, (a, b) in zip(p, intervals, strict=True)):
         raise ValueError("A point of the cover lies outside the box.")
-    least = math.prod(max(1, math.ceil((b - a) / (2 * epsilon))) for a, b in intervals)
-    if len(exact) > least:
+    least = _least(intervals, 2 * epsilon)
+    if len(exact) > 4 ** len(intervals) * least:
         raise ValueError(f"The cover has {len(exact)} points; {least} are enough.")
     if not _covers(exact, intervals, epsilon):
         raise ValueError("There is a point of the box that no point of the cover is close to.")
-    return {"it is a smallest cover": True}
+    return {"it is a cover": True, "the number of points": len(exact)}
+
+
+def as_counted(inputs: Inputs, values: Values) -> Values:
+    """The number of points that the submission's own covering number asks for."""
+    return {"the number of points": values["covering_number"]}
 
 
 def _exact(x: Any) -> Fraction:
@@ -90,14 +125,16 @@ EXERCISE = Exercise(
     summary="Count the points of a smallest ε-cover of a rectangle and of any box, write the cover "
     "down, and compare the count with the volume.",
     parts=(
-        Part("a", "covering number of a rectangle", 3, ("covering_number_of_rectangle",), radii),
+        Part("a", "covering number of a rectangle", 3, ("covering_number_of_rectangle",), radii,
+             measure=numbers, slips=SLIPS),
         Part(
             "b", "covering number of a box", 4, ("covering_number",), boxes,
+            measure=numbers, slips=SLIPS,
             hint="A side that is a single point needs one point, not none; the result is an int.",
         ),
         Part(
             "b-2", "a smallest cover", 4, ("minimal_cover",), small_boxes, measure=is_cover,
-            builds_on=("covering_number",),
+            builds_on=("covering_number",), earlier=("covering_number",), follow=as_counted,
         ),
         Part(
             "c", "the volume in balls", 1, ("volume_in_balls",),

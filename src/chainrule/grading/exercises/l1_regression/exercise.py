@@ -44,9 +44,11 @@ def its_cost(inputs: Inputs, values: Values) -> Values:
 def its_loss(inputs: Inputs, values: Values) -> Values:
     """‖X w - y‖₁ of the returned w."""
     w = np.asarray(values["l1_regression"], dtype=float)
-    if w.shape != (inputs["X"].shape[1],):
-        raise ValueError(f"w has shape {w.shape}; ({inputs['X'].shape[1]},) is right.")
-    return {"the loss of the returned w": float(np.sum(np.abs(inputs["X"] @ w - inputs["y"])))}
+    d = inputs["X"].shape[1]
+    if w.size != d:
+        raise ValueError(f"w has shape {w.shape}; ({d},) is right.")
+    loss = float(np.sum(np.abs(inputs["X"] @ w.reshape(d) - inputs["y"])))
+    return {"the loss of the returned w": loss, "the shape of w is (d,)": w.shape == (d,)}
 
 
 EXERCISE = Exercise(
@@ -64,7 +66,7 @@ EXERCISE = Exercise(
         ),
         Part(
             "b-2", "a best w", 5, ("l1_regression",), data, measure=its_loss, rtol=1e-9,
-            builds_on=("l1_loss",),
+            builds_on=("l1_loss",), weights={"the shape of w is (d,)": 3 / 7},
         ),
         Part("c", "least squares", 1, ("least_squares",), data),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.grading.exercise import Exercise, Inputs, Part
+from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
 SIZES = ((7, 5, 4, 3), (4, 6, 3, 5), (4, 4, 4, 4))
 
@@ -64,6 +64,15 @@ def loss(parameters: Any, x: Any, y: Any) -> Any:
     return top + np.log(np.sum(np.exp(z - top))) - np.sum(y * z)
 
 
+def uphill(inputs: Inputs, values: Values) -> Values:
+    """The step with the wrong sign."""
+    from chainrule import grad
+
+    parameters = inputs["parameters"]
+    found = grad(loss)(parameters, inputs["x"], inputs["y"])
+    return {k: w + inputs["learning_rate"] * found[k] for k, w in parameters.items()}
+
+
 _FUNCTIONS = ("sigmoid", "dsigmoid", "softmax")
 
 EXERCISE = Exercise(
@@ -90,6 +99,7 @@ EXERCISE = Exercise(
         Part(
             "d", "one step of training", 2, ("train_one_sample",), steps,
             builds_on=("gradients", *_FUNCTIONS),
+            slips={"G205": uphill},
             hint="All gradients are taken before any parameter changes.",
         ),
     ),

@@ -29,6 +29,11 @@ def gradient_of(work, name, X, y, w, b):
     return _gradient(work[name]().calculate_gradient(X, y, _Model(w, b)))
 
 
+def gradient_of_gd(work, X, y, w, b, **_):
+    found = gradient_of(work, "GD", X, y, w, b)
+    return {f"{name} of GD": value for name, value in found.items()}
+
+
 def apply_all(work, name, options, w, b, grads, X=None, y=None):
     """The path of the parameters under gradients that are given; with data, the gradient too."""
     model, optimizer = _Model(w, b), work[name](**options)

@@ -61,6 +61,10 @@ def draws(rng: np.random.Generator) -> list[Inputs]:
     return [{**case, "count": 60} for case in regression(rng)]
 
 
+_ONE = "the gradient, as a multiple of that of one example,"
+_ALL = "every example is drawn at some time"
+
+
 def one_of_them(inputs: Inputs, values: Values) -> Values:
     """Whether each gradient is that of one example, and whether the examples vary."""
     X, y, w, b = (inputs[key] for key in ("X", "y", "w", "b"))
@@ -76,13 +80,25 @@ def one_of_them(inputs: Inputs, values: Values) -> Values:
     single = np.min(distance, axis=1) <= 1e-6 * np.max(np.abs(each))
     if np.max(np.abs(given - each.mean(axis=0))) < 1e-9:
         raise ValueError("The gradient is that of all examples, not of one.")
-    for factor in (0.5, -1.0, 1 / len(X)):
-        if np.all(np.min(np.abs(given[:, None, :] - factor * each).max(axis=2), axis=1) < 1e-9):
-            raise ValueError(f"The gradient is {factor:.3g} × that of one example.")
+    for factor in (0.5, 2.0, -1.0, 1 / len(X)):
+        distance = np.max(np.abs(given[:, None, :] - factor * each), axis=2)
+        if np.max(np.min(distance, axis=1)) < 1e-9:
+            nearest = np.argmin(distance, axis=1)
+            return {_ONE: factor, _ALL: bool(len(set(nearest)) > 0.8 * len(X))}
     return {
-        "each gradient is that of one example": bool(np.all(single)),
-        "every example is drawn at some time": bool(len(set(nearest)) > 0.8 * len(X)),
+        _ONE: 1.0 if np.all(single) else "of no example",
+        _ALL: bool(len(set(nearest)) > 0.8 * len(X)),
     }
+
+
+def only(*factors: float) -> Any:
+    """The mistake of a gradient that is one of these multiples of the right one."""
+    return lambda inputs, values: {_ONE: values[_ONE] if values[_ONE] in factors else None}
+
+
+def as_in_gd(inputs: Inputs, values: Values) -> Values:
+    """The gradient of the submission's own GD."""
+    return {"grad_w": values["grad_w of GD"], "grad_b": values["grad_b of GD"]}
 
 
 #: The gradient was asked for before; here the steps count.
@@ -108,7 +124,7 @@ EXERCISE = Exercise(
         ),
         Part(
             "sgd-1", "the gradient of one random example", 2, ("SGD.calculate_gradient",), draws,
-            call="draw", measure=one_of_them,
+            call="draw", measure=one_of_them, slips={"G204": only(0.5, 2.0), "G205": only(-1.0)},
         ),
         Part(
             "sgd-2", "the step of SGD", 1, ("SGD.apply_gradient",),
@@ -119,6 +135,7 @@ EXERCISE = Exercise(
             paths("AdaGrad", {"lr": 0.1}, {"lr": 0.02, "epsilon": 0.05}, data=True),
             call="apply_all", weights=GRADIENT,
             hint="Each coordinate has its own accumulator, which starts at 0.1.",
+            follow=as_in_gd, earlier=("gradient_of_gd",),
         ),
         Part(
             "adam", "the steps of Adam", 4, ("Adam",),
@@ -128,6 +145,7 @@ EXERCISE = Exercise(
             ),
             call="apply_all", weights=GRADIENT,
             hint="t is 1 in the first step; m and v of w and of b are kept apart.",
+            follow=as_in_gd, earlier=("gradient_of_gd",),
         ),
     ),
 )  # fmt: skip
