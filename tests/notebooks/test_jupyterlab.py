@@ -108,6 +108,7 @@ def test_nothing_is_stripped_from_a_notebook_that_is_not_trusted(server: str) ->
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 20_000})
+        page.set_default_timeout(120_000)
         page.on(
             "request",
             lambda request: (
@@ -117,7 +118,7 @@ def test_nothing_is_stripped_from_a_notebook_that_is_not_trusted(server: str) ->
             ),
         )
         page.goto(f"{server}lab/tree/003.ipynb", wait_until="domcontentloaded")
-        page.wait_for_selector(".jp-Notebook .jp-OutputArea-output img", timeout=120_000)
+        page.wait_for_selector(".jp-Notebook .jp-OutputArea-output img")
         page.wait_for_function(f"() => ({SHOWN})().length === {len(stored)}")
         page.wait_for_function(f"() => ({WITHOUT_SIZE})() === 0")
         shown = page.evaluate(SHOWN)
