@@ -17,7 +17,7 @@ from chainrule.commands.explain import explain
 from chainrule.commands.flow import flow
 from chainrule.commands.grade import grade
 from chainrule.commands.graph import graph
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, Interrupted, print_json
 from chainrule.commands.package import package
 from chainrule.commands.search import search
 from chainrule.commands.selftest import selftest
@@ -303,6 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Wherever it stands, so that it can be added at the end of a command that went wrong.
     debug = "--debug" in words
+    advice = "run the same command to resume"
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -316,6 +317,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except Interrupted as stop:
+        status, advice = INTERRUPTED, str(stop)
     except (BrokenPipeError, SystemExit) as error:
         if not isinstance(error.__context__ or error, BrokenPipeError):
             raise
@@ -328,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"chainrule: {_sentence(error)}", file=sys.stderr)
         return WRONG
     if status == INTERRUPTED:
-        print("Interrupted; run the same command to resume.", file=sys.stderr)
+        print(f"Interrupted; {advice}.", file=sys.stderr)
     return status or OK
 
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from chainrule.cli import main
-from chainrule.grading import GradingError, assert_part, grade, load, names, nbgrader_points
+from chainrule.grading import (
+    GradingError,
+    Part,
+    PartResult,
+    assert_part,
+    grade,
+    load,
+    names,
+    nbgrader_points,
+)
 
 
 @pytest.fixture
@@ -134,3 +146,54 @@ def test_an_exercise_of_ones_own_that_is_not_whole(
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(GradingError, match=message):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["stdout", "file"])
+def test_an_interrupt_keeps_the_parts_that_were_graded(
+    solution: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    from chainrule.grading.grading import _Grader
+
+    whole = _Grader.part
+
+    def interrupted(self: _Grader, part: Part) -> PartResult:
+        if part.name == "e-3":
+            raise KeyboardInterrupt
+        return whole(self, part)
+
+    monkeypatch.setattr(_Grader, "part", interrupted)
+    results = tmp_path / "r.json"
+    option = ["-o", str(results)] if where == "file" else []
+    assert main(["grade", "schedules", str(solution), "--json", *option]) == 130
+    said = capsys.readouterr()
+    assert said.err == "Interrupted; the parts that were graded are kept.\n"
+    found = json.loads(results.read_text(encoding="utf-8") if option else said.out)
+    assert [part["score"] for part in found["parts"]] == [1, 2, 0]
+    assert found["parts"][2]["message"] == "Not graded yet."
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes and links are those of Unix")
+def test_a_pipe_gets_one_result_and_stays_a_pipe(solution: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received: list[str] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    assert main(["grade", "schedules", str(solution), "--json", "-o", str(pipe)]) == 0
+    reader.join(timeout=30)
+    assert json.loads(received[0])["score"] == 6
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes and links are those of Unix")
+def test_a_link_to_the_results_stays_a_link(solution: Path, tmp_path: Path) -> None:
+    results, link = tmp_path / "r.json", tmp_path / "link.json"
+    results.write_text("old", encoding="utf-8")
+    link.symlink_to(results)
+    assert main(["grade", "schedules", str(solution), "--json", "-o", str(link)]) == 0
+    assert link.is_symlink()
+    assert json.loads(results.read_text(encoding="utf-8"))["score"] == 6

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from chainrule.commands.output import Interrupted
+
 OK, MISTAKES, WRONG = 0, 1, 2
 
 
@@ -51,22 +53,39 @@ def grade(
     from chainrule.grading.formats.gradescope import write_atomically
 
     written = FORMATS["json" if as_json else form.value]
+    last: list[grading.Grade] = []
 
     def save(current: grading.Grade) -> None:
-        if output is not None:
-            try:
-                write_atomically(output, written(current))
-            except OSError as error:
-                raise grading.GradingError(
-                    f"{output} cannot be written: {error.strerror or error}."
-                ) from None
+        last[:] = [current]
+        # A pipe takes one result, not one after each part.
+        if output is not None and (output.is_file() or not output.exists()):
+            write(output, current)
+
+    def write(output: Path, current: grading.Grade) -> None:
+        try:
+            write_atomically(output, written(current))
+        except OSError as error:
+            raise grading.GradingError(
+                f"{output} cannot be written: {error.strerror or error}."
+            ) from None
 
     limits = grading.Limits(seconds=seconds, memory=memory * 2**20)
-    found = grading.grade(name, file, part, seed=seed, limits=limits, on_part=save)
+    try:
+        found = grading.grade(name, file, part, seed=seed, limits=limits, on_part=save)
+    except KeyboardInterrupt:
+        if not last:
+            raise Interrupted("no part was graded yet") from None
+        if output is None:
+            print(written(last[0]), end="", flush=True)
+        else:
+            write(output, last[0])
+        raise Interrupted("the parts that were graded are kept") from None
     if output is None:
         print(written(found), end="")
     else:
-        print(output)
+        write(output, found)
+        if output.is_file():
+            print(output)
     if found.message:
         return WRONG
     return OK if found.full else MISTAKES

@@ -21,6 +21,10 @@ Arguments = Annotated[
 ]
 
 
+class Interrupted(Exception):
+    """Ctrl-C in a command that does not resume; the message says what it kept."""
+
+
 def print_json(value: Any) -> None:
     """Print strict JSON that any stdout can hold; NaN and infinities as texts."""
     from chainrule.reporting.files import finite

@@ -44,7 +44,14 @@ def _plain(text: str) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees it whole, old or new."""
+    """Write a file so that whoever reads it sees it whole, old or new.
+
+    A device or a pipe is written to, never replaced; a link stays one.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
