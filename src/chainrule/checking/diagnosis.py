@@ -65,10 +65,13 @@ def diagnose(
     reference: Reference,
     hygiene: Hygiene,
     verdicts: Mapping[str, GradientVerdict],
-    seed: int = 0,
-) -> Diagnosis:
-    """Look for the causes of wrong gradients, and for mistakes that the example hides."""
-    found = Diagnosis()
+    seed: int,
+    found: Diagnosis,
+) -> None:
+    """Look for the causes of wrong gradients, and for mistakes that the example hides.
+
+    What is found is written into ``found`` as soon as it is known.
+    """
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
     if not reference.untraceable and hygiene.steady:
         if wrong_here and not reference.subject.large:
@@ -76,29 +79,29 @@ def diagnose(
         found.blind_spots += blind_spots_of(reference)
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
-        return found
+        return
     if not hygiene.claims:
-        return found
+        return
     if reference.untraceable:
         found.reasons = (
             f"the loss cannot be traced ({reference.untraceable.rstrip('.')}), so only mistakes in "
             "the finished gradients can be named; this is none of them"
         )
     elif _crossed(reference, hygiene, wrong_here, found):
-        return found
+        return
     claimed = list(hygiene.claims)
     trials = draw_trials(reference, claimed, hygiene.single, seed, found)
     if len(trials) < _PROBES:
         found.reasons = "the functions cannot be called with other numbers than the example's"
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
-        return found
+        return
     search = Search(trials)
     if not reference.untraceable:
         found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
     if not wrong:
         _only_here(reference, verdicts, seed, found)
-        return found
+        return
     if wrong_here and reference.subject.large and not reference.untraceable:
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
@@ -106,7 +109,6 @@ def diagnose(
     explanations, left = search.explain()
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
-    return found
 
 
 def _crossed(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import random
 import re
 import warnings
@@ -155,6 +156,15 @@ class Subject:
         """Fresh keyword arguments for the user's gradient."""
         return self.arguments(point, self._gradient_takes)
 
+    def loss_arguments(self, point: Point) -> dict[str, Any]:
+        """Fresh keyword arguments for the user's loss."""
+        return self.arguments(point, self._loss_takes)
+
+    def loss_of(self, arguments: dict[str, Any]) -> Any:
+        """The user's loss called with arguments that the caller made."""
+        with calling("loss"):
+            return self.user_loss(**arguments)
+
     def gradient_of(self, arguments: dict[str, Any]) -> Any:
         """The user's gradient called with arguments that the caller made."""
         with calling("gradient"):
@@ -173,7 +183,7 @@ class Subject:
         if not isinstance(result, Mapping):
             raise SubjectError(
                 f"gradient returned {_described(result)}; it must return a dict of gradients by "
-                f'parameter name, such as {{"{self._some_name()}": ...}}.'
+                f"parameter name, such as {{{self._some_keys()}}}."
             )
         found: dict[str, Any] = {}
         unknown: list[str] = []
@@ -197,9 +207,10 @@ class Subject:
                 return ends[0]
         return None
 
-    def _some_name(self) -> str:
+    def _some_keys(self) -> str:
+        """Keys that a gradient may have: the last floating-point arguments, as parameters are."""
         floats = [name for name, value in self.example.items() if is_floating(value)]
-        return floats[-1] if floats else "W"
+        return ", ".join(f'"{name}": ...' for name in floats[-2:] or ["W"])
 
 
 def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -355,6 +366,8 @@ def as_number(value: Any) -> float:
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if value is None:
@@ -373,6 +386,13 @@ def calling(role: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         raise UserCodeError(f"{role} ended the program with exit({error.code!r}).") from error
+    except EOFError as error:
+        line = _line(error)
+        place = f" at line {line}" if line is not None else ""
+        raise UserCodeError(
+            f"{role} asks for input{place}, and nobody is there to answer; give it the value as an "
+            "argument."
+        ) from error
     except Exception as error:
         line = _line(error)
         message = str(error).split("\n")[0].rstrip(".")
@@ -385,12 +405,12 @@ def _line(error: Exception) -> int | None:
     """The line of the user's code that raised."""
     from chainrule.engine.location import is_machinery
 
-    here = __file__
+    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     trace = error.__traceback__
     line = None
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if name != here and not is_machinery(name):
+        if not name.startswith(house) and not is_machinery(name):
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

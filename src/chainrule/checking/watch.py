@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import linecache
 import math
 import random
 import sys
 import time
 import types
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
@@ -23,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.checking.stopping import silent
 from chainrule.checking.watch_functions import users_functions
 from chainrule.checking.watch_rewriting import Site, rewrite
 from chainrule.checking.watch_syntax import WATCH
@@ -204,7 +203,7 @@ class Watcher:
     def __enter__(self) -> Watcher:
         """Exchange the functions; `run` works from here to the end of the block."""
         self._exits = contextlib.ExitStack()
-        self._exits.enter_context(_quiet())
+        self._exits.enter_context(silent())
         self._exits.enter_context(self._exchanged())
         return self
 
@@ -393,31 +392,6 @@ def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
         return types.MethodType(function.__func__, copy.deepcopy(instance))  # type: ignore[attr-defined]
     except Exception:  # objects that hold files, locks or modules
         return function
-
-
-class _Nowhere(io.TextIOBase):
-    """Takes what hundreds of runs print."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No output, input or warnings."""
-    stdin = sys.stdin
-    sys.stdin = io.StringIO()
-    try:
-        with (
-            contextlib.redirect_stdout(_Nowhere()),
-            contextlib.redirect_stderr(_Nowhere()),
-            warnings.catch_warnings(),
-            np.errstate(all="ignore"),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.stdin = stdin
 
 
 def _name(function: Any) -> str:
