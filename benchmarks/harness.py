@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 Contestant = Callable[[], object]
 
@@ -140,3 +142,19 @@ def _judge(
     if at_most is not None:
         return f"<= {at_most:g}", measured <= at_most
     return "", None
+
+
+def peak_megabytes() -> float:
+    """Resident memory of this process at most so far, in megabytes.
+
+    Linux keeps ``ru_maxrss`` across ``exec``: a child starts with the peak of the process that
+    started it. The high-water mark of the address space starts anew.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
+        return float(line.split()[1]) / 1024
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -100,7 +100,8 @@ def batches() -> list[Goal]:
 
 
 _LINEAR = """
-import resource, time
+import time
+from benchmarks.harness import peak_megabytes
 from benchmarks.images import cifar10
 from chainrule.vision.embeddings import cca, linear_classifier, moments, pca
 images, labels = cifar10()
@@ -109,7 +110,7 @@ found = moments(images, labels)
 pca(found).transform(images), cca(found, 2, 1e-9).transform(images)
 linear_classifier(found).accuracy(images, labels)
 seconds = time.perf_counter() - start
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(seconds, peak_megabytes() / 1024)
 """
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.harness import Comparison, Goal, compare, ratio_goal, time_goal
+from benchmarks.harness import Comparison, Goal, compare, peak_megabytes, ratio_goal, time_goal
 from chainrule.vision.style import Objective, Settings, Weights, stylize
 from chainrule.vision.style.assignment import compute_content_loss, compute_style_loss, gram_matrix
 from chainrule.vision.style.encoder import Encoder, load_encoder, random_encoder
@@ -164,14 +164,9 @@ def peak(kind: str) -> float:
 
 def evaluate_alone(kind: str) -> None:
     """Evaluate twice and print the peak memory beyond that of the imports, in megabytes."""
-    import resource
-
-    def highest() -> float:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     content, style = pictures(SIDE)
-    before = highest()
+    before = peak_megabytes()
     encoder = full_encoder()
     if kind == "ours":
         chosen = encoder.upto(WEIGHTS.layers).to(torch.bfloat16, channels_last=True)
@@ -183,7 +178,7 @@ def evaluate_alone(kind: str) -> None:
         form = Tutorial(encoder, content, style, frozen=kind == "frozen")
         for _ in range(2):
             form(content)
-    print(highest() - before)
+    print(peak_megabytes() - before)
 
 
 def memory() -> list[Goal]:
