@@ -107,6 +107,12 @@ def diagnose(
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
     explanations, left = search.explain()
+    if left and not wrong_here and _right_at_these_sizes(reference, claimed, hygiene, seed):
+        found.notes.append(
+            "the gradient is right for sizes as in the example and wrong for others: is a size "
+            "of the example written into it?"
+        )
+        return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
 
@@ -217,6 +223,19 @@ def _only_here(
         found.first_wrong = None
 
 
+def _right_at_these_sizes(
+    reference: Reference, claimed: list[str], hygiene: Hygiene, seed: int
+) -> bool:
+    """Whether the gradient is right with other numbers of the example's sizes."""
+    sizes = sizes_by_equality(reference.subject.example, claimed)
+    for number in range(_PROBES):
+        every = tuple(sizes.symbols)
+        trial = _trial(reference, sizes, every, claimed, number, hygiene.single, seed)
+        if trial is None or trial.matched(trial.replay.true) < {*claimed}:
+            return False
+    return True
+
+
 def _attribute(
     explanations: Sequence[Explanation],
     left: frozenset[str],
@@ -276,6 +295,16 @@ def draw_trials(
                 break
             trials.append(trial)
         if len(trials) == _PROBES:
+            idle = _idle_sizes(reference, trials, sizes)
+            if idle - {*fixed}:
+                fixed = (*fixed, *sorted(idle - {*fixed}))
+                again = [
+                    _trial(reference, sizes, fixed, claimed, number, single, seed)
+                    for number in range(_PROBES)
+                ]
+                trials = [trial for trial in again if trial is not None]
+                if len(trials) < _PROBES:
+                    continue
             if fixed:
                 kept = ", ".join(f"{symbol} = {sizes.symbols[symbol]}" for symbol in fixed)
                 found.blind_spots.append(
@@ -284,6 +313,24 @@ def draw_trials(
                 )
             return trials
     return []
+
+
+def _idle_sizes(reference: Reference, trials: Sequence[Trial], sizes: Sizes) -> set[str]:
+    """The sizes that the loss does not follow: what a probe adds along them has no gradient.
+
+    A number of layers or steps that stands in the file leaves the rest of longer arrays unused.
+    """
+    found: set[str] = set()
+    for (name, axis), symbol in sizes.axes.items():
+        if name not in trials[0].claims or not np.any(reference.gradients[name]):
+            continue
+        own = np.shape(reference.gradients[name])[axis]
+        for trial in trials:
+            true = np.moveaxis(trial.replay.gradient(trial.replay.true, name), axis, 0)
+            used = [bool(np.any(part)) for part in true]
+            if len(used) > own and all(used[:own]) and not any(used[own:]):
+                found.add(symbol)
+    return found
 
 
 def _trial(

@@ -50,6 +50,8 @@ class Hygiene:
         A gradient came in single precision.
     unknown : list of str
         Keys of the result that are no arguments.
+    absent : set of str
+        What looks like a parameter and has no gradient, which nobody has asked for.
     steady : bool
         Identical calls give identical results, so that other calls mean something.
     """
@@ -60,6 +62,7 @@ class Hygiene:
     notes: list[str] = field(default_factory=list)
     single: bool = False
     unknown: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
     steady: bool = True
 
     def blame(self, name: str, code: str, evidence: str) -> None:
@@ -101,6 +104,8 @@ def _examined(subject: Subject, expected: tuple[str, ...]) -> Hygiene:
     for name in wanted:
         if named.get(name) is None:
             found.blame(name, "G107", _missing(name, name in named, returned, found.unknown))
+            if not expected:
+                found.absent.add(name)
             continue
         claim = _checked(name, named.pop(name), subject.example[name], found)
         if claim is not None:

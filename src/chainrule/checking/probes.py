@@ -48,16 +48,18 @@ class Probe:
 
 def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = ()) -> dict[str, int]:
     """The sizes of a probe: all different, and different from those of other probes."""
+    before = [sizes_of(sizes, earlier, fixed) for earlier in range(number)]
     chosen = {symbol: sizes.symbols[symbol] for symbol in fixed}
     taken = {*chosen.values(), _BATCH[number]}
-    widths = itertools.chain(_WIDTHS[number], itertools.count(22))
     for symbol in sizes.symbols:
         if symbol in chosen:
             continue
         if symbol == sizes.batch and _BATCH[number] not in chosen.values():
             chosen[symbol] = _BATCH[number]
         else:
-            chosen[symbol] = next(size for size in widths if size not in taken)
+            used = taken | {each[symbol] for each in before}
+            widths = itertools.chain(_WIDTHS[number], itertools.count(22))
+            chosen[symbol] = next(size for size in widths if size not in used)
             taken.add(chosen[symbol])
     return chosen
 
@@ -198,6 +200,10 @@ def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]
     """Ways to draw sizes, the most telling first: all new, then with some as in the example."""
     for found in sizes:
         yield found, ()
+    for found in sizes:  # a number of layers or steps may be written into the functions
+        for symbol in found.symbols:
+            if len(found.symbols) > 1:
+                yield found, (symbol,)
     for found in sizes:
         symbols = list(found.symbols)
         others = tuple(symbol for symbol in symbols if symbol not in (found.batch, found.classes))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.plain_numbers import is_traced, plain_numbers_pass
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
@@ -50,7 +51,7 @@ class Subject:
     Attributes
     ----------
     converts : bool
-        The loss converts its result with ``float``, which is passed over when it is traced.
+        The loss makes plain numbers or buffers, which are passed over when it is traced.
     autograd : callable or None
         Another differentiator of the loss, where it is written in another library.
 
@@ -75,7 +76,7 @@ class Subject:
                 'name, such as {"X": X, "y": y, "W1": W1}.'
             )
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
-        self.converts = False  # the loss ends in float(...), which is passed over when traced
+        self.converts = False
         self.user_loss = loss
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
@@ -132,15 +133,19 @@ class Subject:
         """The loss as a function of the flat arguments; what is traced."""
         found: dict[str, Any] = self.structure.unflatten([leaves[name] for name in self.names])
         accepted = self._loss_takes
-        value = self.user_loss(
-            **(found if accepted is None else {k: v for k, v in found.items() if k in accepted})
-        )
+        taken = found if accepted is None else {k: v for k, v in found.items() if k in accepted}
+        anchor = next((leaf for leaf in leaves.values() if is_traced(leaf)), None)
+        if self.converts and anchor is not None:
+            with plain_numbers_pass(self.user_loss, anchor):
+                value = self.user_loss(**taken)
+        else:
+            value = self.user_loss(**taken)
         return value if np.shape(value) == () else np.reshape(value, ())
 
     @property
     def traceable(self) -> Callable[..., Any]:
         """What to trace: the user's own loss where its arguments are flat."""
-        whole = self.flat and self._loss_takes is None
+        whole = self.flat and self._loss_takes is None and not self.converts
         return self.user_loss if whole else self.flat_loss
 
     def gradient(self, point: Point) -> Any:

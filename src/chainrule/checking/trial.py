@@ -33,6 +33,11 @@ class Trial:
         What the user's gradient returned at the probe, by parameter.
     single : bool
         The claims were computed in single precision.
+
+    Attributes
+    ----------
+    has_steps : bool
+        The graph is that of the loss, not of a stand-in with the same gradient.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Trial:
         self.symbols = symbols
         self.claims = {name: np.asarray(value, dtype=float) for name, value in claims.items()}
         self.replay = Replay(graph, list(claims))
+        self.has_steps = True
         self.exact = _EXACT_SINGLE if single else EXACT
         self.scalars = {
             name: value for name, value in point.items() if type(value) is float and value
