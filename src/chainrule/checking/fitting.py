@@ -155,6 +155,7 @@ class Fitting:
             [trial.scalars for trial in self.trials],
             self.trials[0].symbols,
             [trial.means for trial in self.trials],
+            [trial.sums for trial in self.trials],
         )
 
     def replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:

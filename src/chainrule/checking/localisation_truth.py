@@ -215,9 +215,7 @@ def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
         yield Quantity("addends", name, shares, f"a sample's share of the gradient of {name}", node)
 
 
-def _stacked(
-    graph: Graph, names: Mapping[int, str], named: Collection[int]
-) -> Iterator[Quantity]:
+def _stacked(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> Iterator[Quantity]:
     """Values and cotangents of a loop in the loss, one row an iteration."""
     places: dict[tuple[Any, ...], list[Node]] = {}
     nth: dict[tuple[int, str], int] = {}

@@ -102,6 +102,19 @@ class Trial:
                 found.append(int(np.size(operand) // max(np.size(node.value), 1)))
         return found
 
+    @cached_property
+    def sums(self) -> list[int]:
+        """Over how many entries the gradient of each broadcast parameter is a sum."""
+        found = []
+        inputs = {node.index for node in self.graph.inputs}
+        for node in self.graph.nodes:
+            if node.primitive.name in ("add", "subtract"):
+                for operand in node.parents:
+                    size = max(int(np.size(operand.value)), 1)
+                    if operand.index in inputs and np.size(node.value) > size:
+                        found.append(int(np.size(node.value)) // size)
+        return found
+
     def matches(self, name: str, found: Any) -> bool:
         """Whether a gradient equals the claim."""
         claim = self.claims[name]

@@ -155,6 +155,17 @@ def _instead(
         count += 1
         if count > _MOST:
             return
+        masked = isinstance(node.inputs[other], Node) and _is_masked(
+            roles, node.inputs[other], index
+        )
+        if masked:
+            yield (
+                ("unmasked", *roles.trial.keys[index]),
+                "G901",
+                f"{name} is used without its mask where the gradient of {to} is computed.",
+                candidate,
+            )
+            continue
         yield (
             ("other", *roles.trial.keys[index]),
             "G703",
@@ -162,6 +173,23 @@ def _instead(
             f"{to} is computed.",
             candidate,
         )
+
+
+def _is_masked(roles: Roles, node: Node, index: int) -> bool:
+    """Whether a value is another one times data of two values, as in dropout."""
+    while node.primitive.name in ("divide", "multiply") and node.index != index:
+        operands = list(zip(node.inputs, node.operands, strict=True))
+        data = [
+            v for x, v in operands if not isinstance(x, Node) or not roles.replay.active[x.index]
+        ]
+        rest = [x for x, _ in operands if isinstance(x, Node) and roles.replay.active[x.index]]
+        if len(data) != 1 or len(rest) != 1:
+            return False
+        values = np.unique(np.asarray(data[0]))
+        if rest[0].index == index:
+            return np.ndim(data[0]) > 0 and len(values) == 2 and values[0] == 0
+        node = rest[0]
+    return False
 
 
 def _substituting(roles: Roles, node: Node, position: int, other: int, instead: Any) -> EdgeRule:
