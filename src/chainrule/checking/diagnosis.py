@@ -13,6 +13,11 @@ from chainrule.checking.blind_spots import blind_spots_of
 from chainrule.checking.broadcasting import crossed_lines, straightened_gradients
 from chainrule.checking.hygiene import Hygiene, cause
 from chainrule.checking.localisation import localise
+from chainrule.checking.localisation_hygiene import (
+    changing_line,
+    differing_line,
+    returning_line,
+)
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
@@ -77,6 +82,8 @@ def diagnose(
         if wrong_here and not reference.subject.large:
             found.first_wrong = first_wrong_line(reference)
         found.blind_spots += blind_spots_of(reference)
+    if found.first_wrong is None and not reference.subject.large:
+        found.first_wrong = _line_of_hygiene(reference, hygiene)
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
         return
@@ -115,6 +122,25 @@ def diagnose(
         return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
+
+
+def _line_of_hygiene(reference: Reference, hygiene: Hygiene) -> WrongLine | None:
+    """The line at fault where it is not a wrong number that is to blame."""
+    subject = reference.subject
+    arguments = subject.gradient_arguments(reference.point)
+    missing = [
+        name
+        for name, causes in hygiene.causes.items()
+        if name not in hygiene.claims and any(each.code == "G107" for each in causes)
+    ]
+    try:
+        if hygiene.everywhere:
+            return changing_line(subject.user_gradient, arguments)
+        if not hygiene.steady:
+            return differing_line(subject.user_gradient, arguments)
+        return returning_line(subject.user_gradient, missing[0]) if missing else None
+    except Exception:  # the user's code runs watched, and may raise anything
+        return None
 
 
 def _crossed(

@@ -173,8 +173,8 @@ def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:
     except Exception:  # a loss that cannot be traced tells nothing
         return False
     sizes = sizes_by_graph(graph, subject.example, claimed)
-    axes = [symbol for (owner, _), symbol in sizes.axes.items() if owner == name]
-    return sizes.batch is not None and sizes.batch in axes
+    owners = {owner for (owner, _), symbol in sizes.axes.items() if symbol == sizes.batch}
+    return sizes.batch is not None and name in owners and bool(owners - {name, *claimed})
 
 
 def _as_plain(value: Any) -> Any:

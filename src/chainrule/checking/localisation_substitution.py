@@ -241,6 +241,16 @@ class Substitution:
                 for quantity in self.matcher.quantities
                 if any(quantity.is_role(*role) for role in meant) and quantity not in fitting
             ]
+        claims = {name: self.base.get(name) for name in self.wrong}
+        fitting += [  # a result of another shape, as it is returned
+            quantity
+            for quantity in self.matcher.quantities
+            if quantity.kind == "cotangent"
+            and quantity not in fitting
+            and (claim := claims.get(quantity.name)) is not None
+            and claim.shape == shape
+            and _equal(claim, step.value)
+        ]
         if not deep and not step.stacked:
             fitting = [q for q in fitting if q.kind not in ("backward", "constant")]
         standing = step.standing

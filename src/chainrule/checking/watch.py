@@ -88,6 +88,8 @@ class Run:
         For arrays written in place: ``(site, component, array)`` and the number of the last write.
     truncated : bool
         More happened than was kept.
+    changing : int or None
+        The first site that wrote into an argument.
     """
 
     result: Any = None
@@ -96,6 +98,7 @@ class Run:
     loops: list[tuple[int, int, Any]] = field(default_factory=list)
     writes: dict[tuple[int, Part, int], int] = field(default_factory=dict)
     truncated: bool = False
+    changing: int | None = None
 
 
 END = object()
@@ -185,6 +188,8 @@ class Watcher:
         """
         reporter = _Reporter(replaced or {}, record, finals, deadline)
         arguments = {name: _own_copy(value) for name, value in example.items()}
+        if record:
+            reporter.arguments = list(_arrays(arguments))
         function = _fresh(self.function)
         for space in self._spaces:
             space[WATCH] = reporter
@@ -242,6 +247,7 @@ class _Reporter:
         self.seen: dict[int, tuple[Any, Any]] = {}  # arrays bound so far, and their last value
         self.holders: dict[int, int] = {}
         self.caller: tuple[str, int] | None = None
+        self.arguments: list[np.ndarray] = []
 
     # --- what rewritten code calls ---------------------------------------------------------------
 
@@ -318,6 +324,8 @@ class _Reporter:
 
     def _written(self, site: int, array: np.ndarray, key: Any) -> Any:
         """An array after something has been written into it."""
+        if self.run.changing is None and any(np.may_share_memory(array, x) for x in self.arguments):
+            self.run.changing = site
         place = self._place(site, ())
         if self.record:
             self._keep(place, array, key, self.holders.setdefault(id(array), len(self.holders)))
@@ -381,6 +389,15 @@ def _own_copy(value: Any) -> Any:
     if isinstance(value, (list, tuple, dict)):
         return copy.deepcopy(value)
     return value
+
+
+def _arrays(tree: Any) -> Iterator[np.ndarray]:
+    """The arrays among arguments, those in containers too."""
+    if isinstance(tree, np.ndarray):
+        yield tree
+    elif isinstance(tree, (dict, list, tuple)):
+        for each in tree.values() if isinstance(tree, dict) else tree:
+            yield from _arrays(each)
 
 
 def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
