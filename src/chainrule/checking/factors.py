@@ -24,7 +24,8 @@ class Factor:
     codes : tuple of str
         The mistakes that it stands for; two for a product of two.
     follows : str
-        ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"scalar"`` or ``"constant"``: what it follows.
+        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"batch"``, ``"scalar"`` or
+        ``"constant"``.
     meaning : str
         A clause that says what the number is.
     """
@@ -88,6 +89,15 @@ def name_factor(
             fits = all(_close(v, number * f) for v, f in zip(values, formula, strict=True))
             if fits and _moves(formula):
                 return Factor(sign + text, (*codes, code), follows, meaning)
+    batch = symbols.batch
+    if not constant and batch is not None:
+        ns = [float(each[batch]) for each in sizes]
+        for text, scaled in (
+            ("/n", [v * n for v, n in zip(values, ns, strict=True)]),
+            ("·n", [v / n for v, n in zip(values, ns, strict=True)]),
+        ):
+            if all(_close(v, scaled[0]) for v in scaled):
+                return Factor(f"{scaled[0]:.6g}{text}", ("G206",), "batch", "n is the batch size")
     if constant:
         return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
     return None

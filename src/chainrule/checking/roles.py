@@ -263,7 +263,9 @@ class Roles:
             inside = self._closure(node)
             covered |= inside
             for a in sorted(inside):
-                if not self.replay.active[a] or not self._leaves(a, inside):
+                if not self.replay.active[a] or not (
+                    self._leaves(a, inside) or self._joins(k, a, inside)
+                ):
                     continue
                 derivative = self.local_derivative(k, a, inside)
                 if derivative is None or not np.all(np.isfinite(derivative)):
@@ -293,6 +295,20 @@ class Roles:
             ) and all(isinstance(x, Node) or np.ndim(x) == 0 for x in node.inputs):
                 inside.add(node.index)
         return inside
+
+    def _joins(self, z: int, a: int, inside: set[int]) -> bool:
+        """Whether everything that becomes of z becomes of a, which is used more than once."""
+        if sum(self.replay.active[user.index] for user in self.users[a]) < 2:
+            return False
+        reached = {z}
+        for k in sorted(inside - {a}):
+            if any(x.index in reached for x in self.nodes[k].parents):
+                if self._leaves(k, inside):
+                    return False
+                reached.add(k)
+        return not any(
+            user.index not in inside for user in self.users[z] if self.replay.active[user.index]
+        )
 
     def _leaves(self, k: int, inside: set[int]) -> bool:
         """Whether a value is used outside of the function that it belongs to."""
@@ -351,12 +367,13 @@ class Roles:
             p = self.values[node.index]
             if p is None or p.ndim == 0 or not self.replay.active[node.index] or p.size < 2:
                 continue
-            if p.dtype.kind != "f" or not np.all((p > 0) & (p < 1)):
+            if p.dtype.kind != "f" or not np.all((p >= 0) & (p <= 1)) or not np.any(p < 1):
                 continue
             for axis in range(p.ndim):
                 if p.shape[axis] < 2 or not np.allclose(p.sum(axis=axis), 1, rtol=0, atol=1e-12):
                     continue
-                z = self._logits_of(node.index, np.log(p), axis)
+                with np.errstate(divide="ignore"):  # masked entries have no weight
+                    z = self._logits_of(node.index, np.log(p), axis)
                 if z is not None:
                     found.append(Softmax(z, node.index, axis))
                 break
@@ -370,8 +387,9 @@ class Roles:
                 continue
             if z.dtype.kind != "f":
                 continue
-            gap = z - logarithm
-            if np.allclose(gap, np.take(gap, [0], axis=axis), rtol=0, atol=1e-9):
+            gap = np.where(np.isfinite(logarithm), z - logarithm, np.nan)
+            most = np.nanmax(gap, axis=axis, keepdims=True)
+            if np.all(np.isnan(gap) | (np.abs(gap - most) <= 1e-9)):
                 return k
         return None
 

@@ -102,7 +102,7 @@ def _ratios(
             code = "G501" if output else "G403"
             yield "twice", (code,), "the derivative f'(z) is applied twice", times(squared)
         said = "the contribution is f'(z) alone, without the cotangent"
-        last = activation.is_last and output == activation.is_output
+        last = activation.is_last and not output
         if not last:
             yield "dropped", ("G405",), said, _alone(d)
         if not last and roles.trial.batch is not None:
