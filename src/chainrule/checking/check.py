@@ -318,10 +318,12 @@ def _report(
     gradients: dict[str, GradientVerdict] = {}
     for name, each in verdicts.items():
         verdict = diagnosis.verdicts.get(name, each.verdict)
-        causes: list[Cause] = [*each.causes]
+        found = diagnosis.causes.get(name, ())
+        cut_off = any(c.code == "G102" for c in found)
+        causes: list[Cause] = [c for c in each.causes if not (cut_off and c.code == "G107")]
         if verdict != "ok":
             causes += [c for c in hygiene.everywhere if c not in causes]
-            causes += _added(diagnosis.causes.get(name, ()), causes)
+            causes += _added(found, causes)
             if not causes and verdict == "wrong":
                 causes.append(cause("G000", diagnosis.unexplained(name)))
         elif hygiene.everywhere:

@@ -82,6 +82,14 @@ def diagnose(
         if wrong_here and not reference.subject.large:
             found.first_wrong = first_wrong_line(reference)
         found.blind_spots += blind_spots_of(reference)
+    line = found.first_wrong
+    if line is not None and line.truncates:
+        said = (
+            f"line {line.line} makes an array of integers; fractions written into it are cut off."
+        )
+        found.causes = {name: [cause("G102", said)] for name in line.repairs}
+        if set(wrong_here) <= set(found.causes):
+            return
     if found.first_wrong is None and not reference.subject.large:
         found.first_wrong = _line_of_hygiene(reference, hygiene)
     if not hygiene.steady:
@@ -196,7 +204,9 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
         return None
     if found is None:
         return None
-    return WrongLine(found.line, found.text, found.expected, found.inherited)
+    return WrongLine(
+        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired
+    )
 
 
 def _repaired(

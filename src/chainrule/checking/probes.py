@@ -129,6 +129,9 @@ def _array_like(
     value: np.ndarray[Any, Any], shape: tuple[int, ...], high: int | None, rng: Any
 ) -> np.ndarray[Any, Any]:
     """An array of the kind that the example shows: labels, one-hot rows, masks, probabilities, …"""
+    rows = _one_hot_rows(value, shape, rng)
+    if rows is not None:
+        return rows
     if value.dtype.kind == "b":
         return np.asarray(_both(rng, shape, False, True), dtype=bool)
     if value.dtype.kind in "iu":
@@ -137,10 +140,6 @@ def _array_like(
         return value.copy()
     value = _part_of(value)
     found = np.unique(value[np.isfinite(value)])
-    for axis in (value.ndim - 1, 0):
-        if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
-            winners = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :])
-            return np.moveaxis(np.eye(shape[axis])[winners], -1, axis)
     if value.size > 3 and len(found) == 2:  # a mask, or labels such as -1 and 1
         return np.asarray(_both(rng, shape, found[0], found[1]), dtype=float)
     if _is_distribution(value):
@@ -155,7 +154,19 @@ def _array_like(
     return np.asarray(spread * (1.3 * rng.normal(size=shape) + 0.05))
 
 
+def _one_hot_rows(value: np.ndarray[Any, Any], shape: tuple[int, ...], rng: Any) -> Any:
+    """One-hot rows or columns, of any dtype, where the example has such; None where not."""
+    for axis in (value.ndim - 1, 0):
+        if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
+            winners = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :])
+            return np.moveaxis(np.eye(shape[axis], dtype=value.dtype)[winners], -1, axis)
+    return None
+
+
 def _one_hot(value: np.ndarray[Any, Any], axis: int) -> bool:
+    if value.dtype.kind not in "fiub":
+        return False
+    value = _part_of(value) if axis else value
     return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
 
 

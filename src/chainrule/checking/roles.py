@@ -89,6 +89,11 @@ class Roles:
         return False
 
     @cached_property
+    def parameter_indices(self) -> set[int]:
+        """The nodes of the parameters."""
+        return {node.index for node in self.replay.parameters.values()}
+
+    @cached_property
     def loops(self) -> dict[tuple[Any, ...], list[int]]:
         """The nodes that one line of a loop made, by that line; in the order of the passes."""
         found: dict[tuple[Any, ...], list[int]] = {}

@@ -78,7 +78,10 @@ def _paths_in_loops(roles: Roles) -> Iterator[Hypothesis]:
         if len(users) < 2:
             continue
         what = roles.trial.describe(members[-1])
+        alone = {edges[0] for k in members if len(edges := roles.edges_into(k)) == 1}
         for place, group in users.items():
+            if alone & {*group}:
+                continue  # nothing of the value would be left
             yield Hypothesis(
                 ("path lost in loop", *of_value, *place), ("G801",), 2,
                 f"{what} is used {len(users)} times in every step; its share from "
