@@ -26,7 +26,8 @@ RESULTS = [
     ('{"W1": dW1.astype(int), "b1": db1, "W2": dW2, "b2": db2}', "G102", "W1", "int64"),
     ('{"W1": dW1, "b1": db1 / 0, "W2": dW2, "b2": db2}', "G103", "b1", "NaN or infinite"),
     ('{"W1": dW1, "b1": None, "W2": dW2, "b2": db2}', "G107", "b1", "is None"),
-    ('{"W1": dW1, "W2": dW2, "b2": db2}', "G107", "b1", "missing"),
+    ('{"W1": dW1, "W2": dW2, "b2": db2}', "G107", "b1", "no key"),
+    ('{"W1": dW1, "W2": dW2, "b2": db2, "bias": db1}', "G107", "b1", 'is "bias" meant to be "b1"?'),
     ('{"W1": dW1, "b1": 0 * db1, "W2": dW2, "b2": db2}', "G107", "b1", "zeros"),
     ('{"W1": "none", "b1": db1, "W2": dW2, "b2": db2}', "G102", "W1", "str"),
 ]
@@ -84,6 +85,19 @@ def test_a_view_of_an_argument_is_a_note() -> None:
     )
     assert report.verdict == "ok"
     assert "view of the argument x" in report.notes[0]
+
+
+def test_a_loss_that_changes_its_arguments_is_noted() -> None:
+    def changing(w: np.ndarray, x: np.ndarray) -> float:
+        x *= 1.1
+        return np.sum((x @ w) ** 2)
+
+    def right(w: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
+        return {"w": 2 * 1.21 * x.T @ (x @ w)}
+
+    report = cr.check(changing, right, {"w": np.ones(3), "x": np.arange(12.0).reshape(4, 3)})
+    assert report.verdict == "ok"
+    assert "loss changes its argument x; let it work on a copy" in report.notes[0]
 
 
 def test_noise_is_not_deterministic() -> None:

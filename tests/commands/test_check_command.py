@@ -143,11 +143,15 @@ def test_a_notebook_is_its_code_cells(tmp_path: Path, capsys: pytest.CaptureFixt
 UNUSABLE = [
     ("def loss(:\n", "does not parse"),
     ("raise RuntimeError('no')\n", "raised RuntimeError: no"),
-    ("input()\n", "asked for input"),
+    ("input()\n", "asked for input at line 1 when it was run"),
+    ("import sys\nn = sys.stdin.readline()\n", "asked for input at line 2"),
     ("import sys; sys.exit(3)\n", "ended with exit(3)"),
+    ("exit()\n", "ended with exit() when"),
+    ("import not_there\n", "raised ModuleNotFoundError: No module named 'not_there'.\n"),
     ("x = 1\n", "has no loss"),
     ("def loss(w): return w\n", "has no gradient"),
     ("def loss(w): return w\ndef gradient(w): return w\n", "has no example"),
+    ("def example(seed): pass\ndef loss(): pass\ngradient = loss\n", "needs seed; it must run"),
 ]
 
 
@@ -171,6 +175,48 @@ def test_a_gradient_that_raises_is_an_error_with_its_line(
     assert f"NameError: name 'undefined' is not defined at line {_line(SOURCE, RIGHT)}" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_input_asked_for_by_the_loss_is_an_error_with_its_line(
+    right: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SOURCE.replace(RIGHT, "n = int(input('n?'))")
+    right.write_text(text)
+    assert main(["check", str(right)]) == 2
+    shown = capsys.readouterr()
+    assert f"gradient asks for input at line {_line(SOURCE, RIGHT)}, and nobody" in " ".join(
+        shown.out.split()
+    )
+    assert "n?" in shown.err
+
+
+def test_what_a_file_prints_goes_to_stderr_once_and_shortened(
+    right: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SOURCE.replace(RIGHT, f'print("shape", X.shape)\n    {RIGHT}')
+    right.write_text(text + "\nfor i in range(5000):\n    print('epoch', i)\n")
+    assert main(["check", str(right), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["verdict"] == "ok"
+    assert shown.err.count("shape") <= 1
+    lines = shown.err.splitlines()
+    assert lines[:2] == ["epoch 0", "epoch 1"]
+    assert len(lines) < 110
+    assert "more lines]" in shown.err
+
+
+def test_what_the_first_call_of_the_gradient_prints_is_shown_and_no_other(
+    right: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right.write_text(SOURCE.replace(RIGHT, f'print("shape", X.shape)\n    {RIGHT}'))
+    assert main(["check", str(right)]) == 0
+    assert capsys.readouterr().err.count("shape") == 1
+
+
+def test_breakpoints_are_passed_over(right: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right.write_text(SOURCE.replace(RIGHT, f"breakpoint(); {RIGHT}"))
+    assert main(["check", str(right)]) == 0
+    assert "ok: every" in capsys.readouterr().out
 
 
 def test_a_code_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,17 +4,19 @@ localisation, causes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.checking.diagnosis import Diagnosis, diagnose
-from chainrule.checking.hygiene import Hygiene, cause, examine
+from chainrule.checking.hygiene import Hygiene, cause, digests, examine
 from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
 from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
-from chainrule.checking.subject import Subject, SubjectError, calling, is_floating
+from chainrule.checking.stopping import silent
+from chainrule.checking.subject import Subject, SubjectError, as_number, calling, is_floating
 from chainrule.checking.torch_functions import holds_tensors, torch_functions
 
 #: Above this a difference is wrong whatever it may come from; below it, two probes decide.
@@ -64,58 +66,140 @@ def check(
     >>> report.verdict, report.codes
     ('wrong', ('G201',))
     """
-    try:
-        if callable(example):
-            with calling("example"):
-                example = example()
-        if holds_tensors(example):
-            found = torch_functions(loss, gradient, example)
-            subject = Subject(found.loss, found.gradient, found.example)
-            subject.autograd = found.autograd
+    return Check(loss, gradient, example, parameters=parameters, seed=seed).run()
+
+
+class Check:
+    """A check under way, of which a report can be made at any time.
+
+    Parameters
+    ----------
+    loss, gradient, example, parameters, seed
+        As for `check`.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        gradient: Callable[..., Any],
+        example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        *,
+        parameters: tuple[str, ...] = (),
+        seed: int = 0,
+    ) -> None:
+        self._functions = (loss, gradient, example)
+        self._parameters = parameters
+        self._seed = seed
+        self._hygiene: Hygiene | None = None
+        self._reference: Reference | None = None
+        self._verdicts: dict[str, GradientVerdict] = {}
+        self._diagnosis = Diagnosis()
+
+    def run(self) -> Report:
+        """Check from beginning to end."""
+        try:
+            return self._run(_subject(*self._functions))
+        except SubjectError as error:
+            return Report("error", message=str(error))
+
+    def so_far(self, why: str) -> Report:
+        """What was found until the check was stopped, with the sentence that says why it was."""
+        hygiene, reference = self._hygiene, self._reference
+        if reference is not None and hygiene is not None and self._verdicts:
+            self._diagnosis.reasons = "the check was stopped before a cause was found"
+            report = _report(reference, hygiene, self._verdicts, self._diagnosis)
+        elif hygiene is not None and hygiene.causes:
+            report = Report(
+                "wrong",
+                {
+                    name: GradientVerdict(name, "wrong", 1.0, causes=tuple(causes))
+                    for name, causes in hygiene.causes.items()
+                },
+                notes=tuple(hygiene.notes),
+            )
         else:
-            subject = Subject(loss, gradient, example)
-        return _check(subject, parameters, seed)
-    except SubjectError as error:
-        return Report("error", message=str(error))
+            return Report("error", message=why)
+        return dataclasses.replace(report, message=f"{why} This is what was found until then.")
+
+    def _run(self, subject: Subject) -> Report:
+        unknown = [name for name in self._parameters if name not in subject.example]
+        if unknown:
+            raise SubjectError(f"the example has no {unknown[0]!r} to check the gradient of.")
+        value, changed = _loss_and_what_it_changes(subject)
+        if not np.isfinite(value):
+            raise SubjectError(
+                f"the loss of the example is {value}; choose arguments for which it is finite."
+            )
+        with silent():
+            again = subject.loss_value(subject.example)
+        if value != again:
+            return Report(
+                "inconclusive",
+                message=f"two identical calls of loss returned {value:.6g} and {again:.6g}: it is "
+                "random. Pass the mask or the seed as an argument, so that loss and gradient see "
+                "the same numbers.",
+            )
+        hygiene = self._hygiene = examine(subject, self._parameters)
+        hygiene.notes += [
+            f"loss changes its argument {name}; let it work on a copy, or loss and gradient do not "
+            "see the same numbers."
+            for name in changed
+        ]
+        every = _to_judge(subject, hygiene)
+        with silent():
+            reference = reference_at(subject, subject.example, every, seed=self._seed)
+            self._verdicts = {name: _verdict(name, hygiene, reference) for name in every}
+            if not reference.confirmed:
+                return _undecided(reference, self._verdicts, hygiene)
+            self._reference = reference
+            diagnose(reference, hygiene, self._verdicts, self._seed, self._diagnosis)
+        return _report(reference, hygiene, self._verdicts, self._diagnosis)
 
 
-def _check(subject: Subject, parameters: tuple[str, ...], seed: int) -> Report:
-    unknown = [name for name in parameters if name not in subject.example]
-    if unknown:
-        raise SubjectError(f"the example has no {unknown[0]!r} to check the gradient of.")
-    value, again = subject.loss_value(subject.example), subject.loss_value(subject.example)
-    if not np.isfinite(value):
-        raise SubjectError(
-            f"the loss of the example is {value}; choose arguments for which it is finite."
-        )
-    if value != again:
-        return Report(
-            "inconclusive",
-            message=f"two identical calls of loss returned {value:.6g} and {again:.6g}: it is "
-            "random. Pass the mask or the seed as an argument, so that loss and gradient see the "
-            "same numbers.",
-        )
-    hygiene = examine(subject, parameters)
-    names = tuple(name for name in subject.example if name in hygiene.claims)
-    blamed = tuple(name for name in subject.example if name in hygiene.causes)
-    if not names and not blamed:
+def _subject(
+    loss: Callable[..., Any],
+    gradient: Callable[..., Any],
+    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+) -> Subject:
+    """The functions with their example, in NumPy."""
+    if callable(example):
+        with calling("example"):
+            example = example()
+    if not holds_tensors(example):
+        return Subject(loss, gradient, example)
+    found = torch_functions(loss, gradient, example)
+    subject = Subject(found.loss, found.gradient, found.example)
+    subject.autograd = found.autograd
+    return subject
+
+
+def _loss_and_what_it_changes(subject: Subject) -> tuple[float, list[str]]:
+    """The loss of the example, and the arguments that its first call leaves with other values."""
+    if subject.large:
+        return subject.loss_value(subject.example), []
+    arguments = subject.loss_arguments(subject.example)
+    before = digests(arguments)
+    value = as_number(subject.loss_of(arguments))
+    return value, [name for name, each in digests(arguments).items() if each != before[name]]
+
+
+def _to_judge(subject: Subject, hygiene: Hygiene) -> tuple[str, ...]:
+    """The arguments whose gradients get a verdict."""
+    every = tuple(
+        name for name in subject.example if name in hygiene.claims or name in hygiene.causes
+    )
+    if not every:
         raise SubjectError(
             "gradient returned no gradient of an argument of the example; return a dict with the "
             "parameters' names as keys."
         )
-    every = tuple(name for name in subject.example if name in names or name in blamed)
     for name in every:
         if not is_floating(subject.example[name]):
             raise SubjectError(
                 f"gradient returned a gradient of {name}, which is "
                 f"{_kind(subject.example[name])} in the example; give it as a floating-point array."
             )
-    reference = reference_at(subject, subject.example, every, seed=seed)
-    verdicts = {name: _verdict(name, hygiene, reference) for name in every}
-    if not reference.confirmed:
-        return _undecided(reference, verdicts, hygiene)
-    diagnosis = diagnose(reference, hygiene, verdicts, seed)
-    return _report(reference, hygiene, verdicts, diagnosis)
+    return every
 
 
 def _kind(value: Any) -> str:
@@ -133,19 +217,22 @@ def relative_error(claim: np.ndarray[Any, Any], true: np.ndarray[Any, Any]) -> f
 def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdict:
     """The verdict on one gradient by its numbers alone."""
     true = reference.gradients[name]
+    largest = max(float(np.max(np.abs(g), initial=0.0)) for g in reference.gradients.values())
+    if name in hygiene.absent and np.max(np.abs(true), initial=0.0) <= 1e-12 * largest:
+        del hygiene.causes[name]
+        return GradientVerdict(name, "ok", 0.0, note="it is not returned, and it is zero")
     if name not in hygiene.claims:
         return GradientVerdict(name, "wrong", 1.0, causes=tuple(hygiene.causes[name]))
     claim = hygiene.claims[name]
     error = relative_error(claim, true)
     noise = reference.noise.get(name, 0.0)
     scale = float(np.max(np.abs(true), initial=0.0))
-    # where everything cancels, rounding is all that is left to compare
-    others = max(float(np.max(np.abs(g), initial=0.0)) for g in reference.gradients.values())
     gap = float(np.max(np.abs(claim - true), initial=0.0))
     note = ""
     if np.any(true) and not np.any(claim) and not hygiene.causes.get(name):
         hygiene.blame(name, "G107", f"the gradient of {name} is all zeros; the true one is not.")
-    if np.any(claim) and np.any(claim != true) and np.array_equal(claim, np.trunc(true)):
+    truncated = np.any(claim) and np.any(claim != true) and np.array_equal(claim, np.trunc(true))
+    if truncated and not hygiene.causes.get(name):
         hygiene.blame(name, "G102", f"the gradient of {name} is the true one cut off at the point.")
     if not np.any(true) and not np.any(claim):
         note = "vacuous: both gradients are zero at this example, so nothing was tested"
@@ -153,7 +240,8 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
     if noise and scale:
         tolerance = max(tolerance, NOISE_FACTOR * noise / scale)
     verdict: Verdict = "ok"
-    if error > tolerance and gap > 1e-13 * max(others, abs(reference.value)):
+    if error > tolerance and gap > 1e-13 * max(largest, abs(reference.value)):
+        # where everything cancels, rounding is all that is left to compare
         verdict = "wrong" if error > max(_PLAINLY_WRONG, 10 * tolerance) else "inconclusive"
         if _at_kink(reference, name, claim):
             verdict = "ok"
@@ -230,10 +318,12 @@ def _report(
     gradients: dict[str, GradientVerdict] = {}
     for name, each in verdicts.items():
         verdict = diagnosis.verdicts.get(name, each.verdict)
-        causes: list[Cause] = [*each.causes]
+        found = diagnosis.causes.get(name, ())
+        cut_off = any(c.code == "G102" for c in found)
+        causes: list[Cause] = [c for c in each.causes if not (cut_off and c.code == "G107")]
         if verdict != "ok":
             causes += [c for c in hygiene.everywhere if c not in causes]
-            causes += _added(diagnosis.causes.get(name, ()), causes)
+            causes += _added(found, causes)
             if not causes and verdict == "wrong":
                 causes.append(cause("G000", diagnosis.unexplained(name)))
         elif hygiene.everywhere:

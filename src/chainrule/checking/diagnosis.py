@@ -13,6 +13,11 @@ from chainrule.checking.blind_spots import blind_spots_of
 from chainrule.checking.broadcasting import crossed_lines, straightened_gradients
 from chainrule.checking.hygiene import Hygiene, cause
 from chainrule.checking.localisation import localise
+from chainrule.checking.localisation_hygiene import (
+    changing_line,
+    differing_line,
+    returning_line,
+)
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
@@ -65,48 +70,85 @@ def diagnose(
     reference: Reference,
     hygiene: Hygiene,
     verdicts: Mapping[str, GradientVerdict],
-    seed: int = 0,
-) -> Diagnosis:
-    """Look for the causes of wrong gradients, and for mistakes that the example hides."""
-    found = Diagnosis()
+    seed: int,
+    found: Diagnosis,
+) -> None:
+    """Look for the causes of wrong gradients, and for mistakes that the example hides.
+
+    What is found is written into ``found`` as soon as it is known.
+    """
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
     if not reference.untraceable and hygiene.steady:
         if wrong_here and not reference.subject.large:
             found.first_wrong = first_wrong_line(reference)
         found.blind_spots += blind_spots_of(reference)
+    line = found.first_wrong
+    if line is not None and line.truncates:
+        said = (
+            f"line {line.line} makes an array of integers; fractions written into it are cut off."
+        )
+        found.causes = {name: [cause("G102", said)] for name in line.repairs}
+        if set(wrong_here) <= set(found.causes):
+            return
+    if found.first_wrong is None and not reference.subject.large:
+        found.first_wrong = _line_of_hygiene(reference, hygiene)
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
-        return found
+        return
     if not hygiene.claims:
-        return found
+        return
     if reference.untraceable:
         found.reasons = (
             f"the loss cannot be traced ({reference.untraceable.rstrip('.')}), so only mistakes in "
             "the finished gradients can be named; this is none of them"
         )
     elif _crossed(reference, hygiene, wrong_here, found):
-        return found
+        return
     claimed = list(hygiene.claims)
     trials = draw_trials(reference, claimed, hygiene.single, seed, found)
     if len(trials) < _PROBES:
         found.reasons = "the functions cannot be called with other numbers than the example's"
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
-        return found
+        return
     search = Search(trials)
     if not reference.untraceable:
         found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
     if not wrong:
         _only_here(reference, verdicts, seed, found)
-        return found
+        return
     if wrong_here and reference.subject.large and not reference.untraceable:
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
     explanations, left = search.explain()
+    if left and not wrong_here and _right_at_these_sizes(reference, claimed, hygiene, seed):
+        found.notes.append(
+            "the gradient is right for sizes as in the example and wrong for others: is a size "
+            "of the example written into it?"
+        )
+        return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     _attribute(explanations, left, repaired, verdicts, found)
-    return found
+
+
+def _line_of_hygiene(reference: Reference, hygiene: Hygiene) -> WrongLine | None:
+    """The line at fault where it is not a wrong number that is to blame."""
+    subject = reference.subject
+    arguments = subject.gradient_arguments(reference.point)
+    missing = [
+        name
+        for name, causes in hygiene.causes.items()
+        if name not in hygiene.claims and any(each.code == "G107" for each in causes)
+    ]
+    try:
+        if hygiene.everywhere:
+            return changing_line(subject.user_gradient, arguments)
+        if not hygiene.steady:
+            return differing_line(subject.user_gradient, arguments)
+        return returning_line(subject.user_gradient, missing[0]) if missing else None
+    except Exception:  # the user's code runs watched, and may raise anything
+        return None
 
 
 def _crossed(
@@ -162,7 +204,9 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
         return None
     if found is None:
         return None
-    return WrongLine(found.line, found.text, found.expected, found.inherited)
+    return WrongLine(
+        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired
+    )
 
 
 def _repaired(
@@ -213,6 +257,19 @@ def _only_here(
             )
     if all(name in found.verdicts for name in differing):
         found.first_wrong = None
+
+
+def _right_at_these_sizes(
+    reference: Reference, claimed: list[str], hygiene: Hygiene, seed: int
+) -> bool:
+    """Whether the gradient is right with other numbers of the example's sizes."""
+    sizes = sizes_by_equality(reference.subject.example, claimed)
+    for number in range(_PROBES):
+        every = tuple(sizes.symbols)
+        trial = _trial(reference, sizes, every, claimed, number, hygiene.single, seed)
+        if trial is None or trial.matched(trial.replay.true) < {*claimed}:
+            return False
+    return True
 
 
 def _attribute(
@@ -274,6 +331,16 @@ def draw_trials(
                 break
             trials.append(trial)
         if len(trials) == _PROBES:
+            idle = _idle_sizes(reference, trials, sizes)
+            if idle - {*fixed}:
+                fixed = (*fixed, *sorted(idle - {*fixed}))
+                again = [
+                    _trial(reference, sizes, fixed, claimed, number, single, seed)
+                    for number in range(_PROBES)
+                ]
+                trials = [trial for trial in again if trial is not None]
+                if len(trials) < _PROBES:
+                    continue
             if fixed:
                 kept = ", ".join(f"{symbol} = {sizes.symbols[symbol]}" for symbol in fixed)
                 found.blind_spots.append(
@@ -282,6 +349,24 @@ def draw_trials(
                 )
             return trials
     return []
+
+
+def _idle_sizes(reference: Reference, trials: Sequence[Trial], sizes: Sizes) -> set[str]:
+    """The sizes that the loss does not follow: what a probe adds along them has no gradient.
+
+    A number of layers or steps that stands in the file leaves the rest of longer arrays unused.
+    """
+    found: set[str] = set()
+    for (name, axis), symbol in sizes.axes.items():
+        if name not in trials[0].claims or not np.any(reference.gradients[name]):
+            continue
+        own = np.shape(reference.gradients[name])[axis]
+        for trial in trials:
+            true = np.moveaxis(trial.replay.gradient(trial.replay.true, name), axis, 0)
+            used = [bool(np.any(part)) for part in true]
+            if len(used) > own and all(used[:own]) and not any(used[own:]):
+                found.add(symbol)
+    return found
 
 
 def _trial(

@@ -24,7 +24,8 @@ class Factor:
     codes : tuple of str
         The mistakes that it stands for; two for a product of two.
     follows : str
-        ``"n"``, ``"1/n"``, ``"sizes"``, ``"scalar"`` or ``"constant"``: what it follows.
+        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"batch"``, ``"scalar"`` or
+        ``"constant"``.
     meaning : str
         A clause that says what the number is.
     """
@@ -54,6 +55,7 @@ def name_factor(
     scalars: Sequence[Mapping[str, float]],
     symbols: Sizes,
     means: Sequence[Sequence[int]],
+    sums: Sequence[Sequence[int]] = (),
 ) -> Factor | None:
     """What a factor is, from its value on every probe; None if nothing follows it.
 
@@ -68,6 +70,8 @@ def name_factor(
     symbols : Sizes
     means : sequence of sequence of int
         How many elements each mean of the loss runs over, on each probe.
+    sums : sequence of sequence of int
+        The same for the sums of which gradients of broadcast parameters consist.
     """
     constant = all(_close(value, values[0]) for value in values)
     if constant and _may_be_a_size(values[0], symbols, sizes, means):
@@ -77,12 +81,23 @@ def name_factor(
             if _close(values[0], number):
                 text = {"-": "-1", "2·": "2", "½·": "1/2"}.get(sign, sign.rstrip("·"))
                 return Factor(text, codes, "constant", "whatever the sizes")
-    formulas = [*_of_sizes(symbols, sizes, means), *_of_scalars(scalars, symbols, sizes)]
+    formulas = [
+        *_of_sizes(symbols, sizes, means), *_of_sums(sums), *_of_scalars(scalars, symbols, sizes)
+    ]  # fmt: skip
     for number, sign, codes in _TWOS:
         for text, code, follows, meaning, formula in formulas:
             fits = all(_close(v, number * f) for v, f in zip(values, formula, strict=True))
             if fits and _moves(formula):
                 return Factor(sign + text, (*codes, code), follows, meaning)
+    batch = symbols.batch
+    if not constant and batch is not None:
+        ns = [float(each[batch]) for each in sizes]
+        for text, scaled in (
+            ("/n", [v * n for v, n in zip(values, ns, strict=True)]),
+            ("·n", [v / n for v, n in zip(values, ns, strict=True)]),
+        ):
+            if all(_close(v, scaled[0]) for v in scaled):
+                return Factor(f"{scaled[0]:.6g}{text}", ("G206",), "batch", "n is the batch size")
     if constant:
         return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
     return None
@@ -175,6 +190,16 @@ def _of_sizes(
             add("1/(d·d')", "G203", "sizes", said, [1 / v for v in products])
             add("d/d'", "G203", "sizes", said, ratios)
             add("d'/d", "G203", "sizes", said, [1 / v for v in ratios])
+    return found
+
+
+def _of_sums(sums: Sequence[Sequence[int]]) -> list[Formula]:
+    """Over how many entries a gradient is a sum, and the inverse."""
+    found: list[Formula] = []
+    said = "the gradient is a sum over that many entries"
+    for counts in {tuple(map(float, each)) for each in zip(*sums, strict=False)}:
+        found.append(("1/m", "G203", "sum", said, [1 / v for v in counts]))
+        found.append(("m", "G203", "sum", said, list(counts)))
     return found
 
 

@@ -18,6 +18,7 @@ from chainrule.checking.mistakes import MISTAKES
 from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
 from chainrule.checking.sizes import sizes_by_graph
+from chainrule.checking.stopping import silent
 from chainrule.checking.subject import Subject, is_floating, same_randomness
 
 _DATA = re.compile(
@@ -47,6 +48,10 @@ class Hygiene:
     notes : list of str
     single : bool
         A gradient came in single precision.
+    unknown : list of str
+        Keys of the result that are no arguments.
+    absent : set of str
+        What looks like a parameter and has no gradient, which nobody has asked for.
     steady : bool
         Identical calls give identical results, so that other calls mean something.
     """
@@ -56,6 +61,8 @@ class Hygiene:
     everywhere: list[Cause] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     single: bool = False
+    unknown: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
     steady: bool = True
 
     def blame(self, name: str, code: str, evidence: str) -> None:
@@ -91,32 +98,47 @@ def examine(subject: Subject, expected: tuple[str, ...] = ()) -> Hygiene:
 def _examined(subject: Subject, expected: tuple[str, ...]) -> Hygiene:
     found = Hygiene()
     named = _first_call(subject, found)
-    first = _digests({name: _as_plain(value) for name, value in named.items()})
+    returned = list(named)
+    first = digests({name: _as_plain(value) for name, value in named.items()})
     wanted = expected or tuple(dict.fromkeys([*named, *likely_parameters(subject, list(named))]))
     for name in wanted:
         if named.get(name) is None:
-            what = "is None" if name in named else f"is missing from {sorted(named)}"
-            found.blame(name, "G107", f"the gradient of {name} {what}.")
+            found.blame(name, "G107", _missing(name, name in named, returned, found.unknown))
+            if not expected:
+                found.absent.add(name)
             continue
         claim = _checked(name, named.pop(name), subject.example[name], found)
         if claim is not None:
             found.claims[name] = claim if subject.large else claim.copy()
-    _repeat(subject, first, found)
+    with silent():
+        _repeat(subject, first, found)
     return found
+
+
+def _missing(name: str, there: bool, returned: list[str], unknown: list[str]) -> str:
+    """Why a parameter has no gradient."""
+    if there:
+        return f"the gradient of {name} is None."
+    keys = [*returned, *unknown]
+    if not keys:
+        return f'the result is an empty dict; it has no key "{name}".'
+    hint = f': is "{unknown[0]}" meant to be "{name}"?' if len(unknown) == 1 else "."
+    return f'the result has no key "{name}"; its keys are {", ".join(map(repr, keys))}{hint}'
 
 
 def _first_call(subject: Subject, found: Hygiene) -> dict[str, Any]:
     """The gradients by name; what is wrong with the call itself is noted."""
     arguments = subject.gradient_arguments(subject.example)
-    before = _digests(arguments)
+    before = digests(arguments)
     named, unknown = subject.named(subject.gradient_of(arguments))
-    changed = [name for name, digest in _digests(arguments).items() if before[name] != digest]
+    changed = [name for name, digest in digests(arguments).items() if before[name] != digest]
     if changed:
         what = ", ".join(changed)
         found.everywhere.append(
             cause("G104", f"{what} differ{'s' if len(changed) == 1 else ''} after the call.")
         )
     known = ", ".join(name for name, value in subject.example.items() if is_floating(value))
+    found.unknown = unknown
     for key in unknown:
         found.notes.append(
             f"gradient returned {key!r}, which is no argument of the example ({known}); it was "
@@ -151,8 +173,8 @@ def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:
     except Exception:  # a loss that cannot be traced tells nothing
         return False
     sizes = sizes_by_graph(graph, subject.example, claimed)
-    axes = [symbol for (owner, _), symbol in sizes.axes.items() if owner == name]
-    return sizes.batch is not None and sizes.batch in axes
+    owners = {owner for (owner, _), symbol in sizes.axes.items() if symbol == sizes.batch}
+    return sizes.batch is not None and name in owners and bool(owners - {name, *claimed})
 
 
 def _as_plain(value: Any) -> Any:
@@ -163,15 +185,15 @@ def _as_plain(value: Any) -> Any:
         return np.array(repr(value))
 
 
-def _digests(arguments: Mapping[str, Any], prefix: str = "") -> dict[str, bytes]:
+def digests(arguments: Mapping[str, Any], prefix: str = "") -> dict[str, bytes]:
     """A fingerprint of every array, so that changes show without a second copy."""
     found: dict[str, bytes] = {}
     for name, value in arguments.items():
         label = f"{prefix}{name}"
         if isinstance(value, Mapping):
-            found.update(_digests(value, f"{label}."))
+            found.update(digests(value, f"{label}."))
         elif isinstance(value, (list, tuple)):
-            found.update(_digests({str(i): item for i, item in enumerate(value)}, f"{label}."))
+            found.update(digests({str(i): item for i, item in enumerate(value)}, f"{label}."))
         elif isinstance(value, np.ndarray):
             data = np.ascontiguousarray(value)
             head = f"{value.shape}{value.dtype}".encode()
@@ -197,7 +219,7 @@ def _views(arguments: Mapping[str, Any], named: Mapping[str, Any], found: Hygien
 
 def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> None:
     """Call again: the same arguments must give the same gradients."""
-    second = _digests(_called(subject))
+    second = digests(_called(subject))
     changed = [name for name in first if first[name] != second.get(name)]
     if not changed:
         return

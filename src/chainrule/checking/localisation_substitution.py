@@ -241,6 +241,16 @@ class Substitution:
                 for quantity in self.matcher.quantities
                 if any(quantity.is_role(*role) for role in meant) and quantity not in fitting
             ]
+        claims = {name: self.base.get(name) for name in self.wrong}
+        fitting += [  # a result of another shape, as it is returned
+            quantity
+            for quantity in self.matcher.quantities
+            if quantity.kind == "cotangent"
+            and quantity not in fitting
+            and (claim := claims.get(quantity.name)) is not None
+            and claim.shape == shape
+            and _equal(claim, step.value)
+        ]
         if not deep and not step.stacked:
             fitting = [q for q in fitting if q.kind not in ("backward", "constant")]
         standing = step.standing
@@ -258,7 +268,8 @@ class Substitution:
             role = next((i for i, r in enumerate(meant) if quantity.is_role(*r)), len(meant))
             scaled_only = id(quantity) in own and quantity.kind == "cotangent"
             alike = not binary or _is_binary(quantity.value)
-            return not scaled_only, role, not alike, _ORDER.get(quantity.kind, 5)
+            agreeing = _agreeing_rows(step, quantity)
+            return not scaled_only, -agreeing, role, not alike, _ORDER.get(quantity.kind, 5)
 
         return sorted(fitting, key=rank)[:_MOST_CANDIDATES]
 
@@ -366,6 +377,14 @@ _INSTEAD = {
     "share": _GRADIENTS,
     "derivative": frozenset({"derivative", "cotangent"}),
 }
+
+
+def _agreeing_rows(step: Step, quantity: Quantity) -> int:
+    """In a loop, how many iterations bind the true value already."""
+    if not step.stacked or quantity.value.shape != step.value.shape:
+        return 0
+    pairs = zip(step.value, quantity.value, strict=True)
+    return sum(_equal(np.asarray(row), np.asarray(due), 1e-9) for row, due in pairs)
 
 
 def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:

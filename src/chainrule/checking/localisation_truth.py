@@ -63,7 +63,7 @@ def true_quantities(
     yield from _derivatives(graph, names)
     yield from _derived(graph, names)
     yield from _addends(graph, names)
-    yield from _stacked(graph, names)
+    yield from _stacked(graph, names, named)
 
 
 def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
@@ -215,7 +215,7 @@ def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
         yield Quantity("addends", name, shares, f"a sample's share of the gradient of {name}", node)
 
 
-def _stacked(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
+def _stacked(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> Iterator[Quantity]:
     """Values and cotangents of a loop in the loss, one row an iteration."""
     places: dict[tuple[Any, ...], list[Node]] = {}
     nth: dict[tuple[int, str], int] = {}
@@ -230,7 +230,13 @@ def _stacked(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
             primitive = (node.primitive.name, node.of.primitive.name, number)
         key = (id(node.code), node.instruction, primitive, node.shape)
         places.setdefault(key, []).append(node)
+        if node.of is None and node.index in named:  # one of the calls of a helper in a loop
+            base = names[node.index].rstrip("0123456789_")
+            places.setdefault(("name", base, node.shape), []).append(node)
+    several: dict[tuple[int, ...], list[Node]] = {}
     for nodes in places.values():
+        several.setdefault(tuple(node.index for node in nodes), nodes)
+    for nodes in several.values():
         if len(nodes) < 2 or sum(np.size(x.value) for x in nodes) > _LARGEST:
             continue
         nodes.sort(key=lambda x: x.index if x.of is None else x.of.index)
@@ -239,9 +245,14 @@ def _stacked(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
         if nodes[0].of is not None:
             meaning = f"intermediate values of the backward pass of %{nodes[0].of.index}"
             yield Quantity("backward", name, rows, meaning)
+            yield Quantity("backward", name, rows[::-1], meaning)
             continue
         yield Quantity("addends", name, rows, f"{name}, step by step")
+        yield Quantity("addends", name, rows[::-1], f"{name}, from the last step to the first")
         backward = [graph.cotangents[x.index] for x in nodes if x.index in graph.cotangents]
         if len(backward) == len(nodes) and all(x.shape == nodes[0].shape for x in backward):
             rows = np.stack([np.asarray(x.value, float) for x in backward])
-            yield Quantity("addends", name, rows, f"the cotangents of {name}, step by step")
+            what = f"the cotangents of {name}"
+            yield Quantity("addends", name, rows, f"{what}, step by step")
+            back = f"{what}, from the last step to the first"
+            yield Quantity("addends", name, rows[::-1], back)

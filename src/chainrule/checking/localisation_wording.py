@@ -6,6 +6,8 @@ import linecache
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_search import Search
 from chainrule.engine.errors import ChainruleError
@@ -43,6 +45,8 @@ class FaultyLine:
     confirmed : bool
         With the true value on this line every gradient is right; otherwise other lines are wrong
         as well.
+    truncates : bool
+        It makes an array of integers where fractions are due.
     """
 
     line: int
@@ -57,6 +61,7 @@ class FaultyLine:
     repaired: tuple[str, ...]
     inherited: tuple[int, ...]
     confirmed: bool
+    truncates: bool = False
 
     @property
     def should_be(self) -> str:
@@ -98,6 +103,8 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         repaired=tuple(sorted(fault.repaired)),
         inherited=search.substitution.inherited(fault),
         confirmed=fault.complete,
+        truncates=fault.step.value.dtype.kind in "iu"
+        and bool(np.any(fault.quantity.value != np.trunc(fault.quantity.value))),
     )
 
 

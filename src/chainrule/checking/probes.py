@@ -48,16 +48,18 @@ class Probe:
 
 def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = ()) -> dict[str, int]:
     """The sizes of a probe: all different, and different from those of other probes."""
+    before = [sizes_of(sizes, earlier, fixed) for earlier in range(number)]
     chosen = {symbol: sizes.symbols[symbol] for symbol in fixed}
     taken = {*chosen.values(), _BATCH[number]}
-    widths = itertools.chain(_WIDTHS[number], itertools.count(22))
     for symbol in sizes.symbols:
         if symbol in chosen:
             continue
         if symbol == sizes.batch and _BATCH[number] not in chosen.values():
             chosen[symbol] = _BATCH[number]
         else:
-            chosen[symbol] = next(size for size in widths if size not in taken)
+            used = taken | {each[symbol] for each in before}
+            widths = itertools.chain(_WIDTHS[number], itertools.count(22))
+            chosen[symbol] = next(size for size in widths if size not in used)
             taken.add(chosen[symbol])
     return chosen
 
@@ -127,6 +129,9 @@ def _array_like(
     value: np.ndarray[Any, Any], shape: tuple[int, ...], high: int | None, rng: Any
 ) -> np.ndarray[Any, Any]:
     """An array of the kind that the example shows: labels, one-hot rows, masks, probabilities, …"""
+    rows = _one_hot_rows(value, shape, rng)
+    if rows is not None:
+        return rows
     if value.dtype.kind == "b":
         return np.asarray(_both(rng, shape, False, True), dtype=bool)
     if value.dtype.kind in "iu":
@@ -135,10 +140,6 @@ def _array_like(
         return value.copy()
     value = _part_of(value)
     found = np.unique(value[np.isfinite(value)])
-    for axis in (value.ndim - 1, 0):
-        if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
-            winners = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :])
-            return np.moveaxis(np.eye(shape[axis])[winners], -1, axis)
     if value.size > 3 and len(found) == 2:  # a mask, or labels such as -1 and 1
         return np.asarray(_both(rng, shape, found[0], found[1]), dtype=float)
     if _is_distribution(value):
@@ -153,7 +154,19 @@ def _array_like(
     return np.asarray(spread * (1.3 * rng.normal(size=shape) + 0.05))
 
 
+def _one_hot_rows(value: np.ndarray[Any, Any], shape: tuple[int, ...], rng: Any) -> Any:
+    """One-hot rows or columns, of any dtype, where the example has such; None where not."""
+    for axis in (value.ndim - 1, 0):
+        if value.ndim >= 2 and shape[axis] > 1 and _one_hot(value, axis):
+            winners = rng.integers(0, shape[axis], shape[:axis] + shape[axis + 1 :])
+            return np.moveaxis(np.eye(shape[axis], dtype=value.dtype)[winners], -1, axis)
+    return None
+
+
 def _one_hot(value: np.ndarray[Any, Any], axis: int) -> bool:
+    if value.dtype.kind not in "fiub":
+        return False
+    value = _part_of(value) if axis else value
     return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
 
 
@@ -198,6 +211,10 @@ def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]
     """Ways to draw sizes, the most telling first: all new, then with some as in the example."""
     for found in sizes:
         yield found, ()
+    for found in sizes:  # a number of layers or steps may be written into the functions
+        for symbol in found.symbols:
+            if len(found.symbols) > 1:
+                yield found, (symbol,)
     for found in sizes:
         symbols = list(found.symbols)
         others = tuple(symbol for symbol in symbols if symbol not in (found.batch, found.classes))

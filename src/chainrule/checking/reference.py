@@ -6,7 +6,6 @@ the engine cannot trace the loss, differences or the complex step stand alone.
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
-from chainrule.checking.plain_numbers import floats_pass
 from chainrule.checking.subject import LARGE, Point, Subject, calling
 from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
-from chainrule.engine.errors import ChainruleError, TracingError
+from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
 from chainrule.engine.tracing import Trace, Traced
 from chainrule.engine.transforms import trace
@@ -83,8 +81,7 @@ def forward_graph(subject: Subject, point: Point) -> Graph:
     """The loss traced at a point, with the example's names on its inputs."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        with floats_pass(subject.user_loss) if subject.converts else contextlib.nullcontext():
-            return trace(subject.traceable, **{name: point[name] for name in subject.names})
+        return trace(subject.traceable, **{name: point[name] for name in subject.names})
 
 
 def backward_graph(subject: Subject, point: Point, parameters: Sequence[str]) -> Graph | None:
@@ -122,7 +119,7 @@ def reference_at(
     if subject.autograd is not None:
         return _by_autograd(subject, point, parameters, value, referee, seed)
     try:
-        gradients = _with_or_without_float(subject, point, parameters)
+        gradients = _with_or_without_plain_numbers(subject, point, parameters)
     except ChainruleError as error:
         return _by_differences(subject, point, parameters, value, str(error))
     except Exception as error:  # what the user's loss does with traced values is not foreseeable
@@ -160,13 +157,13 @@ def _by_autograd(
     return reference
 
 
-def _with_or_without_float(
+def _with_or_without_plain_numbers(
     subject: Subject, point: Point, parameters: Sequence[str]
 ) -> dict[str, np.ndarray[Any, Any]]:
     try:
         return _by_engine(subject, point, parameters)
-    except TracingError as error:
-        if subject.converts or "float()" not in str(error):
+    except Exception as error:
+        if subject.converts:
             raise
         subject.converts = True
         try:
@@ -189,8 +186,7 @@ def _by_engine(
             }
             # data too are traced, so that methods such as X.dot(W) are seen
             targets = [traced[name].node for name in parameters]
-            with floats_pass(subject.user_loss) if subject.converts else contextlib.nullcontext():
-                result = subject.flat_loss(**traced)
+            result = subject.flat_loss(**traced)
             if recording.witnesses:
                 recording.check_constants()
         finally:

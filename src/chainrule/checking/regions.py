@@ -20,14 +20,17 @@ class Activation:
         The nodes between them, ``a`` included.
     derivative : array
         f'(z) on the probe.
-    is_output : bool
+    is_last : bool
         No parameter is used between it and the loss.
+    is_output : bool
+        It is the last, and data such as targets are used between it and the loss.
     """
 
     z: int
     a: int
     inside: tuple[int, ...]
     derivative: np.ndarray[Any, Any]
+    is_last: bool
     is_output: bool
 
 

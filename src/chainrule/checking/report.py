@@ -95,12 +95,18 @@ class WrongLine:
         What the value should equal, in the user's own names.
     inherits : tuple of int
         Later lines that are wrong only because this one is.
+    truncates : bool
+        It makes an array of integers where fractions are due.
+    repairs : tuple of str
+        The gradients that are right with the right value there.
     """
 
     line: int
     text: str
     should_be: str = ""
     inherits: tuple[int, ...] = ()
+    truncates: bool = False
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ They are recognised by what they compute on a probe, not by how they are written
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +17,7 @@ from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import UFUNCS
 
+_ADDING = {"add", "subtract", "negative", "sum", "mean", "reshape", "astype", "getitem", "stack"}
 _ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
 
 
@@ -89,6 +89,11 @@ class Roles:
         return False
 
     @cached_property
+    def parameter_indices(self) -> set[int]:
+        """The nodes of the parameters."""
+        return {node.index for node in self.replay.parameters.values()}
+
+    @cached_property
     def loops(self) -> dict[tuple[Any, ...], list[int]]:
         """The nodes that one line of a loop made, by that line; in the order of the passes."""
         found: dict[tuple[Any, ...], list[int]] = {}
@@ -96,6 +101,20 @@ class Roles:
             if node.inputs:
                 found.setdefault(self.trial.place(node), []).append(node.index)
         return {place: members for place, members in found.items() if len(members) > 1}
+
+    def passes(self) -> Iterator[tuple[tuple[Any, ...], list[int]]]:
+        """The nodes of one line of a loop, active ones, and of each of the calls of a helper that
+        a pass makes: of 2 T nodes in a loop of T passes, every second.
+        """
+        lengths = {len(members) for members in self.loops.values()}
+        for place, members in self.loops.items():
+            if not self.replay.active[members[-1]]:
+                continue
+            yield (*place, 1, 0), members
+            for calls in (2, 3, 4):
+                if len(members) % calls == 0 and len(members) // calls in lengths - {1}:
+                    for first in range(calls):
+                        yield (*place, calls, first), members[first::calls]
 
     def derived_from(self, operand: Any, source: Any) -> bool:
         """Whether an operand was computed from another."""
@@ -141,7 +160,9 @@ class Roles:
 
     @cached_property
     def penalty(self) -> set[int]:
-        """The nodes of a penalty: scalars made from parameters alone, and what leads to them."""
+        """The nodes of a penalty: scalars made from parameters alone that the loss adds, and what
+        leads to them.
+        """
         free = [
             node.index
             for node in self.nodes
@@ -149,10 +170,55 @@ class Roles:
             and self.replay.active[node.index]
             and not self.depends_on_data[node.index]
         ]
-        found = {k for k in free if self.nodes[k].shape == ()}
+        found = {k for k in free if self.nodes[k].shape == () and self.is_added[k]}
         for k in reversed(free):
             if any(user.index in found for user in self.users[k]):
                 found.add(k)
+        return found
+
+    @cached_property
+    def is_added(self) -> list[bool]:
+        """By node: whether the loss is a sum in which it is an addend, up to numbers."""
+        found = [False] * len(self.nodes)
+        found[self.replay.output.index] = True
+        for node in reversed(self.nodes):
+            users = [x for x in self.users[node.index] if self.replay.active[x.index]]
+            if users and self.replay.active[node.index]:
+                found[node.index] = all(
+                    found[user.index] and self._adds(user, node) for user in users
+                )
+        return found
+
+    def _adds(self, user: Node, node: Node) -> bool:
+        """Whether a step only adds a value to others, or multiplies it by a number."""
+        name = user.primitive.name
+        if name in ("multiply", "divide", "power"):
+            others = [x for x in user.parents if x is not node]
+            return name != "power" and not any(
+                self.replay.active[x.index] or self.depends_on_data[x.index] for x in others
+            )
+        return name in _ADDING
+
+    @cached_property
+    def meets_data_later(self) -> list[bool]:
+        """By node: whether data, such as targets, are combined with what becomes of it."""
+        found = [False] * len(self.nodes)
+        for node in reversed(self.nodes):
+            for user in self.users[node.index]:
+                others = [x for x in user.inputs if x is not node]
+                if (
+                    found[user.index]
+                    or any(
+                        self.depends_on_data[x.index] and not self.replay.active[x.index]
+                        if isinstance(x, Node)
+                        else np.size(x) > 1
+                        for x in others
+                    )
+                    or any(
+                        np.size(x) > 1 for x in user.params.values() if isinstance(x, np.ndarray)
+                    )
+                ):
+                    found[node.index] = True
         return found
 
     @cached_property
@@ -184,20 +250,10 @@ class Roles:
     def activations(self) -> list[Activation]:
         """Every elementwise function of one value, as far as it reaches.
 
-        Steps inside of a softmax or a standardisation are none. A line of a loop is at the output
-        only if all its passes are.
+        Steps inside of a softmax or a standardisation are none.
         """
         inner = self._inside_of_larger
-        found = [a for a in self._elementwise if a.a not in inner]
-        hidden = {self._line_of(each) for each in found if not each.is_output}
-        return [
-            replace(each, is_output=False) if self._line_of(each) in hidden else each
-            for each in found
-        ]
-
-    def _line_of(self, activation: Activation) -> tuple[Any, ...]:
-        nodes = self.nodes
-        return (self.trial.place(nodes[activation.z]), self.trial.place(nodes[activation.a]))
+        return [a for a in self._elementwise if a.a not in inner]
 
     @cached_property
     def _elementwise(self) -> list[Activation]:
@@ -212,7 +268,9 @@ class Roles:
             inside = self._closure(node)
             covered |= inside
             for a in sorted(inside):
-                if not self.replay.active[a] or not self._leaves(a, inside):
+                if not self.replay.active[a] or not (
+                    self._leaves(a, inside) or self._joins(k, a, inside)
+                ):
                     continue
                 derivative = self.local_derivative(k, a, inside)
                 if derivative is None or not np.all(np.isfinite(derivative)):
@@ -220,8 +278,9 @@ class Roles:
                 if np.ptp(derivative) <= 1e-12 * np.max(np.abs(derivative)):
                     continue  # a multiplication by a number
                 members = tuple(m for m in sorted(inside) if m <= a)
-                output = not self.uses_parameter_later[a]
-                found.append(Activation(k, a, members, derivative, output))
+                last = not self.uses_parameter_later[a]
+                output = last and self.meets_data_later[a]
+                found.append(Activation(k, a, members, derivative, last, output))
         return found
 
     def _closure(self, root: Node) -> set[int]:
@@ -241,6 +300,20 @@ class Roles:
             ) and all(isinstance(x, Node) or np.ndim(x) == 0 for x in node.inputs):
                 inside.add(node.index)
         return inside
+
+    def _joins(self, z: int, a: int, inside: set[int]) -> bool:
+        """Whether everything that becomes of z becomes of a, which is used more than once."""
+        if sum(self.replay.active[user.index] for user in self.users[a]) < 2:
+            return False
+        reached = {z}
+        for k in sorted(inside - {a}):
+            if any(x.index in reached for x in self.nodes[k].parents):
+                if self._leaves(k, inside):
+                    return False
+                reached.add(k)
+        return not any(
+            user.index not in inside for user in self.users[z] if self.replay.active[user.index]
+        )
 
     def _leaves(self, k: int, inside: set[int]) -> bool:
         """Whether a value is used outside of the function that it belongs to."""
@@ -299,12 +372,13 @@ class Roles:
             p = self.values[node.index]
             if p is None or p.ndim == 0 or not self.replay.active[node.index] or p.size < 2:
                 continue
-            if p.dtype.kind != "f" or not np.all((p > 0) & (p < 1)):
+            if p.dtype.kind != "f" or not np.all((p >= 0) & (p <= 1)) or not np.any(p < 1):
                 continue
             for axis in range(p.ndim):
                 if p.shape[axis] < 2 or not np.allclose(p.sum(axis=axis), 1, rtol=0, atol=1e-12):
                     continue
-                z = self._logits_of(node.index, np.log(p), axis)
+                with np.errstate(divide="ignore"):  # masked entries have no weight
+                    z = self._logits_of(node.index, np.log(p), axis)
                 if z is not None:
                     found.append(Softmax(z, node.index, axis))
                 break
@@ -318,8 +392,9 @@ class Roles:
                 continue
             if z.dtype.kind != "f":
                 continue
-            gap = z - logarithm
-            if np.allclose(gap, np.take(gap, [0], axis=axis), rtol=0, atol=1e-9):
+            gap = np.where(np.isfinite(logarithm), z - logarithm, np.nan)
+            most = np.nanmax(gap, axis=axis, keepdims=True)
+            if np.all(np.isnan(gap) | (np.abs(gap - most) <= 1e-9)):
                 return k
         return None
 

@@ -199,6 +199,8 @@ class Search(Fitting):
         if claim.size != now.size or claim.size < _LEAST_ENTRIES:
             return None
         direction = np.asarray(trial.replay.gradient(twice, name)).ravel() - now
+        if _in_span(direction, [now], 1e-9) is not None:
+            return None  # one factor, however it is split in two
         weights = _in_span(claim, [now, direction], trial.exact)
         if weights is None or abs(weights[0]) < 1e-9:
             return None

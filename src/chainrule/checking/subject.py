@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import random
 import re
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.plain_numbers import is_traced, plain_numbers_pass
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
@@ -49,7 +51,7 @@ class Subject:
     Attributes
     ----------
     converts : bool
-        The loss converts its result with ``float``, which is passed over when it is traced.
+        The loss makes plain numbers or buffers, which are passed over when it is traced.
     autograd : callable or None
         Another differentiator of the loss, where it is written in another library.
 
@@ -74,7 +76,7 @@ class Subject:
                 'name, such as {"X": X, "y": y, "W1": W1}.'
             )
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
-        self.converts = False  # the loss ends in float(...), which is passed over when traced
+        self.converts = False
         self.user_loss = loss
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
@@ -131,15 +133,19 @@ class Subject:
         """The loss as a function of the flat arguments; what is traced."""
         found: dict[str, Any] = self.structure.unflatten([leaves[name] for name in self.names])
         accepted = self._loss_takes
-        value = self.user_loss(
-            **(found if accepted is None else {k: v for k, v in found.items() if k in accepted})
-        )
+        taken = found if accepted is None else {k: v for k, v in found.items() if k in accepted}
+        anchor = next((leaf for leaf in leaves.values() if is_traced(leaf)), None)
+        if self.converts and anchor is not None:
+            with plain_numbers_pass(self.user_loss, anchor):
+                value = self.user_loss(**taken)
+        else:
+            value = self.user_loss(**taken)
         return value if np.shape(value) == () else np.reshape(value, ())
 
     @property
     def traceable(self) -> Callable[..., Any]:
         """What to trace: the user's own loss where its arguments are flat."""
-        whole = self.flat and self._loss_takes is None
+        whole = self.flat and self._loss_takes is None and not self.converts
         return self.user_loss if whole else self.flat_loss
 
     def gradient(self, point: Point) -> Any:
@@ -154,6 +160,15 @@ class Subject:
     def gradient_arguments(self, point: Point) -> dict[str, Any]:
         """Fresh keyword arguments for the user's gradient."""
         return self.arguments(point, self._gradient_takes)
+
+    def loss_arguments(self, point: Point) -> dict[str, Any]:
+        """Fresh keyword arguments for the user's loss."""
+        return self.arguments(point, self._loss_takes)
+
+    def loss_of(self, arguments: dict[str, Any]) -> Any:
+        """The user's loss called with arguments that the caller made."""
+        with calling("loss"):
+            return self.user_loss(**arguments)
 
     def gradient_of(self, arguments: dict[str, Any]) -> Any:
         """The user's gradient called with arguments that the caller made."""
@@ -173,7 +188,7 @@ class Subject:
         if not isinstance(result, Mapping):
             raise SubjectError(
                 f"gradient returned {_described(result)}; it must return a dict of gradients by "
-                f'parameter name, such as {{"{self._some_name()}": ...}}.'
+                f"parameter name, such as {{{self._some_keys()}}}."
             )
         found: dict[str, Any] = {}
         unknown: list[str] = []
@@ -197,9 +212,10 @@ class Subject:
                 return ends[0]
         return None
 
-    def _some_name(self) -> str:
+    def _some_keys(self) -> str:
+        """Keys that a gradient may have: the last floating-point arguments, as parameters are."""
         floats = [name for name, value in self.example.items() if is_floating(value)]
-        return floats[-1] if floats else "W"
+        return ", ".join(f'"{name}": ...' for name in floats[-2:] or ["W"])
 
 
 def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -355,6 +371,8 @@ def as_number(value: Any) -> float:
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if value is None:
@@ -373,6 +391,13 @@ def calling(role: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         raise UserCodeError(f"{role} ended the program with exit({error.code!r}).") from error
+    except EOFError as error:
+        line = _line(error)
+        place = f" at line {line}" if line is not None else ""
+        raise UserCodeError(
+            f"{role} asks for input{place}, and nobody is there to answer; give it the value as an "
+            "argument."
+        ) from error
     except Exception as error:
         line = _line(error)
         message = str(error).split("\n")[0].rstrip(".")
@@ -385,12 +410,12 @@ def _line(error: Exception) -> int | None:
     """The line of the user's code that raised."""
     from chainrule.engine.location import is_machinery
 
-    here = __file__
+    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     trace = error.__traceback__
     line = None
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if name != here and not is_machinery(name):
+        if not name.startswith(house) and not is_machinery(name):
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

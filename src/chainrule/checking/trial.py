@@ -33,6 +33,11 @@ class Trial:
         What the user's gradient returned at the probe, by parameter.
     single : bool
         The claims were computed in single precision.
+
+    Attributes
+    ----------
+    has_steps : bool
+        The graph is that of the loss, not of a stand-in with the same gradient.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Trial:
         self.symbols = symbols
         self.claims = {name: np.asarray(value, dtype=float) for name, value in claims.items()}
         self.replay = Replay(graph, list(claims))
+        self.has_steps = True
         self.exact = _EXACT_SINGLE if single else EXACT
         self.scalars = {
             name: value for name, value in point.items() if type(value) is float and value
@@ -94,6 +100,19 @@ class Trial:
             if node.primitive.name in ("mean", "average") and node.inputs:
                 operand = node.operands[0]
                 found.append(int(np.size(operand) // max(np.size(node.value), 1)))
+        return found
+
+    @cached_property
+    def sums(self) -> list[int]:
+        """Over how many entries the gradient of each broadcast parameter is a sum."""
+        found = []
+        inputs = {node.index for node in self.graph.inputs}
+        for node in self.graph.nodes:
+            if node.primitive.name in ("add", "subtract"):
+                for operand in node.parents:
+                    size = max(int(np.size(operand.value)), 1)
+                    if operand.index in inputs and np.size(node.value) > size:
+                        found.append(int(np.size(node.value)) // size)
         return found
 
     def matches(self, name: str, found: Any) -> bool:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import linecache
 import math
 import random
 import sys
 import time
 import types
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
@@ -23,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.checking.stopping import silent
 from chainrule.checking.watch_functions import users_functions
 from chainrule.checking.watch_rewriting import Site, rewrite
 from chainrule.checking.watch_syntax import WATCH
@@ -89,6 +88,8 @@ class Run:
         For arrays written in place: ``(site, component, array)`` and the number of the last write.
     truncated : bool
         More happened than was kept.
+    changing : int or None
+        The first site that wrote into an argument.
     """
 
     result: Any = None
@@ -97,6 +98,7 @@ class Run:
     loops: list[tuple[int, int, Any]] = field(default_factory=list)
     writes: dict[tuple[int, Part, int], int] = field(default_factory=dict)
     truncated: bool = False
+    changing: int | None = None
 
 
 END = object()
@@ -186,6 +188,8 @@ class Watcher:
         """
         reporter = _Reporter(replaced or {}, record, finals, deadline)
         arguments = {name: _own_copy(value) for name, value in example.items()}
+        if record:
+            reporter.arguments = list(_arrays(arguments))
         function = _fresh(self.function)
         for space in self._spaces:
             space[WATCH] = reporter
@@ -204,7 +208,7 @@ class Watcher:
     def __enter__(self) -> Watcher:
         """Exchange the functions; `run` works from here to the end of the block."""
         self._exits = contextlib.ExitStack()
-        self._exits.enter_context(_quiet())
+        self._exits.enter_context(silent())
         self._exits.enter_context(self._exchanged())
         return self
 
@@ -243,6 +247,7 @@ class _Reporter:
         self.seen: dict[int, tuple[Any, Any]] = {}  # arrays bound so far, and their last value
         self.holders: dict[int, int] = {}
         self.caller: tuple[str, int] | None = None
+        self.arguments: list[np.ndarray] = []
 
     # --- what rewritten code calls ---------------------------------------------------------------
 
@@ -319,6 +324,8 @@ class _Reporter:
 
     def _written(self, site: int, array: np.ndarray, key: Any) -> Any:
         """An array after something has been written into it."""
+        if self.run.changing is None and any(np.may_share_memory(array, x) for x in self.arguments):
+            self.run.changing = site
         place = self._place(site, ())
         if self.record:
             self._keep(place, array, key, self.holders.setdefault(id(array), len(self.holders)))
@@ -384,6 +391,15 @@ def _own_copy(value: Any) -> Any:
     return value
 
 
+def _arrays(tree: Any) -> Iterator[np.ndarray]:
+    """The arrays among arguments, those in containers too."""
+    if isinstance(tree, np.ndarray):
+        yield tree
+    elif isinstance(tree, (dict, list, tuple)):
+        for each in tree.values() if isinstance(tree, dict) else tree:
+            yield from _arrays(each)
+
+
 def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
     """A method of a copy of its object, so that one call does not see what another one left."""
     instance = getattr(function, "__self__", None)
@@ -393,31 +409,6 @@ def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
         return types.MethodType(function.__func__, copy.deepcopy(instance))  # type: ignore[attr-defined]
     except Exception:  # objects that hold files, locks or modules
         return function
-
-
-class _Nowhere(io.TextIOBase):
-    """Takes what hundreds of runs print."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No output, input or warnings."""
-    stdin = sys.stdin
-    sys.stdin = io.StringIO()
-    try:
-        with (
-            contextlib.redirect_stdout(_Nowhere()),
-            contextlib.redirect_stderr(_Nowhere()),
-            warnings.catch_warnings(),
-            np.errstate(all="ignore"),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.stdin = stdin
 
 
 def _name(function: Any) -> str:

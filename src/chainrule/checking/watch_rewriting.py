@@ -150,7 +150,8 @@ class _Rewriter(ast.NodeTransformer):
     # --- statements ------------------------------------------------------------------------------
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        if not self.functions:
+        if not self.functions:  # a table of lambdas, perhaps
+            self.generic_visit(node)
             return node
         node.value = self.visit(node.value)
         target = node.targets[0]
@@ -172,7 +173,9 @@ class _Rewriter(ast.NodeTransformer):
         return [node, *self._containers(node.targets, node)]
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        if self.functions and node.value is not None:
+        if not self.functions:
+            self.generic_visit(node)
+        elif node.value is not None:
             node.value = self._value(
                 self.visit(node.value), "assign", ast.unparse(node.target), node
             )

@@ -25,6 +25,7 @@ class Format(enum.StrEnum):
     html = "html"
 
 
+_INTERRUPTED = 130
 _ENDINGS = {".md": Format.markdown, ".html": Format.html, ".json": Format.json}
 
 
@@ -44,6 +45,12 @@ def check(
         bool, typer.Option("--why", help="Say why shortcuts that look different are right.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the probes.")] = 0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0, help="For running FILE and checking; 60, 0 for no limit."
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(help="By default what the ending of --output says, else text."),
@@ -56,29 +63,35 @@ def check(
     FILE has loss(**arrays) -> float, gradient(**arrays) -> {name: array} and
     example() -> {name: array}.
 
-    Exit status: 0 ok, 1 wrong, 2 the check could not be made, 3 inconclusive.
+    Exit status: 0 ok, 1 wrong, 2 the check could not be made, 3 inconclusive, 130 interrupted.
+    A check that is stopped, by the time limit or by Ctrl-C, reports what it found until then.
 
     \b
     chainrule check hw.py
     chainrule check hw.py --loss cost --gradient backprop --why
     chainrule check hw.py::TwoLayerNet --json
     """
-    from chainrule.commands.checked_file import check_file
+    from chainrule.commands.checked_file import FileCheck
 
-    report = check_file(file, loss, gradient, example, tuple(parameter or ()), seed)
     if format is None:
         by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
         format = by_ending or Format.text
-    if output is not None:
-        write_text(output, _written(report, format, False, why).rstrip("\n") + "\n")
-    if as_json:
-        print_json(report.to_json())
-    elif output is None:
-        color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print(_written(report, format, color, why).rstrip("\n"))
-    else:
-        print(output)
-    return report.exit_status
+
+    def show(report: Report) -> int:
+        if output is not None:
+            write_text(output, _written(report, format, False, why).rstrip("\n") + "\n")
+        if as_json:
+            print_json(report.to_json())
+        elif output is None:
+            color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+            print(_written(report, format, color, why).rstrip("\n"))
+        else:
+            print(output)
+        return report.exit_status
+
+    checking = FileCheck(file, loss, gradient, example, tuple(parameter or ()), seed)
+    status = show(checking.run(time_limit, show))
+    return _INTERRUPTED if checking.interrupted else status
 
 
 def _written(report: Report, format: Format, color: bool, why: bool) -> str:

@@ -1,17 +1,20 @@
-"""The loss, gradient and example of a user's file, and the report on them."""
+"""The loss, gradient and example of a user's file, and the report on them, in limited time."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from chainrule.checking.check import check
+from chainrule.checking.check import Check
 from chainrule.checking.models import model_functions
 from chainrule.checking.report import Report
+from chainrule.checking.stopping import Stopped
+from chainrule.commands.time_limit import TimeLimit
 from chainrule.commands.user_file import UserFileError, run_file, users_code
 
 _LOSSES = ("loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn")
@@ -22,15 +25,8 @@ _GRADIENTS = (
 _EXAMPLES = ("example", "example_inputs", "inputs")
 
 
-def check_file(
-    file: str,
-    loss: str = "",
-    gradient: str = "",
-    example: str = "",
-    parameters: tuple[str, ...] = (),
-    seed: int = 0,
-) -> Report:
-    """Run a user's file and check the gradient in it.
+class FileCheck:
+    """The check of the gradient in a user's file.
 
     Parameters
     ----------
@@ -41,35 +37,101 @@ def check_file(
     parameters : tuple of str
     seed : int
 
-    Raises
-    ------
-    UserFileError
-        The file cannot be run, or lacks a function.
+    Attributes
+    ----------
+    interrupted : bool
+        The user ended it.
     """
-    name, sign, model = file.partition("::")
-    path = Path(name)
-    module = run_file(path)
-    if sign:
-        given = _example(module, path, example)
-        found = _model(module, path, model, given)
+
+    def __init__(
+        self,
+        file: str,
+        loss: str = "",
+        gradient: str = "",
+        example: str = "",
+        parameters: tuple[str, ...] = (),
+        seed: int = 0,
+    ) -> None:
+        name, _, self._model = file.partition("::")
+        self._path = Path(name)
+        self._names = (loss, gradient, example)
+        self._options: dict[str, Any] = {"parameters": parameters, "seed": seed}
+        self._check: Check | None = None
+        self.interrupted = False
+
+    def run(self, seconds: float | None, at_last: Callable[[Report], int]) -> Report:
+        """Run the file and check the gradient in it.
+
+        Parameters
+        ----------
+        seconds : float or None
+            The time that it may take, see `TimeLimit`.
+        at_last : callable
+            ``at_last(report) -> status`` prints what was found where the process must be ended.
+
+        Raises
+        ------
+        UserFileError
+            The file cannot be run, or lacks a function.
+        """
+        limit = TimeLimit(self._path, seconds, lambda sentence: at_last(self._so_far(sentence)))
+        try:
+            with limit:
+                report = self._run()
+        except Stopped as stopped:
+            report = self._so_far(str(stopped))
+        self.interrupted = limit.interrupted
+        return self._named(report)
+
+    def _run(self) -> Report:
+        loss, gradient, example = self._names
+        path, module = self._path, run_file(self._path)
+        functions: tuple[Any, Any, Any]
+        if self._model:
+            given = _example(module, path, example)
+            found = _model(module, path, self._model, given)
+            with users_code(path, "was checked"):
+                functions = model_functions(found, given, loss, gradient)
+        else:
+            losses = _function(module, path, loss, _LOSSES, "loss")
+            gradients = _function(module, path, gradient, _GRADIENTS, "gradient")
+            functions = losses, gradients, _example(module, path, example)
+        self._check = Check(*functions, **self._options)
         with users_code(path, "was checked"):
-            functions = model_functions(found, given, loss, gradient)
-            report = check(*functions, parameters=parameters, seed=seed)
-    else:
-        losses = _function(module, path, loss, _LOSSES, "loss")
-        gradients = _function(module, path, gradient, _GRADIENTS, "gradient")
-        given = _example(module, path, example)
-        with users_code(path, "was checked"):
-            report = check(losses, gradients, given, parameters=parameters, seed=seed)
-    return dataclasses.replace(report, subject=path.name)
+            return self._check.run()
+
+    def _so_far(self, sentence: str) -> Report:
+        if self._check is None:
+            return self._named(Report("error", message=sentence))
+        return self._named(self._check.so_far(sentence))
+
+    def _named(self, report: Report) -> Report:
+        return dataclasses.replace(report, subject=self._path.name)
 
 
 def _example(module: ModuleType, path: Path, name: str) -> Any:
     found = _function(module, path, name, _EXAMPLES, "example")
     if not callable(found):
         return found
+    needed = _needed(found)
+    if needed:
+        raise UserFileError(
+            f"{name or 'example'}() in {path} needs {', '.join(needed)}; it must run without "
+            "arguments and return the arguments of loss and gradient."
+        )
     with users_code(path, f"ran {name or 'example'}()"):
         return found()
+
+
+def _needed(function: Any) -> list[str]:
+    """The arguments that a function cannot be called without."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
+             inspect.Parameter.KEYWORD_ONLY)  # fmt: skip
+    return [p.name for p in parameters if p.default is p.empty and p.kind in named]
 
 
 def _model(module: ModuleType, path: Path, name: str, given: Any) -> Any:

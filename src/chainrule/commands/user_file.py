@@ -1,7 +1,8 @@
 """A function in a user's file, named FILE::FUNCTION, and arguments to call it with.
 
-The file is run once, as Python runs a module: what it prints goes to standard error, what it asks
-for is not there, and what it raises becomes one sentence that names the line.
+The file is run once, as Python runs a module: what it prints goes to standard error as far as
+somebody may want to read it, what it asks for is not there, and what it raises becomes one sentence
+that names the line.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ def run_file(path: Path) -> ModuleType:
         ) from None
     except (OSError, ValueError) as error:
         raise UserFileError(f"{path} cannot be read as Python: {error}.") from None
+    _printed.pop(path, None)
     name = f"user_file_{path.stem}"
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader=None))  # type: ignore[arg-type]
     module.__file__ = str(path)
@@ -150,25 +152,99 @@ def users_code(path: Path, when: str) -> Iterator[None]:
         What was being done, after "when it".
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # a plot must not open a window
-    stdin = sys.stdin
-    sys.stdin = io.StringIO()
+    stdin, hook = sys.stdin, sys.breakpointhook
+    sys.stdin = _NoInput()
+    if hook is sys.__breakpointhook__:  # that of a debugger has a window of its own
+        sys.breakpointhook = _pass_over
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _output_of(path):
             yield
     except ChainruleError:
         raise
-    except EOFError:
-        raise UserFileError(f"{path} asked for input when it {when}.") from None
+    except EOFError as error:
+        line = _line_in(path, error)
+        place = f" at line {line}" if line is not None else ""
+        raise UserFileError(f"{path} asked for input{place} when it {when}.") from None
     except SystemExit as error:
-        raise UserFileError(f"{path} ended with exit({error.code!r}) when it {when}.") from None
+        code = "" if error.code is None else repr(error.code)
+        raise UserFileError(f"{path} ended with exit({code}) when it {when}.") from None
     except Exception as error:
         line = _line_in(path, error)
         place = f" line {line}" if line is not None else ""
         message = str(error).split("\n")[0].rstrip(".")
         what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        if isinstance(error, ImportError):  # which no other way of writing the file mends
+            raise UserFileError(f"{path}{place} raised {what}.") from error
         raise UserFileError(f"{path}{place} raised {what}, when it {when}.") from error
     finally:
-        sys.stdin = stdin
+        sys.stdin, sys.breakpointhook = stdin, hook
+
+
+class _NoInput(io.StringIO):
+    """A standard input at which nobody sits."""
+
+    def read(self, size: int | None = -1) -> str:
+        raise EOFError
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        raise EOFError
+
+
+def _pass_over(*args: object, **options: object) -> None:
+    """Go on at a breakpoint, where no terminal is there to talk to the debugger."""
+    line = sys._getframe(1).f_lineno
+    print(f"chainrule: breakpoint() at line {line} is passed over.", file=sys.__stderr__)
+
+
+class _Shortened(io.TextIOBase):
+    """What a file prints, up to a length that is still read; the rest is counted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._left = _MOST_PRINTED
+        self._hidden = 0
+        self._last = "\n"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        shown = text[: self._left]
+        lines = shown.count("\n")
+        self._left -= max(len(shown), lines * _MOST_PRINTED // _MOST_LINES)
+        self._left = max(self._left, 0)
+        if shown:
+            sys.stderr.write(shown)
+            self._last = shown[-1]
+        self._hidden += text.count("\n") - lines
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Begin a new line, and say how many were left out."""
+        if self._last != "\n":
+            sys.stderr.write("\n")
+            self._last = "\n"
+        if self._hidden:
+            print(f"[{self._path} printed {self._hidden:,} more lines]", file=sys.stderr)
+            self._hidden = 0
+
+
+_MOST_LINES, _MOST_PRINTED = 100, 20_000
+_printed: dict[Path, _Shortened] = {}
+
+
+@contextlib.contextmanager
+def _output_of(path: Path) -> Iterator[None]:
+    """Send what a file prints to standard error, shortened."""
+    output = _printed.setdefault(path, _Shortened(path))
+    try:
+        with contextlib.redirect_stdout(output):
+            yield
+    finally:
+        output.end()
 
 
 def _line_in(path: Path, error: Exception) -> int | None:

@@ -19,7 +19,8 @@ class Case:
     source : str
         Holds loss, gradient and example.
     code : str
-        The mistake in it; empty for a right one.
+        The mistake in it; empty for a right one. Names that are equally right stand side by side,
+        the first the likelier: ``G203|G905``.
     line : int
         Of the mistake, from 1; 0 for a right one.
     """

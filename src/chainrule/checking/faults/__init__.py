@@ -31,5 +31,6 @@ FAMILIES: tuple[Callable[[Roles], list[Hypothesis]], ...] = (
 
 def hypotheses(roles: Roles) -> list[Hypothesis]:
     """Every mistake that could have been made in the backward pass of a trial."""
+    families = FAMILIES if roles.trial.has_steps else (scale_faults, result_faults)
     with np.errstate(all="ignore"):  # near misses may divide by zero
-        return [each for family in FAMILIES for each in family(roles)]
+        return [each for family in families for each in family(roles)]

@@ -62,32 +62,59 @@ def _paths(roles: Roles) -> Iterator[Hypothesis]:
                     )  # fmt: skip
             if len(group) > 1:
                 yield from _of_loop(roles, what, key, place, group)
+    yield from _paths_in_loops(roles)
+
+
+def _paths_in_loops(roles: Roles) -> Iterator[Hypothesis]:
+    """In every pass of a loop the same share of a value does not arrive."""
+    for of_value, members in roles.passes():
+        if any(k in roles.interior or k in roles.penalty for k in members):
+            continue
+        users: dict[tuple[Any, ...], list[Edge]] = {}
+        for k in members:
+            for edge in roles.edges_into(k):
+                place = (*roles.trial.place(roles.nodes[edge[0]]), edge[1])
+                users.setdefault(place, []).append(edge)
+        if len(users) < 2:
+            continue
+        what = roles.trial.describe(members[-1])
+        alone = {edges[0] for k in members if len(edges := roles.edges_into(k)) == 1}
+        for place, group in users.items():
+            if alone & {*group}:
+                continue  # nothing of the value would be left
+            yield Hypothesis(
+                ("path lost in loop", *of_value, *place), ("G801",), 2,
+                f"{what} is used {len(users)} times in every step; its share from "
+                f"{roles.line(group[0][0])} does not arrive.",
+                always(_without(group)),
+            )  # fmt: skip
 
 
 def _of_loop(
     roles: Roles, what: str, key: tuple[Any, ...], place: tuple[Any, ...], group: list[Edge]
 ) -> Iterator[Hypothesis]:
     """A loop over samples or steps that overwrites, so that one pass of it counts."""
-    samples = len(group) == roles.trial.batch
+    samples = len(group) == roles.trial.batch and not _is_carried(roles, group)
     bias = roles.nodes[group[0][0]].primitive.name in ("add", "subtract")
-    code = "G801" if not samples else "G602" if bias else "G802"
+    codes = ("G801",) if not samples else ("G802", "G602") if bias else ("G802",)
     unit = "sample" if samples else "step"
     for word, kept in (("first", group[0]), ("last", group[-1])):
         lost = [edge for edge in group if edge != kept]
-        yield Hypothesis(
-            ("loop", word, *key, *place), (code,), 2,
-            f"of {len(group)} uses of {what} in {roles.line(kept[0])} only the {word} {unit} "
-            "counts.",
-            always(_without(lost)),
-        )  # fmt: skip
-        if samples:
-            scale = float(len(group))
-            edges: dict[Edge, EdgeRule] = {**dict.fromkeys(lost, dropped), kept: scaled(scale)}
+        scale = float(len(group))
+        rescaled: dict[Edge, EdgeRule] = {**dict.fromkeys(lost, dropped), kept: scaled(scale)}
+        for code in codes:
             yield Hypothesis(
-                ("loop scaled", word, *key, *place), (code,), 2,
-                f"of {len(group)} uses of {what} only the {word} {unit} counts, undivided.",
-                always(Alterations(edges=edges)),
+                ("loop", code, word, *key, *place), (code,), 2,
+                f"of {len(group)} uses of {what} in {roles.line(kept[0])} only the {word} {unit} "
+                "counts.",
+                always(_without(lost)),
             )  # fmt: skip
+            if samples:
+                yield Hypothesis(
+                    ("loop scaled", code, word, *key, *place), (code,), 2,
+                    f"of {len(group)} uses of {what} only the {word} {unit} counts, undivided.",
+                    always(Alterations(edges=rescaled)),
+                )  # fmt: skip
 
 
 def _one_pass(roles: Roles) -> Iterator[Hypothesis]:
@@ -98,7 +125,7 @@ def _one_pass(roles: Roles) -> Iterator[Hypothesis]:
         for edge in roles.edges_into(node.index):
             places.setdefault((*roles.trial.keys[edge[0]][:-1], edge[1]), []).append(edge)
         groups += [group for group in places.values() if len(group) == roles.trial.batch]
-    if len(groups) < 2:
+    if len(groups) < 2 or any(_is_carried(roles, group) for group in groups):
         return
     for word, kept in (("first", 0), ("last", -1)):
         for scale in (1.0, float(len(groups[0]))):
@@ -113,28 +140,55 @@ def _one_pass(roles: Roles) -> Iterator[Hypothesis]:
             )  # fmt: skip
 
 
+def _carried(roles: Roles) -> dict[tuple[Any, ...], dict[tuple[Any, ...], list[Edge]]]:
+    """The edges from one pass of a loop to the pass before it: by the line that made the state,
+    and by the line that uses it. Sums over the passes, and buffers that they fill, are no states.
+    """
+    found: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Edge]]] = {}
+    number = {k: (place, i) for place, ks in roles.loops.items() for i, k in enumerate(ks)}
+    for place, members in roles.loops.items():
+        for i, k in enumerate(members):
+            node = roles.nodes[k]
+            if node.primitive.name == "assign" or roles.is_added[k]:
+                continue
+            for position in roles.replay.outgoing.get(k, ()):
+                of_state, j = number.get(node.inputs[position].index, (None, i))
+                if of_state is not None and j < i:
+                    users = found.setdefault(of_state, {})
+                    users.setdefault((*place, position), []).append((k, position))
+    return found
+
+
+def _is_carried(roles: Roles, group: list[Edge]) -> bool:
+    """Whether one use of a value enters the next: the uses are steps, not samples."""
+    after = roles.descendants(group[0][0])
+    return any(k in after for k, _ in group[1:])
+
+
 def _recurrences(roles: Roles) -> Iterator[Hypothesis]:
     """In a loop, the contribution to what the pass before it made is left out."""
-    cut: dict[tuple[Any, ...], list[Edge]] = {}
-    for members in roles.loops.values():
-        inside = set(members)
-        after = [False] * len(roles.nodes)  # depends on an earlier pass of this line
-        for node in roles.nodes[members[0] + 1 :]:
-            after[node.index] = any(x.index in inside or after[x.index] for x in node.parents)
-            if node.index not in inside:
-                continue
-            for position in roles.replay.outgoing.get(node.index, ()):
-                operand = node.inputs[position]
-                if operand.index in inside or after[operand.index]:
-                    place = (*roles.trial.place(node), position)
-                    cut.setdefault(place, []).append((node.index, position))
-    for place, edges in cut.items():
-        state = roles.trial.describe(roles.nodes[edges[0][0]].inputs[edges[0][1]].index)
+    every: list[Edge] = []
+    for of_state, users in _carried(roles).items():
+        state = roles.trial.describe(roles.loops[of_state][-1])
+        edges = [edge for group in users.values() for edge in group]
+        every += edges
         yield Hypothesis(
-            ("recurrence", *place), ("G908",), 1,
-            f"the cotangent of {state} is not carried back from one step to the step before "
-            f"({roles.line(edges[0][0])}).",
+            ("recurrence", *of_state), ("G908",), 1,
+            f"the cotangent of {state} is not carried back from one step to the step before.",
             always(_without(edges)),
+        )  # fmt: skip
+        for place, group in users.items() if len(users) > 1 else ():
+            yield Hypothesis(
+                ("part of recurrence", *of_state, *place), ("G801",), 1,
+                f"{state} is used {len(users)} times in the step after it; its share from "
+                f"{roles.line(group[0][0])} is not carried back.",
+                always(_without(group)),
+            )  # fmt: skip
+    if every:
+        yield Hypothesis(
+            ("recurrences",), ("G908",), 1,
+            "nothing is carried back from one step to the step before: only the last step counts.",
+            always(_without(every)),
         )  # fmt: skip
 
 

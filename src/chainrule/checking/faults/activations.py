@@ -23,7 +23,7 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
     for activation in roles.activations:
         key = roles.trial.keys[activation.a]
         what = roles.trial.describe(activation.a)
-        for variant, codes, said, ratio in _ratios(roles, activation):
+        for variant, codes, said, ratio in _ratios(roles, activation, activation.is_output):
             alterations = Alterations(bypasses={activation.a: (activation.z, ratio)})
             found.append(
                 Hypothesis(
@@ -34,7 +34,8 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
                     always(alterations),
                 )
             )
-            for family in _families(roles, activation):
+        for family, output in _families(roles, activation):
+            for variant, codes, said, ratio in _ratios(roles, activation, output):
                 families.setdefault((variant, codes, said, family), []).append((activation, ratio))
     for (variant, codes, said, family), members in families.items():
         if len(members) > 1:
@@ -51,17 +52,27 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
     return found
 
 
-def _families(roles: Roles, activation: Activation) -> list[tuple[Any, ...]]:
-    """What activations have in common: the line that made them, the function, the layer's kind."""
-    line = (
-        roles.trial.place(roles.nodes[activation.z]), roles.trial.place(roles.nodes[activation.a])
-    )  # fmt: skip
+def _families(roles: Roles, activation: Activation) -> Iterator[tuple[tuple[Any, ...], bool]]:
+    """What activations have in common, each with whether it is at the output: the line that made
+    them, as a whole or as far as it is at the output or hidden, and the function.
+    """
+    line = _line_of(roles, activation)
+    of_line = [each for each in roles.activations if _line_of(roles, each) == line]
+    mixed = len({each.is_output for each in of_line}) > 1
+    yield ("line", *line), activation.is_output and not mixed
+    if mixed:
+        yield ("part of line", activation.is_output, *line), activation.is_output
     function = tuple(roles.nodes[k].primitive.name for k in activation.inside)
-    return [("line", *line), ("function", activation.is_output, *function)]
+    yield ("function", activation.is_output, *function), activation.is_output
+
+
+def _line_of(roles: Roles, activation: Activation) -> tuple[Any, ...]:
+    nodes = roles.nodes
+    return (roles.trial.place(nodes[activation.z]), roles.trial.place(nodes[activation.a]))
 
 
 def _ratios(
-    roles: Roles, activation: Activation
+    roles: Roles, activation: Activation, output: bool
 ) -> Iterator[tuple[str, tuple[str, ...], str, Ratio]]:
     z = np.asarray(roles.values[activation.z], dtype=float)
     a = np.asarray(roles.values[activation.a], dtype=float)
@@ -71,7 +82,7 @@ def _ratios(
     def new(ratio: Any) -> bool:
         """Whether a ratio is finite, differs from f'(z), and was not tried before."""
         gap = float(np.max(np.abs(ratio - d), initial=0.0))
-        if not np.isfinite(gap) or gap <= 1e-9:
+        if not np.isfinite(gap) or gap <= 1e-9 or _is_multiple(ratio, d):
             return False
         digest = np.round(np.asarray(ratio, dtype=float), 9).tobytes()
         if digest in seen:
@@ -79,7 +90,6 @@ def _ratios(
         seen.add(digest)
         return True
 
-    output = activation.is_output
     if new(np.ones_like(z)):
         code = "G502" if output else "G401"
         yield "missing", (code,), "the cotangent passes without f'(z)", lambda g: g
@@ -92,9 +102,10 @@ def _ratios(
             code = "G501" if output else "G403"
             yield "twice", (code,), "the derivative f'(z) is applied twice", times(squared)
         said = "the contribution is f'(z) alone, without the cotangent"
-        if not output:
+        last = activation.is_last and not output
+        if not last:
             yield "dropped", ("G405",), said, _alone(d)
-        if not output and roles.trial.batch is not None:
+        if not last and roles.trial.batch is not None:
             yield "dropped, averaged", ("G405",), said, _alone(d / roles.trial.batch)
         if _is_mask(d):
             yield from _masks(roles, activation, z, d, new)
@@ -106,6 +117,15 @@ def _ratios(
                     f"the local derivative is {text} instead of f'(z)",
                     times(ratio),
                 )
+
+
+def _is_multiple(ratio: Any, d: Any) -> bool:
+    """Whether a ratio is f'(z) times a number, which is a factor and no other derivative."""
+    length = float(np.sum(d * d))
+    if not length or np.ptp(np.asarray(ratio, dtype=float)) == 0:
+        return False
+    factor = float(np.sum(ratio * d)) / length
+    return bool(np.max(np.abs(ratio - factor * d)) <= 1e-12 * np.max(np.abs(ratio)))
 
 
 def _alone(d: Any) -> Ratio:

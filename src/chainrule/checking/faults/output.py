@@ -84,6 +84,12 @@ def _at_softmax(roles: Roles, softmax: Softmax) -> Iterator[Hypothesis]:
          times(p * (1 - p))),
         ("without diagonal", "G503", "of the softmax Jacobian only p is used", times(p)),
     )  # fmt: skip
+    others = [axis for axis in range(p.ndim) if axis != softmax.axis and p.shape[axis] > 1]
+    variants += tuple(
+        (f"summed over {axis}", "G603", f"the softmax Jacobian sums over axis {axis}",
+         _jacobian(p, axis))
+        for axis in others
+    )  # fmt: skip
     for variant, code, said, rule in variants:
         alterations = Alterations(bypasses={softmax.p: (softmax.z, rule)})
         key = ("softmax", variant, *roles.trial.keys[softmax.p])

@@ -51,6 +51,17 @@ def product_faults(roles: Roles) -> list[Hypothesis]:
                 )
                 if code == "G702":
                     groups.setdefault((code, "every"), {})[k, position] = rule
+            shape = node.shape
+            if len(shape) >= 2 and shape[-1] == shape[-2]:
+                into = roles.described(node.inputs[position])
+                found.append(
+                    Hypothesis(
+                        ("cotangent transposed", *key), ("G702",), 1,
+                        f"the cotangent of {roles.trial.describe(k)} is used without transposing "
+                        f"it, or is transposed, where the gradient of {into} is computed.",
+                        always(Alterations(edges={(k, position): _turned(roles, node, position)})),
+                    )
+                )  # fmt: skip
             updated = _updated(roles, node, position, other)
             if updated is not None:
                 found.append(updated)
@@ -88,9 +99,9 @@ def _of_loop(
     into = roles.described(roles.nodes[members[-1]].inputs[position])
     name = roles.described(roles.nodes[members[-1]].inputs[other])
     candidates: list[tuple[Any, str, str, list[Any]]] = []
-    if right[0].ndim == 2 and right[0].shape[0] == right[0].shape[1]:
+    if right[0].ndim >= 2 and right[0].shape[-2] == right[0].shape[-1]:
         said = f"{name} is used without transposing it where the cotangent of {into} is computed."
-        candidates.append(("transposed", "G702", said, [value.T for value in right]))
+        candidates.append(("transposed", "G702", said, [np.swapaxes(x, -1, -2) for x in right]))
     for source, makers in roles.loops.items():
         if len(makers) != len(members) or roles.nodes[makers[0]].shape != right[0].shape:
             continue
@@ -141,12 +152,12 @@ def _instead(
     into = node.inputs[position]
     name = roles.described(node.inputs[other])
     to = roles.described(into)
-    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+    if value.ndim >= 2 and value.shape[-2] == value.shape[-1]:
         yield (
             "transposed",
             "G702",
             f"{name} is used without transposing it where the cotangent of {to} is computed.",
-            value.T,
+            np.swapaxes(value, -1, -2),
         )
     count = 0
     for index, candidate in values:
@@ -155,6 +166,16 @@ def _instead(
         count += 1
         if count > _MOST:
             return
+        masked = isinstance(node.inputs[other], Node) and _is_masked(
+            roles, node.inputs[other], index
+        )
+        if masked:
+            yield (
+                ("unmasked", *roles.trial.keys[index]),
+                "G901",
+                f"{name} is used without its mask where the gradient of {to} is computed.",
+                candidate,
+            )
         yield (
             ("other", *roles.trial.keys[index]),
             "G703",
@@ -164,12 +185,39 @@ def _instead(
         )
 
 
+def _is_masked(roles: Roles, node: Node, index: int) -> bool:
+    """Whether a value is another one times data of two values, as in dropout."""
+    while node.primitive.name in ("divide", "multiply") and node.index != index:
+        operands = list(zip(node.inputs, node.operands, strict=True))
+        data = [
+            v for x, v in operands if not isinstance(x, Node) or not roles.replay.active[x.index]
+        ]
+        rest = [x for x, _ in operands if isinstance(x, Node) and roles.replay.active[x.index]]
+        if len(data) != 1 or len(rest) != 1:
+            return False
+        values = np.unique(np.asarray(data[0]))
+        if rest[0].index == index:
+            return np.ndim(data[0]) > 0 and len(values) == 2 and values[0] == 0
+        node = rest[0]
+    return False
+
+
 def _substituting(roles: Roles, node: Node, position: int, other: int, instead: Any) -> EdgeRule:
     operands = list(node.operands)
     operands[other] = instead
 
     def rule(g: Any, contribution: Any) -> Any:
         found = roles.replay.contribution(node, position, g, operands)
+        return contribution if found is None or np.shape(found) != np.shape(contribution) else found
+
+    return rule
+
+
+def _turned(roles: Roles, node: Node, position: int) -> EdgeRule:
+    """The contribution of the transposed cotangent."""
+
+    def rule(g: Any, contribution: Any) -> Any:
+        found = roles.replay.contribution(node, position, np.swapaxes(g, -1, -2))
         return contribution if found is None or np.shape(found) != np.shape(contribution) else found
 
     return rule

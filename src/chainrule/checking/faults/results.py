@@ -156,8 +156,17 @@ def _penalised(roles: Roles, name: str) -> Iterator[Hypothesis]:
     penalty = [edge for edge in edges if edge[0] in roles.penalty]
     for other, twin in roles.replay.parameters.items():
         value = np.asarray(twin.value, dtype=float)
-        if twin.shape != node.shape or value.size < 2:
+        if twin.shape != node.shape or (value.size < 2 and other != name):
             continue
+        if penalty and other == name:
+            share = roles.share_of(node.index, penalty)
+            free = share is not None and (np.asarray(share) == 0) & (value != 0)
+            if np.any(free) and not np.all(free):
+                yield Hypothesis(
+                    ("penalised in part", name), (), 1, "",
+                    always(_at(roles, name, plus(np.where(free, value, 0.0)))),
+                    _of_addend(f"{name}, in entries that the loss leaves out,", other),
+                )  # fmt: skip
         if not penalty:
             what = name if other == name else f"{name}, in the shape of {other}"
             yield Hypothesis(

@@ -102,6 +102,12 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
                 naming,
             )
         )
+    for place, members in roles.passes():
+        if place[-2] == 1:
+            continue  # that is the line of a group
+        for position in roles.replay.outgoing.get(members[-1], ()):
+            edges = [(k, position) for k in members if (k, position) in roles.replay.rules]
+            groups.setdefault(("calls", *place, position), []).extend(edges)
     for key, edges in groups.items():
         if len(edges) > 1:
             k, position = edges[0]
@@ -146,10 +152,11 @@ def _of_bias(name: str) -> Naming:
         factor = name_of(values)
         if factor is None or all(abs(value) < 1e-6 for value in values):
             return None
-        if factor.codes in (("G201",), ("G202",)):
-            how = "averaged instead of summed" if factor.codes == ("G202",) else "not averaged"
+        if factor.codes in (("G201",), ("G202",)) or factor.follows == "sum":
+            averaged = factor.codes == ("G202",) or factor.text.startswith("1/")
+            how = "averaged instead of summed" if averaged else "not averaged"
             said = _said(f"the gradient of {name}", factor).partition(";")[0]
-            return ("G601",), f"{said}: the cotangent is {how} over the batch."
+            return ("G601",), f"{said}: the cotangent is {how} over what it is added to."
         return factor.codes, _said(f"the gradient of {name}", factor)
 
     return naming

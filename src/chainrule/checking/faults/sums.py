@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.checking.hypothesis import Hypothesis, always
+from chainrule.checking.faults.rules import plus
+from chainrule.checking.hypothesis import Hypothesis, Namer, Naming, always
 from chainrule.checking.replay import Alterations, EdgeRule
 from chainrule.checking.roles import Roles
 
@@ -16,7 +17,40 @@ _SAMPLES = (("first", 0), ("last", -1))
 
 def sum_faults(roles: Roles) -> list[Hypothesis]:
     """Sums of a bias over too little or too much; gradients of a single sample."""
-    return [*_of_biases(roles), *_of_one_sample(roles)]
+    return [*_of_biases(roles), *_of_one_sample(roles), *_of_pairs(roles)]
+
+
+def _of_pairs(roles: Roles) -> Iterator[Hypothesis]:
+    """(n,) predictions less (n, 1) targets, averaged over the samples: the mean of the targets
+    stands where each has its own.
+    """
+    n = roles.trial.batch
+    for z in roles.logits:
+        shape = roles.nodes[z].shape
+        if n is None or int(np.prod(shape)) != n:
+            continue
+        for node in roles.graph.inputs:
+            target = roles.values[node.index]
+            if target is None or target.size != n or node.index in roles.parameter_indices:
+                continue
+            spread = np.reshape(target - np.mean(target), shape).astype(float)
+            yield Hypothesis(
+                ("pairs", *roles.trial.keys[z], node.name), (), 2, "",
+                always(Alterations(nodes={z: plus(spread)})),
+                _of_crossing(str(node.name), roles.trial.describe(z)),
+            )  # fmt: skip
+
+
+def _of_crossing(target: str, what: str) -> Naming:
+    def naming(values: Sequence[float], name_of: Namer) -> tuple[tuple[str, ...], str] | None:
+        if name_of([value - 1 for value in values]) is None:
+            return None
+        return ("G604",), (
+            f"in the cotangent of {what} the mean of {target} stands where each sample has its "
+            "own: (n,) met (n, 1) and grew to (n, n)."
+        )
+
+    return naming
 
 
 def _of_biases(roles: Roles) -> Iterator[Hypothesis]:
@@ -109,7 +143,7 @@ def _of_one_sample(roles: Roles) -> Iterator[Hypothesis]:
                     f"only the {word} sample of the batch counts.", always(alterations),
                 )  # fmt: skip
     for name, node in roles.replay.parameters.items():
-        for k, position in roles.edges_into(node.index):
+        for k, position in _through(roles, node.index):
             user = roles.nodes[k]
             axis = _batch_axis(roles, user.shape)
             if axis is None or k in roles.penalty or user.primitive.name in ("add", "subtract"):
@@ -121,6 +155,15 @@ def _of_one_sample(roles: Roles) -> Iterator[Hypothesis]:
                         f"only the {word} sample of the batch counts in the gradient of {name}.",
                         (k, position), _from_sample(roles, k, position, axis, sample, scale),
                     )  # fmt: skip
+
+
+def _through(roles: Roles, at: int) -> Iterator[tuple[int, int]]:
+    """The uses of a value, transposed or not."""
+    for k, position in roles.edges_into(at):
+        if roles.nodes[k].primitive.name in ("transpose", "swapaxes", "reshape"):
+            yield from _through(roles, k)
+        else:
+            yield k, position
 
 
 def _only(axis: int, sample: int, scale: int) -> Callable[[Any], Any]:

@@ -1,0 +1,90 @@
+"""Lines at fault where no number is to blame: changed inputs, chance, missing results."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.report import WrongLine
+from chainrule.checking.subject import same_randomness
+from chainrule.checking.watch import CannotWatch, Event, Watcher
+
+
+def changing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> WrongLine | None:
+    """The first line that writes into an argument."""
+    try:
+        watcher = Watcher(gradient)
+    except CannotWatch:
+        return None
+    with watcher:
+        run = watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
+    if run.changing is None:
+        return None
+    site = watcher.sites[run.changing]
+    return _line(site.filename, site.line, "its own copy, so that the arguments stay as they are")
+
+
+def differing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> WrongLine | None:
+    """The first line that binds another value in the second of two identical calls."""
+    try:
+        watcher = Watcher(gradient)
+    except CannotWatch:
+        return None
+    deadline = time.monotonic() + _SECONDS
+    with watcher, same_randomness():
+        first = watcher.run(example, record=True, deadline=deadline)
+        np.random.random(7)  # noqa: NPY002  (chance is another one in the next call)
+        second = watcher.run(example, record=True, deadline=deadline)
+    for a, b in zip(first.events, second.events, strict=False):
+        if a.place != b.place or not _same(a, b):
+            site = watcher.sites[a.place[0]]
+            return _line(site.filename, site.line, "the same in every call")
+    return None
+
+
+_SECONDS = 2.0
+
+
+def _same(a: Event, b: Event) -> bool:
+    one, other = np.asarray(a.value), np.asarray(b.value)
+    return one.shape == other.shape and np.array_equal(one, other, one.dtype.kind == "f")
+
+
+def returning_line(gradient: Callable[..., Any], missing: str) -> WrongLine | None:
+    """The line on which a gradient returns, where a result is missing from it."""
+    try:
+        lines, start = inspect.getsourcelines(gradient)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        filename = inspect.getsourcefile(gradient) or ""
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    function = tree.body[0]
+    if not isinstance(function, ast.FunctionDef):
+        return None
+    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+    if not returns:
+        return None
+    last = max(returns, key=lambda node: node.lineno)
+    line = _assigned_to(function, missing) or last.lineno
+    return _line(filename, start + line - 1, f"a dict that has the key {missing!r}")
+
+
+def _assigned_to(function: ast.FunctionDef, missing: str) -> int | None:
+    """Where the key is given a value that is none."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == missing:
+                    return value.lineno
+    return None
+
+
+def _line(filename: str, line: int, should_be: str) -> WrongLine:
+    return WrongLine(line, linecache.getline(filename, line).strip(), should_be)

@@ -1,0 +1,48 @@
+"""The end of a check before it is done, and silence for the calls that nobody wants to watch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+
+class Stopped(BaseException):
+    """The user or a time limit ended a check; it passes through what the user's code catches.
+
+    Its text is one sentence that says when, where and the cure.
+    """
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes what dozens of calls print."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Call the user's functions again without output, input, warnings and breakpoints."""
+    stdin, hook = sys.stdin, sys.breakpointhook
+    sys.stdin = io.StringIO()
+    sys.breakpointhook = _pass_on
+    try:
+        with (
+            contextlib.redirect_stdout(_Nowhere()),
+            contextlib.redirect_stderr(_Nowhere()),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.stdin, sys.breakpointhook = stdin, hook
+
+
+def _pass_on(*args: object, **options: object) -> None:
+    """Stop at no breakpoint: the first call did."""
