@@ -6,10 +6,13 @@ The whole corpus runs in ``python -m benchmarks checking``.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 from tests.checking.corpus.case import Case
+from tests.checking.corpus.courses import courses
+from tests.checking.corpus.generated import generated
 from tests.checking.corpus.networks import networks
 from tests.checking.corpus.specials import specials
 from tests.checking.corpus.students import students
@@ -49,6 +52,29 @@ def test_single_mistakes_get_their_code(case: Case) -> None:
     report = cr.check(functions["loss"], functions["gradient"], functions["example"])
     assert report.verdict == "wrong"
     assert case.code in report.codes, f"{report}\n{case.source}"
+
+
+# Written and drawn without sight of the checker; every twelfth file of courses.
+BLIND = [*list(courses())[::12], *generated(40)]
+
+
+def test_mistakes_are_named_in_files_that_the_checker_was_not_written_for() -> None:
+    found: Counter[str] = Counter()
+    for case in BLIND:
+        functions = case.functions()
+        report = cr.check(functions["loss"], functions["gradient"], functions["example"])
+        if not case.code:
+            assert report.verdict == "ok", f"{case.name}: {report}"
+            continue
+        assert report.verdict == "wrong", f"{case.name}: {report}"
+        names, codes = set(case.code.split("|")), set(report.codes)
+        found["mistakes"] += 1
+        found["named"] += bool(names & codes)
+        found["misnamed"] += not names & codes and bool(codes - {"G000"})
+        found["line"] += report.first_wrong_line == case.line
+    assert found["named"] >= 0.85 * found["mistakes"]
+    assert found["line"] >= 0.75 * found["mistakes"]
+    assert found["misnamed"] <= 0.05 * found["mistakes"]
 
 
 @pytest.mark.parametrize("number", range(6))

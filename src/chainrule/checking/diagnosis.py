@@ -16,6 +16,7 @@ from chainrule.checking.localisation import localise
 from chainrule.checking.localisation_hygiene import (
     changing_line,
     differing_line,
+    first_line_where,
     returning_line,
 )
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
@@ -146,7 +147,23 @@ def _line_of_hygiene(reference: Reference, hygiene: Hygiene) -> WrongLine | None
             return changing_line(subject.user_gradient, arguments)
         if not hygiene.steady:
             return differing_line(subject.user_gradient, arguments)
-        return returning_line(subject.user_gradient, missing[0]) if missing else None
+        if missing:
+            return returning_line(subject.user_gradient, missing[0])
+        codes = {each.code: name for name, causes in hygiene.causes.items() for each in causes}
+        if "G103" in codes:
+            return first_line_where(
+                subject.user_gradient, arguments,
+                lambda value: value.dtype.kind == "f" and not np.all(np.isfinite(value)),
+                "finite",
+            )  # fmt: skip
+        if "G102" in codes:
+            shape = np.shape(subject.example[codes["G102"]])
+            return first_line_where(
+                subject.user_gradient, arguments,
+                lambda value: value.dtype.kind in "iu" and value.shape == shape,
+                "an array of floats",
+            )  # fmt: skip
+        return None
     except Exception:  # the user's code runs watched, and may raise anything
         return None
 

@@ -49,6 +49,26 @@ def differing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> 
     return None
 
 
+def first_line_where(
+    gradient: Callable[..., Any],
+    example: Mapping[str, Any],
+    wrong: Callable[[np.ndarray], bool],
+    should_be: str,
+) -> WrongLine | None:
+    """The first line that binds a value of some kind."""
+    try:
+        watcher = Watcher(gradient)
+    except CannotWatch:
+        return None
+    with watcher:
+        run = watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
+    for event in run.events:
+        if wrong(np.asarray(event.value)):
+            site = watcher.sites[event.place[0]]
+            return _line(site.filename, site.line, should_be)
+    return None
+
+
 _SECONDS = 2.0
 
 

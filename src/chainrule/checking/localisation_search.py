@@ -219,9 +219,12 @@ class Search:
     def _is_named_so(self, step: Step) -> bool:
         """Whether a value is what its name says."""
         match = step.standing
-        return match is not None and any(
-            match.quantity.is_role(*role) for role in self.substitution.meant(step)
-        )
+        meant = self.substitution.meant(step)
+        if match is None:
+            return False
+        if not meant:  # a name that says nothing: right if it is a cotangent as it stands
+            return match.exact and match.quantity.kind == "cotangent"
+        return any(match.quantity.is_role(*role) for role in meant)
 
     def _scales_there(self, step: Step) -> bool:
         """Whether other values get their factor on lines like this one."""

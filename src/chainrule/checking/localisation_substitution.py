@@ -175,7 +175,8 @@ class Substitution:
         if affected is not None and not affected & self.wrong:
             return None
         # a value that is handed on, to the same effect, is not tried again
-        handed = (step.value.shape, step.value.tobytes(), frozenset(affected or ()), deep)
+        effect = frozenset(affected or ())
+        handed = (step.value.shape, step.value.tobytes(), effect, deep, step.name in self.truth)
         if step.copied and handed in self._hopeless:
             return None
         best = self._best_repair(step, affected, deep)
@@ -258,7 +259,7 @@ class Substitution:
             kind = standing.quantity.kind
             wanted = _INSTEAD.get(kind)
             if kind == "input" and any(each == "cotangent" for each, _ in meant):
-                wanted = _INSTEAD["forward"]
+                wanted = _INSTEAD["forward"] | {"share"}
             if wanted is not None:
                 fitting = [q for q in fitting if q.kind in wanted]
         own = {id(match.quantity) for match in step.matches}
@@ -396,7 +397,7 @@ def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
     turned = squeezed(value.shape)[::-1]
     if len(turned) == 2 and squeezed(shape) == turned:
         yield value.reshape(turned[::-1]).T.reshape(shape)
-    elif not fits and not step.stacked:
+    if not fits and not step.stacked:
         yield value
 
 
