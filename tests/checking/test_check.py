@@ -101,3 +101,13 @@ def test_report_is_complete_as_text_markdown_and_html() -> None:
     assert len(report.html()) < 200_000
     assert "<script" not in report.html()
     assert "<style" not in report.html()
+
+
+@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize(("factor", "code"), [(1, "G204"), (3, "G206"), (-2, "G205")])
+def test_a_loss_of_parameters_alone_is_no_penalty(factor: float, code: str, traced: bool) -> None:
+    def loss(w):
+        return np.sum(w**2) if traced else float(sum(number**2 for number in w.tolist()))
+
+    report = cr.check(loss, lambda w: {"w": factor * w}, {"w": np.array([1.0, 2.0, -3.0])})
+    assert report.codes == (code,)

@@ -177,7 +177,7 @@ def test_written_file_runs_by_itself(homework: Path, capsys: pytest.CaptureFixtu
         ("null.py::f", [], "cannot be read as Python"),
         ("raising.py::f", [], "line 2 raised ZeroDivisionError: division by zero, when it was run"),
         ("exiting.py::f", [], "ended with exit(3) when it was run"),
-        ("asking.py::f", [], "asked for input when it was run"),
+        ("asking.py::f", [], "asked for input at line 1 when it was run"),
         ("bare.py::f", [], "has no example() that gives arguments for f(x, y)"),
         ("listing.py::f", [], "example() in {listing} returned a list; it must return a dict"),
         ("failing.py::f", [], "line 2 raised KeyError: 'x', when it ran example()"),

@@ -161,8 +161,10 @@ class Roles:
     @cached_property
     def penalty(self) -> set[int]:
         """The nodes of a penalty: scalars made from parameters alone that the loss adds, and what
-        leads to them.
+        leads to them. A loss without data is a function of its own, and nothing in it a penalty.
         """
+        if not self.depends_on_data[self.replay.output.index]:
+            return set()
         free = [
             node.index
             for node in self.nodes

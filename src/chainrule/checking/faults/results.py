@@ -5,6 +5,7 @@ G701, G704, G705, G906).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +168,7 @@ def _penalised(roles: Roles, name: str) -> Iterator[Hypothesis]:
                     always(_at(roles, name, plus(np.where(free, value, 0.0)))),
                     _of_addend(f"{name}, in entries that the loss leaves out,", other),
                 )  # fmt: skip
-        if not penalty:
+        if not penalty and not _multiple(roles.share_of(node.index, edges), value):
             what = name if other == name else f"{name}, in the shape of {other}"
             yield Hypothesis(
                 ("penalised", name, other), (), 1, "",
@@ -186,6 +187,14 @@ def _penalised(roles: Roles, name: str) -> Iterator[Hypothesis]:
                     f"the penalty's share in the gradient of {name} is made from {other}.",
                     always(_at(roles, name, plus(extra))),
                 )  # fmt: skip
+
+
+def _multiple(gradient: Any, value: np.ndarray[Any, Any]) -> bool:
+    """Whether a gradient is a number times a value, so that more of it is a factor."""
+    if gradient is None or not np.any(value):
+        return False
+    found = np.asarray(gradient, dtype=float)
+    return np.allclose(np.sum(found * value) / np.sum(value * value) * value, found, rtol=1e-6)
 
 
 def _of_addend(what: str, other: str) -> Naming:
