@@ -136,8 +136,6 @@ class Fitting:
         everywhere = self.matched(passes)
         if not everywhere & gained or not everywhere >= matched:
             return None
-        if not all(self._says_something(number, everywhere & gained) for number in (0, 1)):
-            return None
         codes, evidence = hypothesis.codes, hypothesis.evidence
         if hypothesis.naming is not None:
             factors = [float(each) for each in values if each is not None]
@@ -149,12 +147,6 @@ class Fitting:
             if "G206" in codes and entries < 2:
                 return None  # any number is some multiple of any other
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
-
-    def _says_something(self, number: int, names: frozenset[str] | set[str]) -> bool:
-        """Whether a claim is not zero: whatever is lost, zeros are what is left."""
-        if number >= len(self.trials):
-            return True
-        return any(np.any(self.trials[number].claims[name]) for name in names)
 
     def name(self, values: Sequence[float]) -> Factor | None:
         return name_factor(

@@ -262,6 +262,9 @@ class Substitution:
                 wanted = _INSTEAD["forward"] | {"share"}
             if wanted is not None:
                 fitting = [q for q in fitting if q.kind in wanted]
+        if step.stacked:  # right in the order that it has
+            right = {(m.quantity.kind, m.quantity.name) for m in step.matches if m.exact}
+            fitting = [q for q in fitting if (q.kind, q.name) not in right]
         own = {id(match.quantity) for match in step.matches}
         binary = _is_binary(step.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import textwrap
@@ -29,6 +30,12 @@ class Statement:
     depth: int
     right: str
     wrong: tuple[Wrong, ...] = ()
+
+
+def _lines_in_common(right: str, wrong: str) -> int:
+    """How many lines of a statement stand before the one that is wrong."""
+    pairs = zip(right.splitlines(), wrong.splitlines(), strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 class Sheet:
@@ -79,6 +86,8 @@ class Sheet:
                 before = Sheet(0)
                 before.statements = self.statements[:written]
                 line = before._text({}).count("\n") + 1
+                if text is not OMITTED:
+                    line += _lines_in_common(statement.right, text)
                 label = code + ("-omitted" if text is OMITTED else "")
                 yield Case(f"{name}!{label}", self._text({place: text}), code, line)
 

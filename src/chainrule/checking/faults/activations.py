@@ -106,7 +106,7 @@ def _ratios(
         if not last:
             yield "dropped", ("G405",), said, _alone(d)
         if not last and roles.trial.batch is not None:
-            yield "dropped, averaged", ("G405",), said, _alone(d / roles.trial.batch)
+            yield "dropped, averaged", ("G405",), said, _alone(d, 1 / roles.trial.batch)
         if _is_mask(d):
             yield from _masks(roles, activation, z, d, new)
         for text, ratio in _formulas(z, a, d):
@@ -128,14 +128,14 @@ def _is_multiple(ratio: Any, d: Any) -> bool:
     return bool(np.max(np.abs(ratio - factor * d)) <= 1e-12 * np.max(np.abs(ratio)))
 
 
-def _alone(d: Any) -> Ratio:
+def _alone(d: Any, scale: float = 1.0) -> Ratio:
     """f'(z) without the cotangent; where that is constant, the two differ by a factor only."""
 
     def rule(g: Any) -> Any:
         arriving = g[g != 0]
         if arriving.size and np.ptp(arriving) <= 1e-12 * np.max(np.abs(arriving)):
             return g * d
-        return d + 0 * g
+        return scale * d + 0 * g
 
     return rule
 
