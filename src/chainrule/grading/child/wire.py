@@ -81,7 +81,10 @@ def decode(read: Callable[[int], bytes]) -> Any:
             arrays.append(np.frombuffer(body[start:stop], dtype).reshape(shape).copy())
             start = stop
         return _unpacked(found["tree"], arrays)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (
+        ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError,
+        SyntaxError,
+    ) as error:  # fmt: skip
         raise WireError(f"the message cannot be read ({type(error).__name__})") from None
 
 
