@@ -21,7 +21,8 @@ class ProcessIdentity:
     Attributes
     ----------
     place : str
-        A digest of host, boot and process namespace: process numbers are comparable within one place only.
+        A digest of host, boot and process namespace: process numbers are comparable within one
+        place only.
     pid : int
     started : str
         When the process started, in the system's clock ticks; a number that is given out again

@@ -51,9 +51,10 @@ def sentence(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> S
             f"{path} is not a store of trials or is damaged ({message}). Give another output "
             "folder; this file is left as it is."
         )
-    if "full" in message:
+    if "full" in message or "disk I/O" in message:
         return SearchError(
-            f"Cannot write {path}: the disk is full. Free some space and run the same command; "
+            f"Cannot write {path}: the disk is full{'' if 'full' in message else ' or fails'}. "
+            "Free some space and run the same command; "
             "finished trials are kept."
         )
     return SearchError(f"Cannot use the store {path}: {message}. Choose another output folder.")
