@@ -109,10 +109,11 @@ def test_a_second_process_is_refused_until_the_first_is_killed(
 
 
 @needs_posix
-def test_an_interrupt_says_how_to_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -> None:
     process = start(tmp_path, hold=1)
     wait_for_steps(tmp_path, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     code, out, error = finish(process)
     assert code == 130
     assert out == ""

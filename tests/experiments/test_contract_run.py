@@ -16,8 +16,8 @@ from tests.experiments.tiny import SVG, TINY
 
 from chainrule.experiments.experiment import Experiment, ExperimentError, Run
 from chainrule.experiments.runner import Outcome, run_experiment
-from chainrule.reporting.files import RunDirectoryError
-from chainrule.reporting.run_directory import RunDirectory
+from chainrule.reporting.files import RunDirectoryError, unsealed
+from chainrule.reporting.run_directory import RESULT_FIELDS, RunDirectory
 
 
 def with_function(function: Callable[[Run], None]) -> Experiment:
@@ -36,7 +36,8 @@ def test_a_run_directory_holds_everything_the_design_names(tmp_path: Path) -> No
         ".lock", "config.json", "steps", "metrics.csv", "claims.json", "result.json", "page.json",
         "disc.svg", "weights.safetensors", "report.html",
     }  # fmt: skip
-    assert json.loads((folder / "result.json").read_text()) == outcome.result
+    stored = json.loads((folder / "result.json").read_text())
+    assert unsealed(stored, RESULT_FIELDS) == outcome.result
     assert list(outcome.result) == [
         "experiment", "preset", "data", "claims", "values", "figures", "report", "seconds",
     ]  # fmt: skip

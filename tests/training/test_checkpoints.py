@@ -162,7 +162,7 @@ def future(path: Path) -> None:
         ("arrays-*", flip, "is damaged .the content of arrays-"),
         ("arrays-*", Path.unlink, "is damaged .FileNotFoundError"),
         (NAME, truncate, "is damaged .JSONDecodeError"),
-        (NAME, drop_key, "is damaged .KeyError"),
+        (NAME, drop_key, "is damaged .*fields"),
         (NAME, lambda path: path.write_text("[]"), "is damaged .TypeError"),
         (NAME, future, "has the format 99, this version of chainrule reads 1"),
     ],

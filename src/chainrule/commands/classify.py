@@ -76,7 +76,8 @@ def train(
     os.environ.setdefault("MPLBACKEND", "Agg")
     experiment = _experiment(folder, offline, data_directory)
     settings: dict[str, Any] = {
-        "folder": str(folder.resolve()),
+        # As it was typed: pages are passed on, and a whole path names the person.
+        "folder": str(folder),
         "methods": tuple(word.strip() for word in methods.split(",") if word.strip()),
         "size": size,
         "epochs": epochs,
@@ -189,7 +190,7 @@ def _experiment(folder: Path, offline: bool, data_directory: Path | None) -> Any
         question="chainrule classify train",
         summary="A classifier trained on a folder of pictures.",
         parameters=(
-            Parameter("folder", str(folder.resolve()), "the pictures"),
+            Parameter("folder", str(folder), "the pictures"),
             Parameter("methods", ("cnn",), "what is trained", choices=tuple(TITLES)),
             Parameter("size", 128, "pixels of each side", minimum=16),
             Parameter("epochs", 10, "of whole networks", minimum=1),

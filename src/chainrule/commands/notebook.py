@@ -24,9 +24,11 @@ def notebook_code(path: Path) -> str:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+        texts = ["".join(source) for source in sources]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserFileError(f"{path} cannot be read as a notebook: {error}.") from None
-    texts = ["".join(source) if isinstance(source, list) else source for source in sources]
+    except RecursionError:
+        raise UserFileError(f"{path} is nested too deeply to be a notebook.") from None
     return "\n".join(_plain(text) for text in texts) + "\n"
 
 

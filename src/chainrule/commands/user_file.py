@@ -125,8 +125,9 @@ def run_file(path: Path) -> ModuleType:
         raise UserFileError(
             f"{path} does not parse ({error.msg}) at line {error.lineno}{quoted}."
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserFileError(f"{path} cannot be read as Python: {error}.") from None
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        reason = str(error) or "it is nested too deeply"
+        raise UserFileError(f"{path} cannot be read as Python: {reason}.") from None
     _printed.pop(path, None)
     name = f"user_file_{path.stem}"
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader=None))  # type: ignore[arg-type]

@@ -214,6 +214,8 @@ def _problem(path: Path, md5: str) -> str:
 def _read(path: Path, md5: str) -> tuple[bytes, str]:
     """The content of a file and what is wrong with it; nothing oversized is read."""
     try:
+        if not path.is_file():
+            return b"", "it is not a file"
         size = path.stat().st_size
         if size > LARGEST:
             return b"", f"it has {size} bytes, more than any official batch"
@@ -231,6 +233,8 @@ def _md5(content: bytes) -> str:
 def _unpack(archive: Path, wanted: dict[str, str]) -> dict[str, bytes]:
     """Contents of batch files in the archive, read in memory: nothing is extracted to disk."""
     contents = {}
+    if not archive.is_file():  # a pipe would be waited for
+        raise DataError(f"{archive} is not a file. Delete it and fetch it again.")
     try:
         with tarfile.open(archive, "r|gz") as stream:
             for member in stream:

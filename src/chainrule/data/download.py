@@ -19,6 +19,10 @@ TIMEOUT_SECONDS = 30.0
 MOST_TRIES = 20
 
 
+class Unwritable(DataError):
+    """What arrives cannot be kept."""
+
+
 class Served(Protocol):
     """What a download needs to know of a file: its form and its addresses."""
 
@@ -85,6 +89,8 @@ def _complete(address: str, file: Served, part: Path, report: Callable[[int], No
         reason = "the connection ended too early"
         try:
             _receive(address, file.served.size, part, report)
+        except Unwritable:
+            raise
         except DataError as error:
             return str(error)
         except urllib.error.HTTPError as error:
@@ -114,7 +120,14 @@ def _receive(address: str, size: int, part: Path, report: Callable[[int], None])
                 held += len(chunk)
                 if held > size:
                     raise DataError(f"it sends more than the official {size} bytes")
-                stream.write(chunk)
+                try:
+                    stream.write(chunk)
+                    stream.flush()
+                except OSError as error:  # no other address would help
+                    raise Unwritable(
+                        f"Cannot write {part}: {(error.strerror or str(error)).lower()}. Free some "
+                        "space and run the same command; what has arrived is kept."
+                    ) from error
                 report(held)
 
 

@@ -58,6 +58,8 @@ def read_idx(
         shape. Memory stays proportional to the data present, whatever sizes the header claims.
     """
     path = Path(path)
+    if os.path.exists(path) and not path.is_file():  # a pipe would be waited for
+        raise DataError(f"Cannot read {path}: it is not a file; put the IDX file there.")
     try:
         with path.open("rb") as file:
             compressed = file.read(2) == GZIP_MAGIC

@@ -61,6 +61,8 @@ def read_classes(path: str | Path, rng: np.random.Generator, share: float = 0.75
         the column.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ExperimentError(f"The table {path} is not a file.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)

@@ -14,7 +14,7 @@ from typing import Any
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import DATA_KINDS, Experiment, ExperimentError, written
 from chainrule.experiments.run import Run
-from chainrule.reporting.files import finite, plain, write_json, write_text
+from chainrule.reporting.files import finite, plain, sealed, write_json, write_text
 from chainrule.reporting.lock import FolderLock
 from chainrule.reporting.run_directory import CLAIMS, PAGE, REPORT, RESULT, RunDirectory
 from chainrule.reporting.terminal import Terminal
@@ -225,5 +225,5 @@ def _finish(
     write_json(directory.path / CLAIMS, [claim.as_dict() for claim in run.claims])
     write_json(directory.path / PAGE, page)
     write_text(directory.path / REPORT, render_page(directory.path, config, page, result))
-    write_json(directory.path / RESULT, result)
+    write_json(directory.path / RESULT, sealed(result))
     return result

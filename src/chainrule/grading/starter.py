@@ -129,7 +129,12 @@ def hand_out(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink()  # a part of it would be in the way of the next try
+                raise
     except FileExistsError:
         raise GradingError(
             f"{path} is already there and stays as it is; give another folder with -o."

@@ -80,6 +80,8 @@ def read_submission(path: Path) -> Submission:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise GradingError(f"{path} is no UTF-8 text; save it as a Python file.") from None
+    except OSError as error:
+        raise GradingError(f"{path} cannot be read: {error.strerror or error}.") from None
     _parse(path, text, Submission(path.name, text))
     return Submission(path.name, text)
 
@@ -110,7 +112,7 @@ def _notebook(path: Path) -> Submission:
             if cell["cell_type"] == "code"
         ]
         sources = [each if isinstance(each, str) else "".join(each) for each in sources]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise GradingError(
             f"{path} is no notebook; download it again as .ipynb, or hand in a .py file."
         ) from None
@@ -124,7 +126,7 @@ def _notebook(path: Path) -> Submission:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ast.parse("\n".join(kept))
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
             reason = getattr(error, "msg", error)
             notes.append(f"Cell {number} does not parse ({reason}) at its line {line}; left out.")
@@ -161,7 +163,7 @@ def _inside_strings(lines: list[str]) -> set[int]:
     """Lines that continue a string or an expression: a % there is no magic."""
     try:
         tree = ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     inside: set[int] = set()
     for node in ast.walk(tree):

@@ -96,6 +96,8 @@ def read_graph(path: str | Path) -> Specification:
     suffix = path.suffix.lower()
     if suffix not in (".json", ".toml"):
         raise GraphFileError(f"{path}: a graph file is called something.json or something.toml.")
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise GraphFileError(f"{path}: cannot be read (it is not a file).")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY_SUFFIX = ".partial"
+SEAL = "sha256 of the rest"
 
 
 class RunDirectoryError(Exception):
@@ -121,6 +123,33 @@ def plain(value: Any, where: str) -> Any:
         f"{where} holds a {type(value).__name__}; it must be made of numbers, strings, lists, "
         "dictionaries and NumPy arrays, so that it can be stored as JSON."
     )
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the SHA-256 of what it holds, so that damage is noticed."""
+    return {**value, SEAL: digest(value)}
+
+
+def unsealed(value: Any, fields: set[str]) -> dict[str, Any]:
+    """Return a JSON object without its seal.
+
+    Raises
+    ------
+    ValueError
+        If it has other fields than these, or a seal of other content. One without a seal, as
+        earlier versions wrote it, is taken as it is.
+    """
+    if not isinstance(value, dict) or set(value) - {SEAL} != fields:
+        raise ValueError("it has other fields than were written")
+    content = {name: item for name, item in value.items() if name != SEAL}
+    if value.get(SEAL, None) not in (None, digest(content)):
+        raise ValueError("its content is not what was written")
+    return content
+
+
+def digest(content: Any) -> str:
+    """Return the SHA-256 of a JSON value, the same before it is written and after it is read."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def finite(value: Any) -> Any:

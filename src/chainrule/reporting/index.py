@@ -68,6 +68,11 @@ def read_run(path: Path) -> RunSummary:
             f"chainrule reads version {FORMAT}. Run it again with --fresh."
         )
     result, page = directory.result(), directory.page()
+    if result is not None and page is not None and not _can_be_listed(page):
+        raise RunDirectoryError(
+            f"{path} is damaged: its page cannot be built (page.json names no title). Run it again "
+            "with --fresh."
+        )
     if result is not None and page is None:
         raise RunDirectoryError(
             f"{path} is damaged: its page.json cannot be read. Run it again with --fresh."
@@ -101,6 +106,11 @@ def write_index(runs: Iterable[RunSummary], path: Path) -> None:
         .render(entries=entries, summary=claims_summary(outcomes))
     )
     write_text(path, html)
+
+
+def _can_be_listed(page: dict[str, Any]) -> bool:
+    """Whether a page's content says what the index shows of it."""
+    return all(isinstance(page.get(name), str) for name in ("title", "document", "question"))
 
 
 def _order(run: RunSummary) -> tuple[Any, ...]:

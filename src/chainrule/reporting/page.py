@@ -52,7 +52,7 @@ def render_page(
                 summary=claims_summary([claim["holds"] for claim in result["claims"]]),
             )
         )
-    except (KeyError, TypeError, AttributeError, UndefinedError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as error:
         raise RunDirectoryError(
             f"{directory} is damaged: its page cannot be built ({error!r}). Run it again with "
             "--fresh."

@@ -16,7 +16,9 @@ from typing import Any
 from chainrule.reporting.files import (
     TEMPORARY_SUFFIX,
     RunDirectoryError,
+    digest,
     finite,
+    unsealed,
     unwritable,
     write_bytes,
     write_json,
@@ -141,7 +143,7 @@ class RunDirectory:
             ) from None
         except (OSError, ValueError):
             config = None
-        if not isinstance(config, dict) or "format" not in config:
+        if not isinstance(config, dict) or "format" not in config or not _describes(config):
             raise RunDirectoryError(
                 f"{path} is damaged and cannot be read. Start the run over with --fresh, or "
                 "remove the folder."
@@ -156,7 +158,7 @@ class RunDirectory:
         try:
             stored = _read(path)
             content = stored["content"]
-            if stored["key"] != key or stored["sha256"] != _digest(content):
+            if stored["key"] != key or stored["sha256"] != digest(content):
                 return None
             return Step(content["value"], content["metrics"], content["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -170,7 +172,7 @@ class RunDirectory:
         """Store a finished step; all of its values must be `plain`."""
         content = {"value": step.value, "metrics": step.metrics, "seconds": step.seconds}
         write_json(
-            self._step_path(key), {"key": key, "sha256": _digest(content), "content": content}
+            self._step_path(key), {"key": key, "sha256": digest(content), "content": content}
         )
 
     def finished_steps(self) -> int:
@@ -182,9 +184,7 @@ class RunDirectory:
     def result(self) -> dict[str, Any] | None:
         """Return `result.json` with its paths as they are now, or None while unfinished."""
         try:
-            result = _read(self.path / RESULT)
-            if not set(result) >= RESULT_FIELDS:
-                return None
+            result = unsealed(_read(self.path / RESULT), RESULT_FIELDS)
             if not all(set(claim) >= CLAIM_FIELDS for claim in result["claims"]):
                 return None
             figures = [str(self.path / Path(name).name) for name in result["figures"]]
@@ -285,15 +285,18 @@ class RunDirectory:
 
 def _read(path: Path) -> Any:
     """Return what a JSON file holds; a ValueError if it is no JSON, also if nested too deeply."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError(f"{path} is not a file.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError(f"{path} is nested too deeply.") from None
 
 
-def _digest(content: Any) -> str:
-    """Return the SHA-256 of a JSON value, so that a damaged step is noticed."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _describes(config: Mapping[str, Any]) -> bool:
+    """Return whether a configuration of this format says what every page shows of it."""
+    shown = (config.get(name) for name in ("experiment", "preset", "data"))
+    return config["format"] != FORMAT or all(isinstance(value, str) for value in shown)
 
 
 def _shown(value: Any) -> str:

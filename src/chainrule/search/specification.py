@@ -58,6 +58,8 @@ def read_specification(path: Path, output: Path, **overrides: Any) -> Specificat
         If the file cannot be read, or something in it is missing, unknown or out of range; the
         message begins with the file and the table.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise SearchError(f"Cannot read {path}: it is not a file. Give a TOML file.")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -65,6 +67,8 @@ def read_specification(path: Path, output: Path, **overrides: Any) -> Specificat
         raise SearchError(f"Cannot read {path}: {reason.lower()}. Give a TOML file.") from error
     except tomllib.TOMLDecodeError as error:
         raise SearchError(f"{path} is not TOML: {error}.") from error
+    except RecursionError:
+        raise SearchError(f"{path} is nested too deeply to be a search.") from None
     try:
         return _specification(path, output, content, overrides)
     except SearchError as error:

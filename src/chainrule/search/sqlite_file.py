@@ -19,7 +19,7 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
         )
         # Whatever kills the process, what was committed stays; a power cut may take the last of it.
         connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise sentence(path, error) from error
     return connection
 
@@ -38,21 +38,23 @@ def write_ahead(connection: sqlite3.Connection, path: Path, patience: float) -> 
             time.sleep(0.01)
 
 
-def sentence(path: Path, error: sqlite3.DatabaseError) -> SearchError:
+def sentence(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> SearchError:
     message = str(error)
     if "locked" in message or "busy" in message:
         return SearchError(
             f"{path} is locked by another process. Wait until it is done, or end it; every "
             "finished trial is kept."
         )
-    if "not a database" in message or "malformed" in message:
+    damaged = isinstance(error, UnicodeDecodeError)
+    if damaged or "not a database" in message or "malformed" in message:
         return SearchError(
             f"{path} is not a store of trials or is damaged ({message}). Give another output "
             "folder; this file is left as it is."
         )
-    if "full" in message:
+    if "full" in message or "disk I/O" in message:
         return SearchError(
-            f"Cannot write {path}: the disk is full. Free some space and run the same command; "
+            f"Cannot write {path}: the disk is full{'' if 'full' in message else ' or fails'}. "
+            "Free some space and run the same command; "
             "finished trials are kept."
         )
     return SearchError(f"Cannot use the store {path}: {message}. Choose another output folder.")

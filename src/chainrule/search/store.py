@@ -78,7 +78,7 @@ class TrialStore:
 
     def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self.path = Path(path)
-        if not self.path.exists():
+        if not self.path.is_file():
             raise SearchError(f"There is no store {self.path}; run the search that makes it.")
         self._connection = connect(self.path, patience)
         self._last_seen: dict[str, tuple[int, float]] = {}
@@ -348,5 +348,5 @@ class TrialStore:
         """Say in one sentence what SQLite refuses."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise sentence(self.path, error) from error

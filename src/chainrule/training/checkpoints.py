@@ -23,6 +23,7 @@ from chainrule.training.errors import CheckpointError
 
 FORMAT = 1
 NAME = "checkpoint.json"
+FIELDS = {"format", "arrays", "sha256", "architecture", "settings", "progress"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def save_checkpoint(directory: str | os.PathLike[str], checkpoint: Checkpoint) -
     """
     from safetensors.numpy import save
 
-    from chainrule.reporting.files import RunDirectoryError, write_bytes, write_text
+    from chainrule.reporting.files import RunDirectoryError, sealed, write_bytes, write_text
 
     folder = Path(directory)
     content = save({name: np.ascontiguousarray(a) for name, a in checkpoint.arrays.items()})
@@ -83,7 +84,7 @@ def save_checkpoint(directory: str | os.PathLike[str], checkpoint: Checkpoint) -
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / arrays, content)
-        write_text(folder / NAME, json.dumps(description, indent=1, allow_nan=False) + "\n")
+        write_text(folder / NAME, json.dumps(sealed(description), indent=1, allow_nan=False) + "\n")
     except (OSError, RunDirectoryError) as error:
         raise CheckpointError(f"the checkpoint in {folder} cannot be written: {error}") from error
     for other in folder.glob("arrays-*.safetensors"):
@@ -116,11 +117,15 @@ def load_checkpoint(directory: str | os.PathLike[str]) -> Checkpoint | None:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    from chainrule.reporting.files import unsealed
+
     folder = Path(directory)
     path = folder / NAME
     if not path.exists():
         return None
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is not a file")
         found = json.loads(path.read_text("utf-8"))
         version = found["format"]
         if version != FORMAT:
@@ -128,14 +133,14 @@ def load_checkpoint(directory: str | os.PathLike[str]) -> Checkpoint | None:
                 f"{path} has the format {version!r}, this version of chainrule reads {FORMAT}; "
                 f"continue with the version that wrote it, or start in another directory."
             )
-        name = found["arrays"]
+        name = unsealed(found, FIELDS)["arrays"]
         content = (folder / Path(name).name).read_bytes()
         if hashlib.sha256(content).hexdigest() != found["sha256"]:
             raise CheckpointError(_damaged(path, f"the content of {name} is not what was written"))
         return Checkpoint(
             load(content), found["architecture"], found["settings"], _read(found["progress"])
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise
         reason = f"{type(error).__name__}: {error}"

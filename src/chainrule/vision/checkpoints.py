@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from chainrule.reporting.files import replacing
 from chainrule.vision.errors import VisionError
+from chainrule.vision.sealing import SEAL, check_seal, seal
 from chainrule.vision.weights import apply_weights
 
 _MODEL, _OPTIMIZER = "model/", "optimizer/"
@@ -50,7 +51,8 @@ def save_checkpoint(
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
         with replacing(path) as temporary:
-            save_file(plain, temporary, metadata={"state": json.dumps(state)})
+            text = json.dumps(state)
+            save_file(plain, temporary, metadata={"state": text, SEAL: seal(plain, text)})
     except (OSError, SafetensorError) as error:
         raise VisionError(f"The checkpoint {path} cannot be written: {error}.") from error
 
@@ -96,10 +98,17 @@ def load_checkpoint(
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("there is no such file")
         with safe_open(path, "pt") as file:
-            state = json.loads((file.metadata() or {})["state"])
-            return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state = json.loads(metadata["state"])
+        check_seal(metadata, tensors, metadata["state"])
+        if not isinstance(state, dict):
+            raise ValueError("its state is no dictionary")
+        return tensors, state
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise VisionError(
             f"{path} is not a whole checkpoint ({error}). Delete it to begin anew."
         ) from error

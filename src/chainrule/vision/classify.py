@@ -20,6 +20,7 @@ from chainrule.vision.folders import read_square
 from chainrule.vision.models import linear_head, resnet18, resnet34, small_cnn
 from chainrule.vision.pipeline import Draws, ImageSet
 from chainrule.vision.precision import Precision, choose_precision
+from chainrule.vision.sealing import SEAL, check_seal, seal
 from chainrule.vision.training import Epoch, Settings, train
 from chainrule.vision.weights import apply_weights, pretrained
 from chainrule.vision.weights_registry import MEAN, STANDARD_DEVIATION
@@ -29,6 +30,8 @@ Array = np.ndarray[Any, Any]
 NETWORKS = ("cnn", "cnn-bn-dropout", "resnet18", "resnet34")
 TUNING = ("none", "frozen", "fine-tune")
 FEATURE_BATCH, PROBE_IMAGES = 128, 8
+#: Of a model that is read: pixels of a side, channels of the first convolution.
+LARGEST_SIZE, LARGEST_WIDTH = 4096, 1024
 #: What begins each exported model's description.
 FORMAT = "chainrule classifier 1"
 
@@ -289,7 +292,8 @@ def save_classifier(
     tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
     try:
         with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata={"description": json.dumps(description)})
+            text = json.dumps(description)
+            save_file(tensors, temporary, metadata={"description": text, SEAL: seal(tensors, text)})
     except Exception as error:
         raise VisionError(f"The model {path} cannot be written: {error}.") from error
 
@@ -339,14 +343,23 @@ def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     from safetensors import SafetensorError, safe_open
 
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise ValueError("there is no such file")
         with safe_open(path, "pt") as file:
-            description = json.loads((file.metadata() or {})["description"])
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        description = json.loads(metadata["description"])
+        check_seal(metadata, tensors, metadata["description"])
         if description["format"] != FORMAT:
             raise VisionError(f"{path} has the format {description['format']!r}, not {FORMAT!r}.")
         plan, classes = Plan(**description["plan"]), tuple(description["classes"])
         size = int(description["size"])
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        # A file that names huge sizes must not cost the memory.
+        if not (16 <= size <= LARGEST_SIZE and 1 <= plan.width <= LARGEST_WIDTH and classes):
+            raise ValueError(f"{size} pixels, {plan.width} channels, {len(classes)} classes")
+    except (
+        SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise VisionError(
             f"{path} is not a classifier ({error}). `chainrule classify train DIR` makes one."
         ) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ Array = np.ndarray[Any, Any]
 #: Bits of the 256 of `fingerprints` in which nearly equal pictures may differ.
 NEAR = 6
 FORMAT = 1
+#: Shorter sides of a picture that its longer one is cut to before a square is taken.
+LONGEST = 8
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ def read_square(path: str | os.PathLike[str], size: int) -> Array:
         Not a picture, damaged or unreadable.
     """
     picture = read_picture(path, _longer_side(path, size))
+    # Of a strip only the middle is enlarged: all of it could take gigabytes.
+    keep = LONGEST * min(picture.shape[:2])
+    top, left = (max(0, side - keep) // 2 for side in picture.shape[:2])
+    picture = np.ascontiguousarray(picture[top : top + keep, left : left + keep])
     height, width = picture.shape[:2]
     side = min(height, width)
     factor = size / side
@@ -73,6 +78,8 @@ def read_square(path: str | os.PathLike[str], size: int) -> Array:
 
 def _longer_side(path: str | os.PathLike[str], size: int) -> int | None:
     """Longer side to which a large picture may be shrunk while it is decoded, which is cheap."""
+    if not Path(path).is_file():
+        return None
     try:
         with Image.open(path) as picture:
             shorter, longer = sorted(picture.size)
@@ -295,14 +302,16 @@ def _user_cache() -> Path:
 
 
 def _cached(path: Path, classes: tuple[str, ...]) -> Pictures | None:
+    if not path.is_file():
+        return None
     try:
         with np.load(path) as file:
             lists = json.loads(file["lists"].tobytes())
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not there, or damaged: the pictures themselves are read
-    skipped = tuple((name, reason) for name, reason in lists["skipped"])
-    return Pictures(classes, tuple(lists["names"]), images, labels, skipped)
+        skipped = tuple((name, reason) for name, reason in lists["skipped"])
+        return Pictures(classes, tuple(lists["names"]), images, labels, skipped)
+    except Exception:  # damaged, which raises many kinds: the pictures themselves are read
+        return None
 
 
 def _keep(path: Path, pictures: Pictures) -> None:

@@ -25,6 +25,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 LOSSY = (".jpg", ".jpeg", ".webp")
 #: What is behind transparent pixels.
 BACKGROUND = 1.0
+#: Formats whose decoding runs the file as a program of another interpreter.
+_PROGRAMS = ("EPS",)
 #: Modes of one channel of more than eight bits, with the value that is white.
 _DEEP = {"I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0, "I;16N": 65535.0, "I": 65535.0}
 
@@ -54,6 +56,8 @@ def read_picture(path: str | os.PathLike[str], size: int | None = None) -> Array
     path = Path(path)
     if size is not None and size < 1:
         raise PictureError(f"The size is {size} pixels; expected 1 or more.")
+    if path.is_fifo() or path.is_char_device():  # it would be waited for
+        raise PictureError(f"{path} is not a file; give the path of a picture.")
     try:
         with warnings.catch_warnings():
             # Sizes are judged here, against one limit with one sentence.
@@ -80,6 +84,10 @@ def read_picture(path: str | os.PathLike[str], size: int | None = None) -> Array
 
 def _loaded(picture: Image.Image, path: Path, size: int | None) -> Image.Image:
     """The picture with its pixels read and turned upright."""
+    if picture.format in _PROGRAMS:
+        raise PictureError(
+            f"{path} is a PostScript program, not a picture; save it as PNG or JPEG."
+        )
     width, height = picture.size
     if width * height > LARGEST:
         raise PictureError(

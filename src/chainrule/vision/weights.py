@@ -72,6 +72,8 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         The file cannot be read, is neither kind, or holds no tensors.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise WeightsError(f"The weights {path} cannot be read: they are not a file.")
     try:
         with path.open("rb") as stream:
             safe = stream.read(9)[8:9] == b"{"

@@ -86,14 +86,9 @@ def decode(read: Callable[[int], bytes]) -> Any:
             start = stop
         return _unpacked(found["tree"], arrays)
     except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+        ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError,
+        SyntaxError,
+    ) as error:  # fmt: skip
         raise WireError(f"the message cannot be read ({type(error).__name__})") from None
 
 
