@@ -17,7 +17,7 @@ PRINTED = """() => [
   ...[...document.querySelectorAll("nav, .skip, .controls")]
     .filter((e) => e.checkVisibility()).map((e) => `printed: ${e.className || e.tagName}`),
   ...[...document.querySelectorAll("figure img")]
-    .filter((e) => !e.checkVisibility() || e.getBoundingClientRect().width < 50)
+    .filter((e) => !e.checkVisibility() || e.getBoundingClientRect().width < 15)
     .map((e) => `not printed: ${e.alt}`)]"""
 #: Number what a keyboard must reach, and say how many there are.
 TABBABLE = """() => {
