@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from tests.chromium import browser, page  # noqa: F401  (fixtures)
+from tests.chromium import browser, opened, page  # noqa: F401  (fixtures)
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 

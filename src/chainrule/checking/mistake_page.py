@@ -10,6 +10,7 @@ from typing import Any
 
 from chainrule.checking.mistakes import Mistake, mistake
 from chainrule.checking.worked_examples import WorkedExample, worked_example
+from chainrule.programs.standalone import standalone_page
 
 _WIDTH = 92
 
@@ -62,9 +63,7 @@ class MistakePage:
 
     def html(self) -> str:
         """As an HTML page."""
-        title = escape(f"{self.mistake.code} {self.mistake.name}")
         parts = [
-            f"<h1>{title}</h1>",
             *(f"<h2>{escape(t)}</h2><p>{escape(said)}</p>" for t, said in self._parts()),
             "<h2>Example</h2>",
             f"<p>right:</p><pre>{escape(self.example.right)}</pre>",
@@ -73,12 +72,7 @@ class MistakePage:
             "<details><summary>the whole file</summary>",
             f"<pre>{escape(self.example.source)}</pre></details>",
         ]
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="color-scheme" content="light dark"><title>{title}</title></head>'
-            '<body style="font-family:sans-serif;margin:24px;max-width:900px">'
-            f"{''.join(parts)}</body></html>\n"
-        )
+        return standalone_page(f"{self.mistake.code} {self.mistake.name}", "".join(parts))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

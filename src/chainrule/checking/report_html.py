@@ -12,7 +12,11 @@ from chainrule.checking.report_text import findings
 
 _SIDE = 4
 _MARKS = {"ok": "✓", "wrong": "✗", "inconclusive": "?", "error": "!"}
-_TINTS = {"ok": "#2a7f3f", "wrong": "#b3261e", "inconclusive": "#8a6d00", "error": "#b3261e"}
+_RED = "light-dark(#b3261e, #f4a199)"
+_TINTS = {
+    "ok": "light-dark(#23703a, #86d3aa)", "wrong": _RED,
+    "inconclusive": "light-dark(#755c00, #e2c67e)", "error": _RED,
+}  # fmt: skip
 _CELL = 'style="text-align:left;padding:2px 10px"'
 
 

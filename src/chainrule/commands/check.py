@@ -101,9 +101,7 @@ def _written(report: Report, format: Format, color: bool, why: bool) -> str:
     if format is Format.markdown:
         return report.markdown()
     if format is Format.html:
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="color-scheme" content="light dark"><title>chainrule check</title></head>'
-            f'<body style="font-family:sans-serif;margin:24px">{report.html()}</body></html>\n'
-        )
+        from chainrule.programs.standalone import standalone_page
+
+        return standalone_page(f"Gradient check of {report.subject}", report.html())
     return report.text(color, why)

@@ -198,14 +198,9 @@ def _written(explanation: Explanation, format: Format) -> str:
     if format is Format.json:
         return json.dumps(explanation.to_dict(), indent=2, allow_nan=False)
     if format is Format.html:
-        from html import escape
+        from chainrule.programs.standalone import standalone_page
 
-        title = explanation.function
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title></head>'
-            f'<body style="font-family:sans-serif;margin:24px">{explanation.html()}</body></html>\n'
-        )
+        return standalone_page(f"{explanation.function}, explained", explanation.html())
     forms = {
         Format.text: explanation.text,
         Format.markdown: explanation.markdown,

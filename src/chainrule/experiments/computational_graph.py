@@ -23,6 +23,7 @@ from chainrule.programs.explanation_values import local_derivatives, numbers, sy
 from chainrule.programs.graph_files import GraphFile, load_graph
 from chainrule.programs.graph_format import GraphFileError
 from chainrule.programs.picture import picture
+from chainrule.programs.step_page import step_page
 
 SHIPPED = ("R1", "R2", "R3", "R4", "R5", "R6")
 
@@ -116,6 +117,7 @@ def one_graph(run: Run, graph: GraphFile, explanation: Explanation) -> None:
     drawn = picture(explanation.graph)
     run.figure("graph", "The graph with values and derivatives", drawn.svg,
                alternative=drawn.description)  # fmt: skip
+    run.steps("graph", "Step through this graph, forward and backward", step_page(explanation))
     run.table(
         "expressions",
         "(i) Every node as an expression, (ii) and its value",

@@ -16,6 +16,7 @@ from chainrule.experiments.differences import central_differences
 from chainrule.experiments.experiment import Experiment, Parameter, Run
 from chainrule.programs.explain import Explanation, explain
 from chainrule.programs.explanation_values import local_derivatives, numbers, symbols, value_text
+from chainrule.programs.step_page import step_page
 from chainrule.theory.relu_curves import HANDOUT, ReluCurve
 
 #: ∇f(2, θ₀) in the order W_H, b_H, W_O, b_O, worked out on paper.
@@ -189,6 +190,7 @@ def backward(run: Run, x: float) -> None:
         ],
         note="Made by `chainrule.explain`; w, b and o are W_H, b_H and W_O.",
     )  # fmt: skip
+    run.steps("units", "Step through the two units", step_page(explanation))
 
 
 def explained(x: float) -> Explanation:

@@ -23,6 +23,7 @@ from chainrule.experiments.deep_elu_network import (
     moments,
 )
 from chainrule.experiments.experiment import Experiment, Parameter, Run
+from chainrule.programs.step_page import step_page
 
 SOURCE = "003 P2"
 X = np.arange(1.0, 6.0)[:, None]
@@ -41,6 +42,12 @@ REFERENCE = (
     3.22799177981098, 4.813859621571913, 4.021047358414386, 5.368366037372704,
     4.421722791054591, 3.3574808576034765, 3.9494039768556064,
 )  # fmt: skip
+
+
+def as_dictionary(weights: list[np.ndarray]) -> dict[str, Any]:
+    """The hand-out's dictionary: these matrices, and biases of zero."""
+    parameters: dict[str, Any] = {f"W{layer}": W for layer, W in enumerate(weights, 1)}
+    return parameters | {f"b{layer}": np.zeros((len(W), 1)) for layer, W in enumerate(weights, 1)}
 
 
 def loss_as_written(parameters: dict[str, Any], x: Any, y: Any) -> Any:
@@ -81,6 +88,8 @@ def output(run: Run) -> None:
         readings,
     )
     run.value("output", p.tolist())
+    run.steps("network", "Step through this network, forward and backward",
+              step_page(loss_as_written, as_dictionary(weights), X, Y))  # fmt: skip
     first = (0.31414961391137586, -0.08744602215848599, 0.4096341989565872, 0.9632486581377107,
              -0.14809159718812812)  # fmt: skip
     run.claim(
@@ -142,8 +151,7 @@ def by_hand(run: Run) -> None:
             for layer, (dz, a) in enumerate(zip(slopes, passed.a, strict=True), 1)
         }
         hand |= {f"b{layer}": dz for layer, dz in enumerate(slopes, 1)}
-        parameters = {f"W{layer}": W for layer, W in enumerate(weights, 1)}
-        parameters |= {f"b{layer}": np.zeros((len(W), 1)) for layer, W in enumerate(weights, 1)}
+        parameters = as_dictionary(weights)
         engine = cr.grad(loss_as_written)(parameters, X, Y)
         return {
             "engine": max(

@@ -29,6 +29,7 @@ from chainrule.experiments.handwritten_functions import (
 )
 from chainrule.experiments.handwritten_layer import DenseLayer
 from chainrule.programs.network_drawing import describe_network, draw_network, parameter_count
+from chainrule.programs.step_page import step_page
 
 ACTIVATIONS: dict[str, type[Activation]] = {
     "linear": LinearActivation,
@@ -77,6 +78,14 @@ def reference_problem() -> tuple[Model, Array, Array, dict[str, Array]]:
         "x": np.array([[1.5, 0.5], [3.5, 7 / 6], [0.0, 0.0]]),
     }
     return model, x, y, gradients
+
+
+def reference_loss(W_0: Any, b_0: Any, W_1: Any, b_1: Any, x: Any, y: Any) -> Any:
+    """The MSE of the worked example as a user writes it."""
+    z_0 = W_0 @ x + b_0
+    a_1 = np.maximum(z_0, 0)
+    yp = W_1 @ a_1 + b_1
+    return np.sum((y - yp) ** 2) / (2 * y.size)
 
 
 def random_problem(rng: np.random.Generator) -> tuple[Model, Array, Array]:
@@ -304,6 +313,9 @@ def backpropagation(run: Run) -> None:
             for name, value in expected.items()
         ],
     )
+    first, second = model.layers
+    page = step_page(reference_loss, first.W, first.b, second.W, second.b, x.T, y.T)
+    run.steps("reference", "Step through the worked example, forward and backward", page)
     worst = deviation(found, expected)
     run.claim(
         "d-reference",

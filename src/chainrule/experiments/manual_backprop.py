@@ -17,6 +17,7 @@ from chainrule.experiments import manual_backprop_network as network
 from chainrule.experiments import manual_backprop_scalar as scalar
 from chainrule.experiments.differences import central_differences
 from chainrule.experiments.experiment import Experiment, ExperimentError, Parameter, Run
+from chainrule.programs.step_page import step_page
 
 SOURCE = "004 P5"
 #: Learning rate and epochs by the kind of data; on MNIST the hand-out's.
@@ -131,6 +132,9 @@ def derivatives(run: Run, digits: Digits, sizes: tuple[int, ...]) -> None:
                 shapes[name] = " × ".join(map(str, mine[name].shape))
         return {"worst": worst, "shapes": shapes}
 
+    params, y = network.initialize(sizes, run.rng("steps")), np.eye(10)[digits.train_labels[0]]
+    run.steps("loss", "Step through the loss of one image, forward and backward",
+              step_page(network.loss_as_written, **params, x=digits.train[0], y=y))  # fmt: skip
     found = run.step("derivatives", measure)
     worst = found["worst"]
     run.table(

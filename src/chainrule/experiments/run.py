@@ -246,6 +246,24 @@ class Run:
             }
         )
 
+    def steps(self, id: str, title: str, page: str, note: str = "") -> None:
+        """Add a page on which one steps through a graph, saved as `id`.steps.html and linked.
+
+        Parameters
+        ----------
+        id : str
+            Unique in the run; the file's name.
+        title : str
+            What the link says.
+        page : str
+            As `chainrule.programs.step_page.step_page` makes it.
+        note : str, optional
+        """
+        self._outside_steps("steps")
+        self._identify("steps", id)
+        path = self._directory.write_step_page(id, page)
+        self.blocks.append({"kind": "steps", "title": title, "file": path.name, "note": note})
+
     # Private -----------------------------------------------------------------------------------
 
     def _compute(self, key: str, function: Callable[[], Any], title: str | None) -> Step:

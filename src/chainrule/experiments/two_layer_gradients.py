@@ -18,6 +18,7 @@ from chainrule.experiments.experiment import Experiment, Parameter, Run
 from chainrule.experiments.two_layer_cost import loss
 from chainrule.programs.explain import explain
 from chainrule.programs.explanation_values import symbols, value_text
+from chainrule.programs.step_page import step_page
 from chainrule.theory.two_layers import (
     FORMULAS,
     relu_derivative,
@@ -156,6 +157,7 @@ def twelve_partials(run: Run) -> None:
         ),
     )
     derivation = explain(loss, **REFERENCE)
+    run.steps("loss", "Step through the loss of the sample network", step_page(derivation))
     run.table(
         "derivation",
         "The engine's own derivation for the sample network, in the order of the backward pass",

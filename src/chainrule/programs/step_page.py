@@ -35,13 +35,14 @@ _WORDS = {
 }
 
 
-def step_page(f: Callable[..., Any] | Graph, /, *args: Any, **kwargs: Any) -> str:
+def step_page(f: Callable[..., Any] | Graph | Explanation, /, *args: Any, **kwargs: Any) -> str:
     """A self-contained HTML page on which one steps through a function and its derivative.
 
     Parameters
     ----------
-    f : callable or Graph
-        A function written in NumPy, or a graph of one with its values (then without arguments).
+    f : callable, Graph or Explanation
+        A function written in NumPy, or a graph of one with its values, or what `explain` says of
+        one (then without arguments).
     *args, **kwargs
         Its arguments.
 
@@ -66,7 +67,7 @@ def step_page(f: Callable[..., Any] | Graph, /, *args: Any, **kwargs: Any) -> st
     >>> page[:15]
     '<!doctype html>'
     """
-    explanation = explain(f, *args, **kwargs)
+    explanation = f if isinstance(f, Explanation) else explain(f, *args, **kwargs)
     return _Page(explanation).html()
 
 
@@ -126,7 +127,7 @@ class _Page:
         )
         return (
             '<section class="source" aria-label="Source"><h2>Source</h2>'
-            f"<ol>{items}</ol></section>\n"
+            f'<ol tabindex="0" aria-label="Lines of the source">{items}</ol></section>\n'
         )
 
     # --- steps ------------------------------------------------------------------------------------

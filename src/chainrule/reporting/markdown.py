@@ -37,6 +37,15 @@ def to_html(markdown: str) -> str:
 class _Renderer(RendererHTML):
     """Escapes all text, then lets indices and powers through."""
 
+    def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Return code as HTML, in a box that the keyboard can scroll."""
+        return super().fence(tokens, idx, options, env).replace("<pre>", '<pre tabindex="0">', 1)
+
+    def code_block(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Return indented code as HTML, as `fence` does."""
+        found = super().code_block(tokens, idx, options, env)
+        return found.replace("<pre>", '<pre tabindex="0">', 1)
+
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Return a piece of text as HTML."""
         return _INDEX.sub(r"<\1>\2</\1>", super().text(tokens, idx, options, env))

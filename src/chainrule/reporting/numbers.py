@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ _WITHOUT_JSON = {"nan": "nan", "inf": "∞", "-inf": "−∞"}
 #: Outside of this range of magnitudes, a float is written with a power of ten.
 _PLAIN = (1e-3, 1e5)
 _DIGITS = 4
+#: A number in E notation that is not a part of a longer word.
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w]|\.\d)")
 
 
 def shown(value: Any, *, powers: bool = True) -> str:
@@ -45,6 +48,24 @@ def shown(value: Any, *, powers: bool = True) -> str:
     if not powers:
         return f"{_without_zeros(mantissa)}e{exponent}"
     return _minus(f"{_without_zeros(mantissa)} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}")
+
+
+def shown_figures(value: Any) -> str:
+    """Return `shown`, powers of ten that stand in a text written as such.
+
+    Examples
+    --------
+    >>> shown_figures("at most 1e-12"), shown_figures("2.5e+03 and 1e5x")
+    ('at most 10⁻¹²', '2.5 × 10³ and 1e5x')
+    """
+    return _POWER.sub(_power, shown(value))
+
+
+def _power(found: re.Match[str]) -> str:
+    """Return a number in E notation as a product with a power of ten."""
+    mantissa, exponent = found.groups()
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return power if float(mantissa) == 1.0 else f"{mantissa} × {power}"
 
 
 def shown_column(values: Sequence[Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.reporting.claims import verdict
 from chainrule.reporting.files import RunDirectoryError
-from chainrule.reporting.numbers import shown, shown_column
+from chainrule.reporting.numbers import shown, shown_column, shown_figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -95,6 +95,7 @@ def environment() -> Environment:
     )
     environment.filters["markdown"] = lambda text: Markup(to_html(text))
     environment.filters["shown"] = shown
+    environment.filters["figures"] = shown_figures
     environment.filters["moment"] = moment
     environment.filters["verdict"] = verdict
     environment.filters["columns"] = columns
@@ -119,7 +120,10 @@ def moment(iso: str) -> str:
 
 
 def picture(path: Path) -> dict[str, Any]:
-    """Return an SVG file as the address of a picture, and its smallest legible width in pixels.
+    """Return an SVG file as the address of a picture, and what a page must know to show it.
+
+    That is its width and smallest legible width in pixels, and whether it has colours of its own
+    for dark pages.
 
     Raises
     ------
@@ -134,8 +138,14 @@ def picture(path: Path) -> dict[str, Any]:
         ) from None
     # As a picture, unlike inline, SVG cannot run scripts or load anything.
     address = "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
-    width = _natural_width(svg.decode("utf-8", errors="replace"))
-    return {"address": address, "width": round(width), "least": round(SMALLEST_SCALE * width)}
+    text = svg.decode("utf-8", errors="replace")
+    width = _natural_width(text)
+    return {
+        "address": address,
+        "width": round(width),
+        "least": round(SMALLEST_SCALE * width),
+        "themed": "prefers-color-scheme" in text,
+    }
 
 
 def _sections(directory: Path, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

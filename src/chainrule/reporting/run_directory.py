@@ -29,6 +29,7 @@ from chainrule.reporting.lock import LOCK_NAME
 FORMAT = 1
 CONFIG, RESULT, PAGE, CLAIMS = "config.json", "result.json", "page.json", "claims.json"
 METRICS, REPORT, STEPS = "metrics.csv", "report.html", "steps"
+STEP_PAGE = ".steps.html"
 
 RESULT_FIELDS = {
     "experiment", "preset", "data", "claims", "values", "figures", "report", "seconds",
@@ -216,6 +217,12 @@ class RunDirectory:
         write_text(path, svg)
         return path
 
+    def write_step_page(self, name: str, html: str) -> Path:
+        """Write the page `name` on which one steps through a graph, and return its path."""
+        path = self.path / f"{name}{STEP_PAGE}"
+        write_text(path, html)
+        return path
+
     def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> Path:
         """Write named arrays as `name`.safetensors and return its path."""
         import numpy as np
@@ -248,7 +255,7 @@ class RunDirectory:
     def _ours(self) -> list[Path]:
         """Return the files a run writes, those that make it a run last."""
         patterns = (
-            RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", "*.safetensors",
+            RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", f"*{STEP_PAGE}", "*.safetensors",
             "*.checkpoint", f"{STEPS}/*.json", CONFIG,
         )  # fmt: skip
         return [path for pattern in patterns for path in sorted(self.path.glob(pattern))]

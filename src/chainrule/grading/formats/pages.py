@@ -6,28 +6,20 @@ import html as escape
 import re
 
 from chainrule.grading.result import Grade, PartResult, shown
+from chainrule.programs.standalone import standalone_page
 
 _SIGNS = {"right": "✓", "partly right": "◐"}
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1d2733; background: #fff; }
-h1 { font-size: 1.5rem; margin-bottom: 0; }
 .sum { font-size: 1.2rem; margin: .3rem 0 1.5rem; }
-section { border: 1px solid #d5dce4; border-left-width: 6px; border-radius: 4px;
-  padding: .6rem 1rem; margin: .8rem 0; }
+section { border: 1px solid var(--rule); border-left-width: 6px; border-radius: 4px;
+  padding: .6rem 1rem; margin: .8rem 0; background: var(--card); }
 section.right { border-left-color: #2a7d4f; }
 section.part { border-left-color: #b7791f; }
-section.wrong { border-left-color: #a32f2f; }
-h2 { font-size: 1.05rem; margin: 0; display: flex; gap: .6rem; }
+section.wrong { border-left-color: #b3403a; }
+section h2 { font-size: 1.05rem; margin: 0; display: flex; gap: .6rem; }
 h2 .points { margin-left: auto; white-space: nowrap; font-variant-numeric: tabular-nums; }
-p { margin: .4rem 0; }
-code { background: #eef2f6; padding: 0 .2em; border-radius: 3px; }
-pre { background: #f5f7f9; padding: .6rem; overflow-x: auto; font-size: .85rem; }
-.note { color: #51606f; }
-@media (prefers-color-scheme: dark) {
-  body { color: #dde4ea; background: #14191f; } section { border-color: #35414d; }
-  code, pre { background: #222b34; } .note { color: #9fb0c0; }
-}
+code { background: var(--wash); padding: 0 .2em; border-radius: 3px; }
+.note { color: var(--quiet); }
 """
 
 
@@ -57,14 +49,11 @@ def html(grade: Grade) -> str:
     e = escape.escape
     message = f"<p>{e(grade.message)}</p>" if grade.message else ""
     notes = "".join(f'<p class="note">{_inline(note)}</p>' for note in grade.notes)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{e(grade.title)}: '
-        f'{e(grade.file)}</title><meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body><h1>{e(grade.title)}</h1>"
+    body = (
         f'<p class="sum">{e(grade.file)}: <strong>{shown(grade.score)} of {shown(grade.points)} '
-        f"points</strong></p>{message}"
-        f"{''.join(map(_section, grade.parts))}{notes}</body></html>\n"
+        f"points</strong></p>{message}{''.join(map(_section, grade.parts))}{notes}"
     )
+    return standalone_page(grade.title, body, _STYLE)
 
 
 def _section(part: PartResult) -> str:
