@@ -203,6 +203,22 @@ def test_the_command_trains_exports_and_predicts(
     assert picture in captured.out.replace("\n", "") or "png" in captured.out
 
 
+def test_missing_weights_are_said_before_anything_is_trained(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name in ("CHAINRULE_DATA", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing"))
+    monkeypatch.setattr("chainrule.data.storage._cache_directory", lambda: tmp_path / "cache")
+    words = ["classify", "train", "photos", "--offline", "--methods", "cnn,resnet18-frozen"]
+    assert main(words) == 2
+    assert "The weights of resnet18 are not there. Put resnet18-" in capsys.readouterr().err
+    # What is trained without --weights could not be continued with it.
+    assert not (Path("runs") / "classify-photos").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -67,6 +67,7 @@ def train(
     chainrule classify train photos --methods cnn,resnet18-frozen,resnet18-fine-tune
     chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
     """
+    from chainrule.experiments.picture_classes import require_weights
     from chainrule.experiments.runner import run_experiment
     from chainrule.reporting.console import print_table
     from chainrule.reporting.terminal import Terminal
@@ -89,6 +90,11 @@ def train(
         "precision": precision,
     }
     output = output or Path("runs") / f"classify-{folder.resolve().name}"
+    if fresh or not output.exists():
+        # Before anything is trained: the cure is often --weights, which is another run.
+        require_weights(
+            settings["methods"], weights=weights, data_dir=data_directory, download=not offline
+        )
     result = run_experiment(
         experiment, output=output, preset="full", data="embedded", data_directory=data_directory,
         seed=seed, fresh=fresh, terminal=Terminal(), settings=settings,

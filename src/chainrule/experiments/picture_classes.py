@@ -46,6 +46,15 @@ def plan_of(method: str, **options: Any) -> Any:
     )
 
 
+def require_weights(methods: Sequence[str], **files: Any) -> None:
+    """Raise `WeightsError` unless every pretrained network's weights are there and fit."""
+    from chainrule.vision.weights import pretrained
+
+    plans = [plan_of(method) for method in methods if method in TITLES]
+    for network in sorted({plan.network for plan in plans if plan.tuning != "none"}):
+        pretrained(network, **files)
+
+
 def read_pictures(run: Run, folder: Path, size: int) -> Pictures:
     """The pictures of a folder, with a bar while they are read."""
     with run.progress("reading pictures", 1) as bar:
