@@ -47,7 +47,7 @@ def test_the_page_holds_the_picture_as_an_image() -> None:
 
 def test_there_is_none_where_there_is_no_graph_or_too_large_a_one() -> None:
     def untraceable(w: Any) -> Any:
-        return float(np.sum(np.array([w[0], w[1]]) ** 2))
+        return float(np.linalg.norm(np.sort(w).__array__()) ** 2)
 
     report = cr.check(untraceable, lambda w: {"w": 3 * w}, lambda: {"w": np.ones(2)})
     assert report.verdict == "wrong"
