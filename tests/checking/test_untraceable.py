@@ -99,3 +99,23 @@ def test_a_loss_that_returns_float_is_traced_all_the_same() -> None:
     assert report.verdict == "ok"
     assert report.trusted.startswith("chainrule's own differentiation")
     assert "float" not in globals()
+
+
+def filled(x: Any, w: Any) -> Any:
+    out = np.zeros((len(x), 2))
+    for i in range(len(x)):
+        for j in range(2):
+            out[i, j] = np.array([x[i, 0] * w[j], math.exp(w[j])]).sum()
+    return float((out**2).sum())
+
+
+def test_a_loss_that_fills_a_buffer_with_lists_and_math_is_traced_all_the_same() -> None:
+    def wrong(x: Any, w: Any) -> dict[str, Any]:
+        out = x[:, :1] * w + np.exp(w)
+        return {"w": -(2 * out * (x[:, :1] + np.exp(w))).sum(axis=0)}
+
+    point = {"x": np.arange(8.0).reshape(4, 2) / 8, "w": np.array([0.3, -0.5])}
+    report = cr.check(filled, wrong, point)
+    assert report.trusted.startswith("chainrule's own differentiation of loss")
+    assert report.codes == ("G205",)
+    assert math.exp is filled.__globals__["math"].exp
