@@ -55,6 +55,15 @@ def _experiment_names(incomplete: str) -> list[str]:
     return [name for name in registry.names() if name.startswith(incomplete)]
 
 
+def _one_of(*words: str) -> Callable[[str], list[str]]:
+    """Return what completes one of a few words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
 class UsageError(Exception):
     """A command line that cannot be meant; the message says what to type instead."""
 
@@ -69,12 +78,16 @@ def chainrule(
 
     \b
     chainrule check hw.py                 is this gradient right, and if not, why
-    chainrule explain net.py::loss        every value and derivative of a function
-    chainrule start                       exercises, to solve, hand out and grade
-    chainrule list                        experiments; run one with chainrule run NAME
-    chainrule doctor                      what is installed, what would add the rest
+    chainrule explain hw.py::loss         every value and derivative
+    chainrule list                        the experiments
+    chainrule run digits-3-vs-9           run one of them
+    chainrule run --all                   run them all
+    chainrule start                       the exercises
+    chainrule doctor                      what is installed, what is missing
 
-    Exit status: 0 ok, 1 a mistake was found or a claim failed, 2 wrong usage or internal error,
+    `chainrule COMMAND --help` has more of each.
+
+    Exit status: 0 ok, 1 mistakes found or a claim failed, 2 wrong usage or internal error,
     3 inconclusive.
     """
     if version:
@@ -121,13 +134,22 @@ def run(
         str | None, typer.Argument(help="The experiment.", autocompletion=_experiment_names)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
-    preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
-    data: Annotated[str, typer.Option(help="embedded (offline) or real.")] = "embedded",
+    preset: Annotated[
+        str, typer.Option(help="quick or full.", autocompletion=_one_of("quick", "full"))
+    ] = "quick",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="embedded (offline) or real.", autocompletion=_one_of("embedded", "real")
+        ),
+    ] = "embedded",
     data_directory: DataDirectory = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="Run directory; with --all, the folder of run directories."),
+        typer.Option(
+            "--output", "-o", help="Run directory; with --all, the folder of run directories."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -225,7 +247,10 @@ def report(
 def data_sets(
     name: Annotated[
         str | None,
-        typer.Argument(help="mnist, fashion-mnist, cifar10 or all; the state if not given."),
+        typer.Argument(
+            help="mnist, fashion-mnist, cifar10 or all; the state if not given.",
+            autocompletion=_one_of("mnist", "fashion-mnist", "cifar10", "all"),
+        ),
     ] = None,
     data_directory: DataDirectory = None,
     as_json: AsJson = False,
@@ -279,19 +304,11 @@ def data_sets(
     return FAILED if any(state.state == "damaged" for state in states) else OK
 
 
-app.command()(doctor)
-app.command()(check)
+for _command in (check, explain, source, graph, flow, start, grade, package, selftest, style):
+    app.command()(_command)
 app.add_typer(classify, name="classify")
-app.command()(explain)
-app.command()(grade)
-app.command()(flow)
-app.command()(graph)
-app.command()(package)
 app.command()(search)
-app.command()(selftest)
-app.command()(source)
-app.command()(style)
-app.command()(start)
+app.command()(doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -305,7 +322,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Wherever it stands, so that it can be added at the end of a command that went wrong.
     debug = "--debug" in words
-    advice = "run the same command to resume"
+    without = " without --fresh" if "--fresh" in words else ""
+    advice = f"run the same command{without} to resume"
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -376,6 +394,7 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
     for attempt in run_every_experiment(folder, **options):
         if attempt.outcome is not None:
             results.append(attempt.outcome.result)
+            options["terminal"].note(f"{attempt.name}: {_in_short(attempt.outcome.result)}")
             rows += claim_rows(attempt.name, attempt.outcome.result)
         elif attempt.error is not None:
             if debug:
@@ -393,9 +412,22 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
         print_json(results)
     else:
         print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
+        claims = sum(len(result["claims"]) for result in results)
+        held = sum(claim["holds"] is True for result in results for claim in result["claims"])
+        options["terminal"].note(
+            f"{held} of {claims} claims of {len(results)} experiments held; the page over them:"
+        )
         print(index)
     outcomes = [claim["holds"] for result in results for claim in result["claims"]]
     return WRONG if broken else exit_status(outcomes)
+
+
+def _in_short(result: dict[str, Any]) -> str:
+    """Return what came of an experiment in a few words."""
+    from chainrule.reporting.page import claims_summary
+
+    summary = claims_summary([claim["holds"] for claim in result["claims"]])
+    return f"{summary['sentence'].lower()}, {result['seconds']:.1f} s"
 
 
 def _settings(experiment: Experiment, texts: Sequence[str]) -> dict[str, Any]:
@@ -456,8 +488,10 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, own):
         return str(error)
     if hasattr(error, "format_message"):
-        message = error.format_message().rstrip(".")
-        return f"{message}. `--help` after the command shows its options."
+        message = error.format_message()
+        if not message.endswith((".", "?", "!")):
+            message += "."
+        return f"{message} `--help` after the command shows its options."
     message = str(error).rstrip(".")
     return (
         f"Internal error: {type(error).__name__}: {message}. The same command with --debug shows "

@@ -36,7 +36,7 @@ def test_a_page_is_complete_in_every_form() -> None:
     for text in (page.text(), page.markdown(), page.html()):
         assert "missing 1/n" in text
         assert "dz2 = p - Y" in text
-    assert not re.search("<script|<style", page.html())
+    assert not re.search("<script|<link|@import|url\\(", page.html())
     assert json.loads(json.dumps(page.to_dict()))["code"] == "G201"
 
 

@@ -1,7 +1,7 @@
 """The report site and the commands' reports in a browser: colours, widths, keyboard, paper.
 
-`page_audit.js` and `browser_page.py` say what is asked of a page; here they are asked of a site
-made of small runs and of what every command writes, with names that try to be scripts.
+`page_audit.js` and `browser_page.py` say what is asked of a page; here it is asked of a site made
+of small runs, and of what every command writes, with names that try to be scripts.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def check(
     output: OutputFile = None,
     as_json: AsJson = False,
 ) -> int:
-    """Check a hand-written gradient, and say which mistake it holds and on which line.
+    """Check a hand-written gradient: which mistake, on which line.
 
     FILE has loss(**arrays) -> float, gradient(**arrays) -> {name: array} and
     example() -> {name: array}.

@@ -16,7 +16,12 @@ OK, FAILED = 0, 1
 classify = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Train a classifier on a folder of class folders of pictures, and use it on files.",
+    help="""Train a classifier on folders of pictures, and use it.
+
+\b
+chainrule classify train photos
+chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
+""",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
@@ -57,7 +62,7 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over in the folder.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Train on DIR/CLASS/PICTURE and write a page and the trained networks.
+    """Train on DIR/CLASS/PICTURE; write a page and the trained networks.
 
     Files that are no pictures are named and skipped; pictures that are nearly the same stay on one
     side of the split. The same command continues an interrupted training.

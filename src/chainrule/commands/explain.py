@@ -63,7 +63,7 @@ def explain(
     output: OutputFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain every value and derivative of a function, or of a graph given as data.
+    """Explain every value and derivative of a function or a graph.
 
     For every value: its expression in its operands, its number, its local derivatives and the
     chain-rule sum that makes its derivative. Example arguments come from example() in the same

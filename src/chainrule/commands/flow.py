@@ -37,7 +37,9 @@ def flow(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show per layer whether gradients vanish or explode, and units are dead or saturated.
+    """Show per layer where gradients vanish or explode.
+
+    Dead and saturated units are found as well.
 
     \b
     FILE holds one of

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chainrule.commands.output import Interrupted
+from chainrule.commands.output import ExerciseName, Interrupted
 
 OK, MISTAKES, WRONG = 0, 1, 2
 
@@ -25,7 +25,7 @@ class Format(enum.StrEnum):
 
 
 def grade(
-    name: Annotated[str, typer.Argument(help="The exercise, or a folder with one of your own.")],
+    name: ExerciseName,
     file: Annotated[Path, typer.Argument(help="The submission, .py or .ipynb.")],
     part: Annotated[
         list[str] | None, typer.Option("--part", metavar="PART", help="Only this; repeatable.")

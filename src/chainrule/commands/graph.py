@@ -60,7 +60,7 @@ def graph(
     arg: Arguments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the computational graph of a function: as a table, or drawn into a file.
+    """Show the graph of a function: as a table, drawn, or in steps.
 
     Example arguments come from example() in the same file, a dict by parameter name, or from
     --shape and --arg. Without --output and --steps the steps are printed as a table.

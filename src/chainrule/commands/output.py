@@ -9,6 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
+
+def exercise_names(incomplete: str) -> list[str]:
+    """Return what the shell can complete an exercise's name to."""
+    from chainrule import grading
+
+    return [name for name in grading.names() if name.startswith(incomplete)]
+
+
+ExerciseName = Annotated[
+    str,
+    typer.Argument(
+        help="The exercise, or a folder with one of your own.", autocompletion=exercise_names
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
 OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
 Shapes = Annotated[

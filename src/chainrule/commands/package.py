@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, ExerciseName, print_json
 
 
 def package(
-    name: Annotated[str, typer.Argument(help="The exercise, or a folder with one of your own.")],
+    name: ExerciseName,
     output: Annotated[Path, typer.Option("--output", "-o", help="The zip.")] = Path(
         "autograder.zip"
     ),
@@ -22,7 +22,9 @@ def package(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the zip for Gradescope; it needs NumPy alone, and its smallest container will do.
+    """Build the zip of an exercise that Gradescope takes.
+
+    It needs NumPy alone, and the smallest container will do.
 
     \b
     chainrule package digits-3-vs-9 -o autograder.zip

@@ -35,7 +35,7 @@ def search(
     export: Annotated[Path | None, typer.Option(help="Also write all trials as CSV.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Search for the best settings of an objective, and certify what was covered.
+    """Search for the best settings, and certify what was covered.
 
     The same command continues an interrupted search, joins one that is running, and shows a
     finished one without running anything. Exit status 1: no trial has a value.

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from chainrule.commands.output import AsJson
+from chainrule.commands.output import AsJson, ExerciseName
 
 
 def selftest(
-    name: Annotated[str, typer.Argument(help="The exercise, or a folder with one of your own.")],
+    name: ExerciseName,
     solution: Annotated[
         Path | None, typer.Argument(help="A right solution; the exercise's own if not given.")
     ] = None,
@@ -20,7 +20,9 @@ def selftest(
     every: Annotated[bool, typer.Option("--all", help="Show those that are caught, too.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Put mistakes into a right solution, one at a time, and list those that cost no points.
+    """Show which mistakes the rubric of an exercise would miss.
+
+    Mistakes are put into a right solution one at a time; those that cost no points are listed.
 
     Exit status: 0 every mistake is caught, 1 some are missed, 2 the solution is not right itself.
 

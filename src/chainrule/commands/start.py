@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, exercise_names, print_json
 
 
 def start(
     name: Annotated[
-        str | None, typer.Argument(help="The exercise; a list of them if not given.")
+        str | None,
+        typer.Argument(
+            help="The exercise; a list of them if not given.", autocompletion=exercise_names
+        ),
     ] = None,
     notebook: Annotated[
         bool, typer.Option("--notebook", help="A notebook instead of a Python file.")
@@ -22,7 +25,9 @@ def start(
     ] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Write the file in which an exercise is solved; a file that is there is never replaced.
+    """Hand out an exercise, or list the exercises.
+
+    A file that is there already is never replaced.
 
     \b
     chainrule start                               the exercises

@@ -76,7 +76,9 @@ def style(
     offline: Annotated[bool, typer.Option("--offline", help="Download nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Paint one picture in the manner of another (Gatys et al. 2016).
+    """Paint one picture in the manner of another.
+
+    The method is that of Gatys, Ecker and Bethge (2016).
 
     Ctrl-C ends early: the picture so far is written.
 

@@ -42,29 +42,35 @@ def run_every_experiment(
     Attempt
         One per experiment, as each ends.
     """
-    for name in registry.names():
-        try:
-            experiment = registry.get(name)
-            missing = registry.missing_extras(experiment)
-            if missing:
-                yield Attempt(name, missing=tuple(missing))
-                continue
-            kind = _available(experiment, data, terminal)
-            terminal.note(f"{name}: {preset} preset, {kind} data")
-            outcome = run_experiment(
-                experiment,
-                preset=preset,
-                data=kind,
-                data_directory=data_directory,
-                seed=seed,
-                output=folder / default_directory(experiment, preset, kind).name,
-                fresh=fresh,
-                terminal=terminal,
-            )
-        except Exception as error:
-            yield Attempt(name, error=error)
-        else:
-            yield Attempt(name, outcome)
+    names = registry.names()
+    with terminal.overview("experiments", len(names)) as overview:
+        for name in names:
+            overview.advance(0, now=name)
+            try:
+                experiment = registry.get(name)
+                missing = registry.missing_extras(experiment)
+                if missing:
+                    yield Attempt(name, missing=tuple(missing))
+                    continue
+                kind = _available(experiment, data, terminal)
+                if not terminal.live:
+                    terminal.note(f"{name}: {preset} preset, {kind} data")
+                outcome = run_experiment(
+                    experiment,
+                    preset=preset,
+                    data=kind,
+                    data_directory=data_directory,
+                    seed=seed,
+                    output=folder / default_directory(experiment, preset, kind).name,
+                    fresh=fresh,
+                    terminal=terminal,
+                )
+            except Exception as error:
+                yield Attempt(name, error=error)
+            else:
+                yield Attempt(name, outcome)
+            finally:
+                overview.advance()
 
 
 def _available(experiment: Experiment, data: str, terminal: Terminal) -> str:

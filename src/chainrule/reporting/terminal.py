@@ -43,6 +43,12 @@ class Terminal:
         self._live = not quiet and self._stream.isatty()
         self._bars: RichProgress | None = None
         self._open = 0
+        self._overviews = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether bars are shown."""
+        return self._live
 
     def note(self, text: str) -> None:
         """Write one line."""
@@ -73,9 +79,19 @@ class Terminal:
                 self._bars = None
 
     @contextmanager
+    def overview(self, title: str, total: float) -> Iterator[Progress]:
+        """Show a bar over work that shows its own bars below."""
+        with self.progress(title, total) as bar:
+            self._overviews += 1
+            try:
+                yield bar
+            finally:
+                self._overviews -= 1
+
+    @contextmanager
     def working(self, title: str) -> Iterator[None]:
         """Show that something of unknown length is being done, unless a bar shows it already."""
-        if self._bars is not None:
+        if self._open > self._overviews:
             yield
             return
         with self.progress(title, None):
