@@ -182,10 +182,12 @@ def test_the_command_trains_exports_and_predicts(
     assert main(words) == 0
     captured = capsys.readouterr()
     assert "skipped with_mask/broken.jpg" in captured.err
-    assert "1 files were skipped." in captured.err
+    assert "1 file was skipped." in captured.err
     run = Path("runs") / "classify-photos"
     page = (run / "report.html").read_text()
     assert "with_mask/broken.jpg" in page
+    assert "chainrule classify train photos --seed 0" in page
+    assert "Embedded" not in page
     assert {path.stem for path in run.glob("*.svg")} >= {"pictures", "curves", "confusion"}
     assert main([*words, "--json"]) == 0  # finished: shown again, nothing trained
     result = json.loads(capsys.readouterr().out)

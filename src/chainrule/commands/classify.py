@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,7 +102,7 @@ def train(
             settings["methods"], weights=weights, data_dir=data_directory, download=not offline
         )
     result = run_experiment(
-        experiment, output=output, preset="full", data="embedded", data_directory=data_directory,
+        experiment, output=output, preset="full", data="real", data_directory=data_directory,
         seed=seed, fresh=fresh, terminal=Terminal(), settings=settings,
     ).result  # fmt: skip
     best = output / f"{result['values']['best']}.safetensors"
@@ -113,7 +114,8 @@ def train(
     for name, reason in result["values"]["skipped"]:
         print(f"skipped {name}: {reason}", file=sys.stderr)
     if result["values"]["skipped"]:
-        print(f"{len(result['values']['skipped'])} files were skipped.", file=sys.stderr)
+        count = len(result["values"]["skipped"])
+        print(f"{count} file{'s were' if count > 1 else ' was'} skipped.", file=sys.stderr)
     print_table(
         ["network", "validation accuracy"],
         [[name, f"{value:.4f}"] for name, value in result["values"]["accuracy"].items()],
@@ -197,12 +199,12 @@ def _experiment(folder: Path, offline: bool, data_directory: Path | None) -> Any
     return Experiment(
         name="classify",
         title=f"Pictures of {folder.resolve().name}",
-        document="command",
+        document="",
         question="chainrule classify train",
         summary="A classifier trained on a folder of pictures.",
         parameters=(
             Parameter("folder", str(folder), "the pictures"),
-            Parameter("methods", ("cnn",), "what is trained", choices=tuple(TITLES)),
+            Parameter("methods", ("resnet18-frozen",), "what is trained", choices=tuple(TITLES)),
             Parameter("size", 128, "pixels of each side", minimum=16),
             Parameter("epochs", 10, "of whole networks", minimum=1),
             Parameter("head_epochs", 30, "of a head on frozen features", minimum=1),
@@ -213,6 +215,7 @@ def _experiment(folder: Path, offline: bool, data_directory: Path | None) -> Any
             Parameter("precision", "probe", "number format"),
         ),
         presets={"quick": {}, "full": {}},
-        data={"embedded": str(folder)},
+        data={"real": str(folder)},
         run=run_training,
+        command=shlex.join(["chainrule", "classify", "train", str(folder)]),
     )

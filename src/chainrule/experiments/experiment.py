@@ -170,6 +170,9 @@ class Experiment:
         Does the experiment through the `Run` it is given.
     needs : tuple of str
         Extras of the package that it needs, for example ("vision",).
+    command : str
+        What starts it, where ``chainrule run NAME`` does not: a command with data of its own, to
+        which parameters are given as options. Its document is empty.
     """
 
     name: str
@@ -182,6 +185,7 @@ class Experiment:
     data: Mapping[str, str]
     run: Callable[[Run], None]
     needs: tuple[str, ...] = ()
+    command: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -191,7 +195,8 @@ class Experiment:
             raise ValueError(f"Experiment {self.name!r} declares a parameter twice.")
         if tuple(sorted(self.presets)) != tuple(sorted(PRESETS)):
             raise ValueError(f"Experiment {self.name!r} must have the presets quick and full.")
-        if "embedded" not in self.data or not set(self.data) <= set(DATA_KINDS):
+        kinds = set(self.data)
+        if not kinds <= set(DATA_KINDS) or ("embedded" not in kinds and not self.command):
             raise ValueError(
                 f"Experiment {self.name!r} must describe embedded and optionally real data."
             )

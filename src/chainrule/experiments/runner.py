@@ -170,12 +170,18 @@ def _config(
 
 def command(experiment: Experiment, run: Run) -> str:
     """Return the command line that gives this run's numbers again."""
-    words = ["chainrule", "run", experiment.name, "--preset", run.preset, "--data", run.data]
+    if experiment.command:
+        words = shlex.split(experiment.command)
+    else:
+        words = ["chainrule", "run", experiment.name, "--preset", run.preset, "--data", run.data]
     words += ["--seed", str(run.seed)]
     preset = experiment.resolve(run.preset, {})
     for name, value in run.parameters.items():
         if value != preset[name]:
-            words += ["--set", f"{name}={written(value)}"]
+            if experiment.command:
+                words += [f"--{name.replace('_', '-')}", written(value)]
+            else:
+                words += ["--set", f"{name}={written(value)}"]
     return shlex.join(words)
 
 
