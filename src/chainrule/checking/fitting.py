@@ -136,6 +136,10 @@ class Fitting:
         everywhere = self.matched(passes)
         if not everywhere & gained or not everywhere >= matched:
             return None
+        if str(hypothesis.key[0]).startswith("recurrence") and not any(
+            np.any(self.trials[0].claims[name]) for name in everywhere & gained
+        ):
+            return None  # zeros are left whatever is cut
         codes, evidence = hypothesis.codes, hypothesis.evidence
         if hypothesis.naming is not None:
             factors = [float(each) for each in values if each is not None]
