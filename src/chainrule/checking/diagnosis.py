@@ -32,7 +32,7 @@ from chainrule.engine.errors import ChainruleError
 
 _PROBES = 2
 _NOISY = 1e-5
-_SECONDS_FOR_LINES = 3.0
+_SECONDS_FOR_LINES = 6.0
 
 
 @dataclass
@@ -123,6 +123,8 @@ def diagnose(
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
     explanations, left = search.explain()
+    if left and search.is_over:
+        found.reasons = "the search for the cause took too long; check a smaller example"
     if left and not wrong_here and _right_at_these_sizes(reference, claimed, hygiene, seed):
         found.notes.append(
             "the gradient is right for sizes as in the example and wrong for others: is a size "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from chainrule.checking.hypothesis import Hypothesis
 from chainrule.checking.replay import Alterations, EdgeRule, NodeRule, Pass
 from chainrule.checking.roles import Roles
 from chainrule.checking.trial import Trial
+
+_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Fitting:
         self.lists = [hypotheses(roles) for roles in self.roles]
         self.by_key = [{each.key: each for each in found} for found in self.lists]
         self.states = tuple(trial.replay.true for trial in trials)
+        self.ends = time.monotonic() + _SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the search has used its time: long loops have thousands of steps."""
+        return time.monotonic() > self.ends
 
     def matched(self, states: Sequence[Pass]) -> frozenset[str]:
         """The parameters whose claims are reproduced on every probe."""
@@ -86,6 +95,8 @@ class Fitting:
         found: list[Fit] = []
         wanted = frozenset(self.trials[0].claims) - matched
         for hypothesis in self.lists[0]:
+            if self.is_over:
+                break
             if hypothesis.naming is None:
                 first = self.replayed(0, hypothesis, states[0])
                 if first is None:
@@ -136,6 +147,10 @@ class Fitting:
         everywhere = self.matched(passes)
         if not everywhere & gained or not everywhere >= matched:
             return None
+        if str(hypothesis.key[0]).startswith("recurrence") and not any(
+            np.any(self.trials[0].claims[name]) for name in everywhere & gained
+        ):
+            return None  # zeros are left whatever is cut
         codes, evidence = hypothesis.codes, hypothesis.evidence
         if hypothesis.naming is not None:
             factors = [float(each) for each in values if each is not None]

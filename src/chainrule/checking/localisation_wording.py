@@ -104,7 +104,10 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         inherited=search.substitution.inherited(fault),
         confirmed=fault.complete,
         truncates=fault.step.value.dtype.kind in "iu"
-        and bool(np.any(fault.quantity.value != np.trunc(fault.quantity.value))),
+        and bool(
+            not np.any(fault.step.value)
+            or np.any(fault.quantity.value != np.trunc(fault.quantity.value))
+        ),
     )
 
 

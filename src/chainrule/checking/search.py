@@ -155,6 +155,8 @@ class Search(Fitting):
         trial = self.trials[0]
         found: list[Hypothesis] = []
         for hypothesis in self.lists[0]:
+            if self.is_over:
+                break
             if hypothesis.naming is not None:
                 if any(
                     self._spanning(0, hypothesis, states[0], name) is not None for name in wanted

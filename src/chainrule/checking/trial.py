@@ -97,17 +97,21 @@ class Trial:
         """How many elements each mean of the loss runs over."""
         found = []
         for node in self.graph.nodes:
-            if node.primitive.name in ("mean", "average") and node.inputs:
-                operand = node.operands[0]
-                found.append(int(np.size(operand) // max(np.size(node.value), 1)))
+            mean = node.primitive.name in ("mean", "average") and node.inputs
+            if mean and np.ndim(node.value) == 0:
+                found.append(int(np.size(node.operands[0])))
         return found
 
     @cached_property
     def sums(self) -> list[int]:
-        """Over how many entries the gradient of each broadcast parameter is a sum."""
+        """Over how many entries the gradient of each broadcast parameter is a sum, and means
+        inside of the network run.
+        """
         found = []
         inputs = {node.index for node in self.graph.inputs}
         for node in self.graph.nodes:
+            if node.primitive.name in ("mean", "average") and node.inputs and np.ndim(node.value):
+                found.append(int(np.size(node.operands[0]) // max(np.size(node.value), 1)))
             if node.primitive.name in ("add", "subtract"):
                 for operand in node.parents:
                     size = max(int(np.size(operand.value)), 1)

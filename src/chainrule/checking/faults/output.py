@@ -79,7 +79,8 @@ def _at_softmax(roles: Roles, softmax: Softmax) -> Iterator[Hypothesis]:
     p = np.asarray(roles.values[softmax.p], dtype=float)
     what = roles.trial.describe(softmax.p)
     variants: tuple[tuple[str, str, str, NodeRule], ...] = (
-        ("omitted", "G502", "the softmax Jacobian is omitted", lambda g: g),
+        ("omitted", "G401" if roles.uses_parameter_later[softmax.p] else "G502",
+         "the softmax Jacobian is omitted", lambda g: g),
         ("diagonal", "G503", "the softmax Jacobian is cut to its diagonal p(1 - p)",
          times(p * (1 - p))),
         ("without diagonal", "G503", "of the softmax Jacobian only p is used", times(p)),
