@@ -57,6 +57,22 @@ def test_missing_things_come_with_their_cure(
     assert "data mnist missing chainrule data mnist" in shown
 
 
+def test_weights_are_found_where_they_are_looked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("CHAINRULE_DATA", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "weights").mkdir()
+    file = tmp_path / "weights" / "resnet18-f37072fd.pth"
+    file.write_bytes(b"")
+    found = {
+        each["name"]: each for each in findings(capsys, "--data-dir", str(tmp_path))[1]["weights"]
+    }
+    assert found["resnet18"] == {"name": "resnet18", "state": "found", "path": str(file)}
+    assert found["vgg19"] == {"name": "vgg19", "state": "missing", "path": None}
+
+
 def test_a_damaged_file_is_named_and_status_1(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -67,7 +67,8 @@ def examine(data_directory: Path | None = None) -> dict[str, Any]:
     dict
         ``chainrule``, ``python``, ``platform``, ``processors``, ``linear_algebra`` (library,
         version and threads of each pool), ``libraries``, ``extras``, ``torch`` (None, or its
-        version, threads and GPU), ``data`` and ``runs`` (free bytes where runs are written).
+        version, threads and GPU), ``data``, ``weights`` of pretrained networks, and ``runs`` (free
+        bytes where runs are written).
     """
     from chainrule import __version__
 
@@ -92,12 +93,18 @@ def examine(data_directory: Path | None = None) -> dict[str, Any]:
         ],
         "torch": _torch(),
         "data": _data(data_directory),
+        "weights": _weights(data_directory),
         "runs": {
             "folder": str(Path("runs").absolute()),
             "writable": os.access(Path(), os.W_OK),
             "free_bytes": shutil.disk_usage(Path()).free,
         },
     }
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural where there are several."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _version(distribution: str) -> str | None:
@@ -150,6 +157,16 @@ def _data(data_directory: Path | None) -> list[dict[str, Any]]:
     ]
 
 
+def _weights(data_directory: Path | None) -> list[dict[str, Any]]:
+    """Return which pretrained networks are here; they are checked when they are used."""
+    from chainrule.vision.weights_store import present_weights
+
+    return [
+        {"name": name, "state": FOUND if path else MISSING, "path": str(path) if path else None}
+        for name, path in present_weights(data_directory).items()
+    ]
+
+
 def _show(findings: dict[str, Any]) -> None:
     """Print the findings as one table, missing things with their cure."""
     from chainrule.reporting.console import print_table
@@ -160,7 +177,11 @@ def _show(findings: dict[str, Any]) -> None:
         ["platform", findings["platform"], f"{findings['processors']} processors"],
     ]
     rows += [
-        ["linear algebra", f"{pool['library']} {pool['version']}", f"{pool['threads']} threads"]
+        [
+            "linear algebra",
+            f"{pool['library']} {pool['version']}",
+            counted(pool["threads"], "thread"),
+        ]
         for pool in findings["linear_algebra"]
     ]
     missing = [each["name"] for each in findings["libraries"] if each["version"] is None]
@@ -182,7 +203,7 @@ def _show(findings: dict[str, Any]) -> None:
             [
                 "GPU",
                 torch.get("gpu") or "none",
-                torch.get("problem", f"{torch.get('threads')} threads"),
+                torch.get("problem", f"PyTorch uses {counted(torch.get('threads'), 'thread')}"),
             ]
         )
     for name in dict.fromkeys(each["data_set"] for each in findings["data"]):
@@ -193,6 +214,14 @@ def _show(findings: dict[str, Any]) -> None:
         cure = damaged[0]["problem"] if damaged else f"chainrule data {name}"
         where = str(Path(files[0]["path"]).parent)
         rows.append([f"data {name}", state, where if state == FOUND else cure])
+    rows += [
+        [
+            f"weights {each['name']}",
+            each["state"],
+            each["path"] or "downloaded when first used, or put under weights/ of --data-dir",
+        ]
+        for each in findings["weights"]
+    ]
     free = findings["runs"]["free_bytes"] / 2**30
     writable = f"{free:.1f} GiB free" if findings["runs"]["writable"] else "cannot be written"
     rows.append(["runs", writable, findings["runs"]["folder"]])

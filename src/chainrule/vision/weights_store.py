@@ -59,6 +59,22 @@ def find_weights(
     return path
 
 
+def present_weights(data_dir: str | os.PathLike[str] | None = None) -> dict[str, Path | None]:
+    """Where the file of each known network lies, None if nowhere; a part of one counts too.
+
+    Nothing is opened: whether a file is whole is checked when it is used.
+    """
+    folders = [*_folders(data_dir), _torch_folder()]
+    found: dict[str, Path | None] = {}
+    for name, weights in WEIGHTS.items():
+        whole = [folder / weights.file_name for folder in folders]
+        parts = [
+            path for folder in folders for path in sorted(folder.glob(f"{name}.*.safetensors"))
+        ]
+        found[name] = next((path for path in whole + parts if os.path.exists(path)), None)
+    return found
+
+
 def find_part(
     name: str,
     wanted: Sequence[str],
