@@ -168,7 +168,7 @@ class Trap:
         (lambda path: torch.save([1, 2], path), "holds a list, not tensors by name"),
         (lambda path: torch.save({"epoch": 3}, path), "holds no tensors"),
         (lambda path: path.write_bytes(struct.pack("<Q", 5) + b"{}xxx"), "is not a whole"),
-        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.mkdir(), "cannot be read: they are not a file"),
         (lambda path: None, "cannot be read: No such file"),
     ],
 )

@@ -96,7 +96,7 @@ def train(
         "precision": precision,
     }
     output = output or Path("runs") / f"classify-{folder.resolve().name}"
-    if fresh or not output.exists():
+    if folder.is_dir() and (fresh or not output.exists()):
         # Before anything is trained: the cure is often --weights, which is another run.
         require_weights(
             settings["methods"], weights=weights, data_dir=data_directory, download=not offline
