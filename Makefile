@@ -14,6 +14,11 @@ SOURCES := $(wildcard src tests benchmarks tools notebooks)
 .PHONY: demo test lint coverage bench docs pyodide package clean
 .DELETE_ON_ERROR:
 
+# One thread: the networks are small, and threads that wait for each other on busy cores took
+# three times as long.
+demo: export OMP_NUM_THREADS = 1
+demo: export OPENBLAS_NUM_THREADS = 1
+demo: export MKL_NUM_THREADS = 1
 demo: $(READY)
 	$(BIN)/chainrule run --all --preset quick --data embedded --output runs/demo --fresh
 

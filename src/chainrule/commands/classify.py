@@ -80,6 +80,9 @@ def train(
     from chainrule.vision import require_torch
 
     require_torch()
+    from chainrule.vision.folders import class_files
+
+    class_files(folder)  # before weights are asked for, which may be a download
     os.environ.setdefault("MPLBACKEND", "Agg")
     experiment = _experiment(folder, offline, data_directory)
     settings: dict[str, Any] = {

@@ -115,7 +115,7 @@ def read_folder(
         There is no such folder, it has fewer than two classes, or a class without a picture.
     """
     root = Path(folder)
-    classes, files = _files(root)
+    classes, files = class_files(root)
     place = Path(cache) if cache is not None else _user_cache()
     stamp = [FORMAT, size, str(root.resolve())]
     stamp += [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path, _ in files]
@@ -203,7 +203,14 @@ def fingerprints(images: Array) -> Array:
     return np.ascontiguousarray(bits).view(np.uint64)
 
 
-def _files(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def class_files(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """Names of the classes, and every file with the number of its class; nothing is opened.
+
+    Raises
+    ------
+    VisionError
+        There is no folder, or it does not have a folder for each of at least two classes.
+    """
     if not root.is_dir():
         raise VisionError(f"There is no folder {root}; name one with a folder for each class.")
     try:
