@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -111,3 +112,15 @@ def test_a_loss_of_parameters_alone_is_no_penalty(factor: float, code: str, trac
 
     report = cr.check(loss, lambda w: {"w": factor * w}, {"w": np.array([1.0, 2.0, -3.0])})
     assert report.codes == (code,)
+
+
+def test_threads_that_check_functions_they_share_take_turns() -> None:
+    def wrong(**arrays):
+        return {name: 2 * found for name, found in gradient(**arrays).items()}
+
+    def checked(_):
+        return cr.check(loss, wrong, example)
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(checked, range(8)))
+    assert {report.codes for report in reports} == {("G204",)}

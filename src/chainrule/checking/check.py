@@ -5,6 +5,7 @@ localisation, causes.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ _PLAINLY_WRONG = 1e-4
 _SINGLE = 3e-5
 _MOST_FOR_KINKS = 10_000
 _SLOPES_AT_KINKS = 12
+#: A check exchanges the code of functions and takes the output of the process: threads take turns.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def check(
@@ -98,7 +101,8 @@ class Check:
     def run(self) -> Report:
         """Check from beginning to end."""
         try:
-            return self._run(_subject(*self._functions))
+            with _ONE_AT_A_TIME:
+                return self._run(_subject(*self._functions))
         except SubjectError as error:
             return Report("error", message=str(error))
 
