@@ -591,7 +591,7 @@ HOSTILE: dict[str, list[Callable[[Path], bytes]]] = {
     ],
     "c.tar.gz": [
         lambda _: gzip_of_zeros(1 << 28),
-        lambda _: tar_with("../../outside", "/tmp/outside", "a/../../../outside", "x\n", "\udc80"),
+        lambda p: tar_with("../../outside", str(p), "a/../../../outside", "x\n", "\udc80"),
         lambda _: gzip.compress(zip_with({"a": b"b"})),
     ],
     "picture.png": [
@@ -710,5 +710,4 @@ def test_hostile_content_runs_nothing_and_costs_little(
     growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert growth << 10 < LARGEST_GROWTH, f"reading costs {growth >> 10} MB"
     assert {each.name for each in tmp_path.iterdir()} <= {"inside", "index.html"}
-    assert not Path("/tmp/outside").exists()
     assert not (folder / "outside").exists()

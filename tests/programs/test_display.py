@@ -107,7 +107,7 @@ def test_a_program_is_shown_as_code_and_not_as_an_escaped_string() -> None:
 @pytest.mark.parametrize(
     ("filename", "named"),
     [
-        ("/tmp/ipykernel_4127/1940698389.py", "the cell"),
+        ("/anywhere/ipykernel_4127/1940698389.py", "the cell"),
         (r"C:\Temp\ipykernel_9\7.py", "the cell"),
         ("<ipython-input-3-8d1f>", "the cell"),
         ("/home/me/hw.py", "hw.py"),

@@ -14,17 +14,15 @@ import numpy as np
 
 from chainrule.checking.report import WrongLine
 from chainrule.checking.subject import same_randomness
-from chainrule.checking.watch import CannotWatch, Event, Watcher
+from chainrule.checking.watch import CannotWatch, Event, Run, Watcher
 
 
 def changing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> WrongLine | None:
     """The first line that writes into an argument."""
-    try:
-        watcher = Watcher(gradient)
-    except CannotWatch:
+    watched = _watched(gradient, example)
+    if watched is None:
         return None
-    with watcher:
-        run = watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
+    watcher, run = watched
     if run.changing is None:
         return None
     site = watcher.sites[run.changing]
@@ -56,12 +54,10 @@ def first_line_where(
     should_be: str,
 ) -> WrongLine | None:
     """The first line that binds a value of some kind."""
-    try:
-        watcher = Watcher(gradient)
-    except CannotWatch:
+    watched = _watched(gradient, example)
+    if watched is None:
         return None
-    with watcher:
-        run = watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
+    watcher, run = watched
     for event in run.events:
         if wrong(np.asarray(event.value)):
             site = watcher.sites[event.place[0]]
@@ -70,6 +66,18 @@ def first_line_where(
 
 
 _SECONDS = 2.0
+
+
+def _watched(
+    gradient: Callable[..., Any], example: Mapping[str, Any]
+) -> tuple[Watcher, Run] | None:
+    """One call with everything it binds; None where it cannot be watched."""
+    try:
+        watcher = Watcher(gradient)
+    except CannotWatch:
+        return None
+    with watcher:
+        return watcher, watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
 
 
 def _same(a: Event, b: Event) -> bool:
