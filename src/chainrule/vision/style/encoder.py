@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,14 @@ class Step:
     kind: Literal["convolution", "relu", "pool"]
     weight: Tensor | None = None
     bias: Tensor | None = None
+
+    @cached_property
+    def turned(self) -> Tensor:
+        """The weights that a gradient is convolved with on its way back, shape (in, out, 3, 3)."""
+        assert self.weight is not None
+        last = self.weight.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return self.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=layout)
 
 
 @dataclass(frozen=True)

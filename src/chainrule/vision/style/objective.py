@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from chainrule.vision.style.encoder import Encoder
-from chainrule.vision.style.passes import backward, forward
+from chainrule.vision.style.passes import Record, backward, forward
 
 #: Positions from which a Gram matrix in 16 bits is summed in parts, each rounded on its own.
 MANY, PARTS = 4096, 8
@@ -192,16 +192,7 @@ class Objective:
                     layer: gram(record.features[layer]) / self._positions(layer, *size)
                     for layer in self._style
                 }
-            cotangents: dict[str, Tensor] = {}
-            for layer, features in record.features.items():
-                inner = _inner(tile, self.encoder.stride(layer), features, size)
-                part, cotangents[layer] = self._layer(
-                    layer, features, inner, tile, matrices.get(layer), size
-                )
-                content += part
-            _part(gradient, tile.outer_rows, tile.outer_columns).add_(
-                backward(self.encoder, record, cotangents)
-            )
+            content += self._through_tile(tile, record, matrices, size, gradient)
         style = sum(
             self.scales["style", layer]
             * float(torch.mean((matrices[layer] - self.grams[layer]) ** 2))
@@ -210,36 +201,36 @@ class Objective:
         variation = self._add_variation(image, gradient)
         return Losses(style + content + variation, style, content, variation), gradient
 
-    def _layer(
-        self, layer: str, features: Tensor, inner: Slices, tile: Tile, matrix: Tensor | None,
-        size: tuple[int, int],
-    ) -> tuple[float, Tensor]:  # fmt: skip
-        """The content loss of a layer of a tile, and the gradient in all its features."""
-        own = features[inner]
-        cotangent: Tensor | None = None
-        positions = self._positions(layer, *size)
+    def _through_tile(
+        self, tile: Tile, record: Record, matrices: Mapping[str, Tensor], size: tuple[int, int],
+        gradient: Tensor,
+    ) -> float:  # fmt: skip
+        """The content loss of a tile; its gradient is added to the picture's."""
         content = 0.0
-        if layer in self._style:
-            assert matrix is not None
-            off = matrix - self.grams[layer]
-            cotangent = _style_gradient(own, off, self.scales["style", layer], positions)
-        if layer in self._content:
-            scale = self.scales["content", layer]
-            target = self.contents[layer]
-            difference = (
-                own.to(self._exact) - target[_outer(tile, self.encoder.stride(layer), target)]
-            )
-            count = positions * difference.shape[1]
-            content = scale * float(torch.sum(difference**2)) / count
-            difference *= 2 * scale / count
-            part = difference.to(own.dtype)
-            cotangent = part if cotangent is None else cotangent.add_(part)
-        assert cotangent is not None
-        if own.shape == features.shape:
-            return content, cotangent
-        whole = torch.zeros_like(features)
-        whole[inner] = cotangent
-        return content, whole
+
+        def losses(layer: str, features: Tensor, g: Tensor | None) -> Tensor:
+            nonlocal content
+            g = torch.zeros_like(features) if g is None else g
+            stride = self.encoder.stride(layer)
+            inner = _inner(tile, stride, features, size)
+            positions = self._positions(layer, *size)
+            if layer in self._style:
+                off = matrices[layer] - self.grams[layer]
+                scale = 4 * self.scales["style", layer] / (positions * features.shape[1] ** 2)
+                _add_product(g[inner], features[inner], off * scale)
+            if layer in self._content:
+                target = self.contents[layer]
+                target = target[_outer(tile, stride, target)]
+                difference = features[inner].to(self._exact) - target
+                scale = self.scales["content", layer] / (positions * features.shape[1])
+                content += scale * float(torch.sum(difference**2))
+                # PyTorch adds numbers of two precisions many times more slowly.
+                g[inner].add_(difference.mul_(2 * scale).to(g.dtype))
+            return g
+
+        found = backward(self.encoder, record, losses)
+        _part(gradient, tile.outer_rows, tile.outer_columns).add_(found)
+        return content
 
     @property
     def _exact(self) -> torch.dtype:
@@ -316,13 +307,16 @@ class Objective:
         return value
 
 
-def _style_gradient(own: Tensor, off: Tensor, scale: float, positions: int) -> Tensor:
-    """4 F (G − A) / (n c²), scaled, in the shape of the features."""
-    _, channels, height, width = own.shape
-    rows = own.permute(0, 2, 3, 1).reshape(-1, channels)
-    matrix = (off * (4 * scale / (positions * channels**2))).to(own.dtype)
-    found = (rows @ matrix).view(1, height, width, channels).permute(0, 3, 1, 2)
-    return found
+def _add_product(g: Tensor, features: Tensor, matrix: Tensor) -> None:
+    """Add F M to a gradient, F having one row for each position: in one operation if it can be."""
+    channels = features.shape[1]
+    matrix = matrix.to(features.dtype)
+    rows = features.permute(0, 2, 3, 1)
+    place = g.permute(0, 2, 3, 1)
+    if place.is_contiguous():
+        place.view(-1, channels).addmm_(rows.reshape(-1, channels), matrix)
+    else:
+        place.add_(rows @ matrix)
 
 
 def _part(image: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:

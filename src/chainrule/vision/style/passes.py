@@ -1,20 +1,46 @@
 """Forward and backward through an encoder by hand, for the gradient in the picture alone.
 
 No weight has a gradient, so a backward pass needs nothing of the forward pass but where each ReLU
-was positive and where each maximum was: the ReLUs' own results and the poolings' indices.
+was positive and where each maximum was: the ReLUs' own results and the poolings' indices. Large
+tensors are written over rather than made anew: the system hands out new memory page by page, which
+takes longer than the arithmetic of a ReLU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from chainrule.vision.style.encoder import Encoder
+from chainrule.vision.style.encoder import Encoder, Step
 
 _aten = torch.ops.aten
+
+#: Of a layer with its features, and the gradient from later layers or None: that gradient plus the
+#: one of the layer's own loss, perhaps written over it.
+Losses = Callable[[str, Tensor, Tensor | None], Tensor]
+
+
+@dataclass
+class Pooled:
+    """What the backward pass of a maximum pooling, and of the ReLU before it, reads.
+
+    A maximum is positive exactly where its ReLU was, so the ReLU's mask is taken on the quarter of
+    the values that are left, and not again before.
+
+    Attributes
+    ----------
+    before, after, indices : tensor
+    free : bool
+        Whether `before` is nobody's features, so that the gradient may take its place.
+    """
+
+    before: Tensor
+    after: Tensor
+    indices: Tensor
+    free: bool
 
 
 @dataclass
@@ -30,7 +56,7 @@ class Record:
     """
 
     features: dict[str, Tensor] = field(default_factory=dict)
-    kept: list[Tensor | tuple[Tensor, Tensor] | torch.Size | None] = field(default_factory=list)
+    kept: list[Tensor | Pooled | torch.Size | None] = field(default_factory=list)
 
 
 def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool = True) -> Record:
@@ -51,11 +77,11 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
     x = torch.einsum("ck,nkhw->nchw", encoder.colour, rgb) + encoder.offset.view(1, 3, 1, 1)
     x = x.contiguous(memory_format=encoder.memory_format)
     with torch.no_grad():
-        for step in encoder.steps:
-            kept: Tensor | tuple[Tensor, Tensor] | torch.Size | None = None
+        for number, step in enumerate(encoder.steps):
+            kept: Tensor | Pooled | torch.Size | None = None
+            following = encoder.steps[number + 1].kind if number + 1 < len(encoder.steps) else ""
             if step.kind == "convolution":
                 assert step.weight is not None
-                kept = x.shape
                 x = x.to(step.weight.dtype)
                 if encoder.reflect:
                     padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
@@ -64,16 +90,18 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
                     x = torch.conv2d(x, step.weight, step.bias, padding=1)
             elif step.kind == "relu":
                 # In place, unless the convolution's own result was asked for.
-                previous = encoder.steps[len(record.kept) - 1].name
+                previous = encoder.steps[number - 1].name
                 x = torch.relu(x) if previous in record.features else torch.relu_(x)
-                kept = x if keep else None
+                masked_later = following == "pool" and encoder.pooling == "max"
+                if keep and not (masked_later and step.name not in layers):
+                    kept = x
             elif encoder.pooling == "average":
                 kept = x.shape
                 x = torch.nn.functional.avg_pool2d(x, 2)
             elif keep:
                 before = x
                 x, indices = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
-                kept = before, indices
+                kept = Pooled(before, x, indices, encoder.steps[number - 1].name not in layers)
             else:
                 x = torch.max_pool2d(x, 2)
             record.kept.append(kept)
@@ -87,16 +115,16 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
     return record
 
 
-def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor]) -> Tensor:
+def backward(encoder: Encoder, record: Record, losses: Losses) -> Tensor:
     """Gradient in the picture.
 
     Parameters
     ----------
     encoder : Encoder
     record : Record
-        Of `forward` with keep; its contents are released on the way.
-    cotangents : mapping
-        Of each layer with a loss, the loss's gradient in its features; overwritten.
+        Of `forward` with keep; its contents are released and written over on the way.
+    losses : callable
+        Adds the gradient of a layer's loss, for each layer that the record has features of.
 
     Returns
     -------
@@ -107,33 +135,33 @@ def backward(encoder: Encoder, record: Record, cotangents: Mapping[str, Tensor])
     with torch.no_grad():
         for step in reversed(encoder.steps):
             kept = record.kept.pop()
-            if step.name in cotangents:
-                own = cotangents[step.name]
-                if step.name in encoder.sides:
-                    weight, _ = encoder.sides[step.name]
-                    own = _aten.threshold_backward(own, record.features[step.name], 0)
-                    back = weight.transpose(0, 1).contiguous(memory_format=encoder.memory_format)
-                    own = torch.conv2d(own, back)
+            features = record.features.pop(step.name, None)
+            if features is not None and step.name in encoder.sides:
+                weight, _ = encoder.sides[step.name]
+                own = _masked(losses(step.name, features, None), features)
+                back = weight.transpose(0, 1).contiguous(memory_format=encoder.memory_format)
+                own = torch.conv2d(own, back)
                 g = own if g is None else _added(g, own)
-            record.features.pop(step.name, None)
+            elif features is not None:
+                g = losses(step.name, features, None if g is None else g.to(features.dtype))
             if g is None:
                 continue
             if step.kind == "convolution":
-                assert step.weight is not None
-                assert isinstance(kept, torch.Size)
-                g = _through_convolution(g.to(step.weight.dtype), step.weight, kept, encoder)
+                g = _through_convolution(g, step, encoder.reflect)
             elif step.kind == "relu":
-                assert isinstance(kept, Tensor)
-                g = _aten.threshold_backward(g.to(kept.dtype), kept, 0)
-            elif encoder.pooling == "average":
-                g = _through_average(g, kept)
+                if isinstance(kept, Tensor):  # else the pooling after it did it
+                    g = _masked(g.to(kept.dtype), kept)
+            elif isinstance(kept, Pooled):
+                g = _through_maximum(g.to(kept.before.dtype), kept)
             else:
-                assert isinstance(kept, tuple)
-                g = _aten.max_pool2d_with_indices_backward(
-                    g.to(kept[0].dtype), kept[0], [2, 2], [2, 2], [0, 0], [1, 1], False, kept[1]
-                )
+                g = _through_average(g, kept)
     assert g is not None
     return torch.einsum("ck,nchw->nkhw", encoder.colour, g.to(encoder.colour.dtype))
+
+
+def _masked(g: Tensor, result: Tensor) -> Tensor:
+    """The gradient where a ReLU's result is positive, 0 elsewhere; in place."""
+    return _aten.threshold_backward.grad_input(g, result, 0, grad_input=g)
 
 
 def _added(first: Tensor, second: Tensor) -> Tensor:
@@ -143,23 +171,24 @@ def _added(first: Tensor, second: Tensor) -> Tensor:
     return first.add_(second)
 
 
-def _through_convolution(g: Tensor, weight: Tensor, shape: torch.Size, encoder: Encoder) -> Tensor:
-    """Gradient in the input of a convolution, whose values it does not need."""
-    if not encoder.reflect:
-        like = g.new_empty(1).expand(shape)
-        return _input_gradient(g, like, weight, 1)
-    n, channels, height, width = shape
-    like = g.new_empty(1).expand(n, channels, height + 2, width + 2)
-    padded = _input_gradient(g, like, weight, 0)
-    return _aten.reflection_pad2d_backward(padded, g.new_empty(1).expand(shape), [1, 1, 1, 1])
+def _through_convolution(g: Tensor, step: Step, reflect: bool) -> Tensor:
+    """Gradient in the input of a convolution: g convolved with the weights turned around."""
+    g = g.to(step.turned.dtype)
+    if not reflect:
+        return torch.conv2d(g, step.turned, padding=1)
+    padded = torch.conv2d(g, step.turned, padding=2)
+    n, channels, height, width = padded.shape
+    like = g.new_empty(1).expand(n, channels, height - 2, width - 2)
+    return _aten.reflection_pad2d_backward(padded, like, [1, 1, 1, 1])
 
 
-def _input_gradient(g: Tensor, like: Tensor, weight: Tensor, padding: int) -> Tensor:
-    pads, ones = [padding, padding], [1, 1]
-    found: Tensor = _aten.convolution_backward(
-        g, like, weight, None, ones, pads, ones, False, [0, 0], 1, [True, False, False]
-    )[0]
-    return found
+def _through_maximum(g: Tensor, kept: Pooled) -> Tensor:
+    """Each maximum gets the gradient, if its ReLU let it through."""
+    g = _masked(g, kept.after)
+    place = kept.before if kept.free else torch.empty_like(kept.before)
+    return _aten.max_pool2d_with_indices_backward.grad_input(
+        g, kept.before, [2, 2], [2, 2], [0, 0], [1, 1], False, kept.indices, grad_input=place
+    )
 
 
 def _through_average(g: Tensor, shape: object) -> Tensor:
