@@ -1,4 +1,4 @@
-"""What is made of a right file by hand: one line put wrong, or something written in another right form."""
+"""What is made of a right file by hand: one line put wrong, or another right form."""
 
 from __future__ import annotations
 
