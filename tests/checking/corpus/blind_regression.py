@@ -126,7 +126,7 @@ def example():
         ],
     )
     yield from made(
-        "huber",
+        "huber-where",
         """
 import numpy as np
 

@@ -149,3 +149,118 @@ def example():
             ],
         ],
     )
+    yield from made(
+        "tied-autoencoder",
+        """
+import numpy as np
+
+
+def loss(X, W, b, c):
+    \"\"\"Autoencoder with tied weights: encode with W, decode with W transposed.\"\"\"
+    H = 1 / (1 + np.exp(-(X @ W + b)))
+    R = H @ W.T + c
+    return 0.5 * np.mean(np.sum((R - X) ** 2, axis=1))
+
+
+def gradient(X, W, b, c):
+    m = X.shape[0]
+    H = 1 / (1 + np.exp(-(X @ W + b)))
+    R = H @ W.T + c
+
+    dR = (R - X) / m
+    dc = dR.sum(axis=0)
+    dH = dR @ W
+    dZ = dH * H * (1 - H)
+    db = dZ.sum(axis=0)
+    dW = X.T @ dZ + dR.T @ H          # encoder + decoder
+    return {"W": dW, "b": db, "c": dc}
+
+
+def example():
+    rng = np.random.default_rng(10)
+    X = rng.normal(size=(7, 5))
+    return {
+        "X": X, "W": rng.normal(size=(5, 3)),
+        "b": 0.1 * rng.normal(size=3), "c": 0.1 * rng.normal(size=5),
+    }
+""",
+        [
+            ("G801", "dW = X.T @ dZ + dR.T @ H", "dW = X.T @ dZ"),
+            ("G801", "dW = X.T @ dZ + dR.T @ H", "dW = dR.T @ H"),
+            ("G401", "dZ = dH * H * (1 - H)", "dZ = dH"),
+            ("G403", "dZ = dH * H * (1 - H)", "dZ = dH * (1 - H ** 2)"),
+            ("G205", "dR = (R - X) / m", "dR = (X - R) / m"),
+            ("G703", "+ dR.T @ H  ", "+ dR.T @ (X @ W + b)  "),
+            ("G601", "dc = dR.sum(axis=0)", "dc = dR.mean(axis=0)"),
+        ],
+        [
+            [
+                ("dW = X.T @ dZ + dR.T @ H  ", "dW = dR.T @ H"),
+                ('    return {"W": dW', '    dW += X.T @ dZ\n    return {"W": dW'),
+            ],
+            [("dR.T @ H  ", "(H.T @ dR).T  ")],
+        ],
+    )
+    yield from made(
+        "vae-fixed-noise",
+        """
+import numpy as np
+
+
+def loss(x, eps, w_mu, w_lv, w_dec, b_dec):
+    mu = x @ w_mu
+    logvar = x @ w_lv
+    z = mu + np.exp(0.5 * logvar) * eps
+    x_hat = z @ w_dec + b_dec
+    recon = 0.5 * np.sum((x_hat - x) ** 2)
+    kl = -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar))
+    return (recon + kl) / x.shape[0]
+
+
+def gradient(x, eps, w_mu, w_lv, w_dec, b_dec):
+    B = x.shape[0]
+    # encoder and reparameterisation
+    mu = x @ w_mu
+    logvar = x @ w_lv
+    std = np.exp(0.5 * logvar)
+    z = mu + std * eps
+    x_hat = z @ w_dec + b_dec
+
+    # decoder
+    dx_hat = (x_hat - x) / B
+    dw_dec = z.T @ dx_hat
+    db_dec = dx_hat.sum(axis=0)
+    dz = dx_hat @ w_dec.T
+
+    # encoder: reconstruction part + KL part
+    dmu = dz + mu / B
+    dlogvar = dz * eps * 0.5 * std + 0.5 * (np.exp(logvar) - 1) / B
+    return {"w_mu": x.T @ dmu, "w_lv": x.T @ dlogvar, "w_dec": dw_dec, "b_dec": db_dec}
+
+
+def example():
+    rng = np.random.default_rng(21)
+    return {
+        "x": rng.normal(size=(6, 5)), "eps": rng.normal(size=(6, 2)),
+        "w_mu": 0.4 * rng.normal(size=(5, 2)), "w_lv": 0.4 * rng.normal(size=(5, 2)),
+        "w_dec": rng.normal(size=(2, 5)), "b_dec": 0.1 * rng.normal(size=5),
+    }
+""",
+        [
+            ("G801|G301", "dmu = dz + mu / B", "dmu = dz"),
+            ("G205|G303|G000", "dmu = dz + mu / B", "dmu = dz - mu / B"),
+            ("G201|G000", "dmu = dz + mu / B", "dmu = dz + mu"),
+            ("G204", "dz * eps * 0.5 * std", "dz * eps * std"),
+            ("G000|G403", "dz * eps * 0.5 * std", "dz * 0.5 * std"),
+            ("G204", "0.5 * (np.exp(logvar) - 1) / B", "(np.exp(logvar) - 1) / B"),
+            (
+                "G105",
+                "z = mu + std * eps\n    x_hat = z @ w_dec + b_dec\n\n",
+                "z = mu + std * np.random.randn(*mu.shape)\n    x_hat = z @ w_dec + b_dec\n\n",
+            ),
+        ],
+        [
+            [("dz * eps * 0.5 * std", "0.5 * dz * (z - mu)")],
+            [("0.5 * (np.exp(logvar) - 1) / B", "(std**2 - 1) / (2 * B)")],
+        ],
+    )
