@@ -49,7 +49,7 @@ def example():
             ("G803", "np.add.at(dE, tokens[:, t], ddocs / T)", "dE[tokens[:, t]] += ddocs / T"),
             ("G803", "np.add.at(dE, tokens[:, t], ddocs / T)", "dE[tokens[:, t]] = ddocs / T"),
             (
-                "G203",
+                "G203|G907",
                 "np.add.at(dE, tokens[:, t], ddocs / T)",
                 "np.add.at(dE, tokens[:, t], ddocs)",
             ),

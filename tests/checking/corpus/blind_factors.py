@@ -182,12 +182,12 @@ def example():
 """,
         [
             ("G701", "gM += ds * np.outer(A[i], B[i])", "gM += ds * np.outer(B[i], A[i])"),
-            ("G802", "gM += ds * np.outer(A[i], B[i])", "gM = ds * np.outer(A[i], B[i])"),
+            ("G802|G801", "gM += ds * np.outer(A[i], B[i])", "gM = ds * np.outer(A[i], B[i])"),
             ("G702", "gB[i] = ds * M.T @ A[i]", "gB[i] = ds * M @ A[i]"),
             ("G703", "gA[i] = ds * M @ B[i]", "gA[i] = ds * M @ A[i]"),
             ("G205", "ds = -y[i] / (1", "ds = y[i] / (1"),
             ("G201", "(1 + np.exp(y[i] * s)) / N", "(1 + np.exp(y[i] * s))"),
-            ("G802|G602", "gc += ds", "gc = ds"),
+            ("G802|G602|G801", "gc += ds", "gc = ds"),
         ],
         [
             [("gM += ds * np.outer(A[i], B[i])", "gM += ds * A[i][:, None] * B[i][None, :]")],

@@ -313,7 +313,7 @@ def example():
     return {"X": X, "Y": Y, "alpha": rng.normal(size=(4, 7)), "beta": rng.normal(size=(3, 5))}
 """,
         [
-            ("G802", "g_beta += np.outer", "g_beta = np.outer"),
+            ("G802|G801", "g_beta += np.outer", "g_beta = np.outer"),
             ("G702|G703|G000", "beta[:, 1:].T @ gb", "beta[:, :-1].T @ gb"),
             ("G403", "ga = gz * z * (1 - z)", "ga = gz * a * (1 - a)"),
             ("G403", "ga = gz * z * (1 - z)", "ga = gz * (1 - z ** 2)"),

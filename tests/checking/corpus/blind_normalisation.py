@@ -151,7 +151,7 @@ def example():
             ),
             ("G000|G904", "- norm * mean_dn) * rstd", "- norm * mean_dn)"),
             ("G401|G000", "dnorm = da * g", "dnorm = da"),
-            ("G601", "dg = (da * norm).sum(axis=0)", "dg = (da * norm).mean(axis=0)"),
+            ("G601|G202", "dg = (da * norm).sum(axis=0)", "dg = (da * norm).mean(axis=0)"),
             ("G703", "dV = a.T @ dlogits", "dV = norm.T @ dlogits"),
         ],
         [

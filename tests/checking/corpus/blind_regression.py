@@ -253,7 +253,7 @@ def example():
             ("G501", "(rate - counts) / len(counts)", "(rate - counts) * rate / len(counts)"),
             ("G201", "(rate - counts) / len(counts)", "rate - counts"),
             ("G205", "(rate - counts) / len", "(counts - rate) / len"),
-            ("G401", "(rate - counts) / len", "(eta - counts) / len"),
+            ("G403|G703", "(rate - counts) / len", "(eta - counts) / len"),
             ("G601", "d_eta.sum()", "d_eta.mean()"),
             ("G602", "d_eta.sum()", "d_eta[0]"),
         ],
