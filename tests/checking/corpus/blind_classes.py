@@ -96,16 +96,16 @@ def gradient(x, t, W1, b1, W2, b2, W3, b3):
 def example():
     rng = np.random.RandomState(0)
     return {
-        "x": rng.randn(6, 5), "t": np.eye(4)[rng.randint(0, 4, 6)],
+        "x": rng.randn(6, 5), "t": np.eye(5)[rng.randint(0, 5, 6)],
         "W1": rng.randn(5, 5), "b1": rng.randn(5), "W2": rng.randn(5, 5), "b2": rng.randn(5),
-        "W3": rng.randn(5, 4), "b3": rng.randn(4),
+        "W3": rng.randn(5, 5), "b3": rng.randn(5),
     }
 """,
         [
             (
                 "G702",
                 "dx = np.dot(dout, self.W.T)",
-                "dx = np.dot(dout, self.W.T if self.W.shape[0] != self.W.shape[1] else self.W)",
+                "dx = np.dot(dout, self.W)",
             ),
             ("G405", "dout * (1.0 - self.out) * self.out", "(1.0 - self.out) * self.out"),
             ("G403", "dout * (1.0 - self.out) * self.out", "dout * (1.0 - self.out)"),
@@ -120,8 +120,7 @@ def example():
             (
                 "G701",
                 "self.dW = np.dot(self.x.T, dout)",
-                "self.dW = np.dot(dout.T, self.x) if "
-                "self.W.shape[0] == self.W.shape[1] else np.dot(self.x.T, dout)",
+                "self.dW = np.dot(dout.T, self.x)",
             ),
         ],
         [
