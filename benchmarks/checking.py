@@ -29,6 +29,7 @@ def run() -> list[Goal]:
         *corpus("of our own", _own()),
         *corpus("in the styles of courses", _courses()),
         *corpus("drawn", _drawn()),
+        *corpus("written by the book of mistakes alone", _blind()),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
@@ -53,6 +54,12 @@ def _drawn() -> list[Any]:
     from tests.checking.corpus.generated import generated
 
     return list(generated(DRAWN))
+
+
+def _blind() -> list[Any]:
+    from tests.checking.corpus.blind import blind
+
+    return list(blind())
 
 
 def _share(statement: str, count: int, total: int, least: float) -> Goal:
