@@ -117,7 +117,7 @@ def test_a_gradient_that_is_not_finite_explodes():
     assert found.verdict == "exploding"
     assert found.layers[0].reason == "its gradient is not finite"
     json.dumps(found.to_json(), allow_nan=False)
-    xml.etree.ElementTree.fromstring(found.svg())
+    xml.etree.ElementTree.fromstring(str(found.svg()))
 
 
 @pytest.mark.parametrize(
@@ -254,8 +254,9 @@ def test_text_json_picture_and_notebook_say_the_same():
     data = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert data["verdict"] == "vanishing"
     assert [layer["name"] for layer in data["layers"]] == [x.name for x in found.layers]
-    picture = xml.etree.ElementTree.fromstring(found.svg())
+    picture = xml.etree.ElementTree.fromstring(str(found.svg()))
     words = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert "vanishing" in found.svg().description
     assert words.count("vanishing") == [x.verdict for x in found.layers].count("vanishing")
     page = found._repr_html_()
     assert "<script" not in page

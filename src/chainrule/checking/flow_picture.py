@@ -9,6 +9,8 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from chainrule.programs.picture import Picture
+
 if TYPE_CHECKING:
     from chainrule.checking.flow_layers import LayerFlow
     from chainrule.checking.flow_report import Flow
@@ -31,8 +33,8 @@ _STYLE = (
 )
 
 
-def picture(flow: Flow) -> str:
-    """The report as SVG.
+def picture(flow: Flow) -> Picture:
+    """The report as a picture.
 
     Parameters
     ----------
@@ -40,8 +42,8 @@ def picture(flow: Flow) -> str:
 
     Returns
     -------
-    str
-        Self-contained; light and dark.
+    Picture
+        Light and dark.
     """
     layers = flow.layers
     height = _TOP + _ROW * len(layers) + _BOTTOM
@@ -89,7 +91,10 @@ def picture(flow: Flow) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     parts.insert(-len(layers), f'<polyline class="l" points="{line}"/>')
     parts.append("</g></svg>")
-    return "".join(parts)
+    listed = ", ".join(f"{layer.name} {layer.verdict}" for layer in layers)
+    return Picture(
+        "".join(parts), f"Gradient flow: {flow.verdict}; by layer: {listed}.", _WIDTH, height
+    )
 
 
 def _row(layer: LayerFlow, y: float, left: float, x: float | None) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chainrule.checking.flow_layers import (
     LARGE_UPDATE,
@@ -17,6 +17,9 @@ from chainrule.checking.flow_layers import (
     FlowVerdict,
     LayerFlow,
 )
+
+if TYPE_CHECKING:
+    from chainrule.programs.picture import Picture
 
 _HEAD = (
     "layer", "gradient", "weights", "relative", "× last", "update", "dead", "saturated", "verdict",
@@ -132,25 +135,32 @@ class Flow:
             "notes": list(self.notes),
         }
 
-    def svg(self) -> str:
+    def svg(self) -> Picture:
         """A picture: the relative gradient of every layer on a logarithmic axis, and its units."""
         from chainrule.checking.flow_picture import picture
 
         return picture(self)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | Path) -> Path:
         """Write the picture to a file.
 
         Parameters
         ----------
         path : path
-            Of an ``.svg`` file.
+            Ending in ``.svg``.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        InvalidInput
+            The name does not end in ``.svg``.
         """
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.svg())
+        return self.svg().save(path)
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.svg().encode()).decode()
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in _HEAD)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
@@ -158,8 +168,8 @@ class Flow:
         )
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return (
-            f'<p>gradient flow: <b>{self.verdict}</b></p><img alt="gradient flow" '
-            f'src="data:image/svg+xml;base64,{data}"><details><summary>Numbers</summary>'
+            f"<p>gradient flow: <b>{self.verdict}</b></p>{self.svg()._repr_html_()}"
+            "<details><summary>Numbers</summary>"
             f"<table><tr>{head}</tr>{body}</table></details>{notes}"
         )
 

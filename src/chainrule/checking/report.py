@@ -198,7 +198,19 @@ class Report:
         }
 
     def text(self, color: bool = False, why: bool = False) -> str:
-        """The report for a terminal; ``why`` explains the shortcuts that were recognised."""
+        """The report for a terminal.
+
+        Parameters
+        ----------
+        color : bool
+            Whether escape sequences for colours are written.
+        why : bool
+            Whether recognised shortcuts are explained.
+
+        Returns
+        -------
+        str
+        """
         from chainrule.checking.report_text import report_text
 
         return report_text(self, color, why)

@@ -56,8 +56,25 @@ def load_fashion_mnist(
 ) -> tuple[Array, Array]:
     """FashionMNIST: articles of clothing, 60,000 for training and 10,000 for testing.
 
-    Parameters, returns and errors are those of `load_mnist`; labels are 0 T-shirt/top, 1 trouser,
+    0 T-shirt/top, 1 trouser,
     2 pullover, 3 dress, 4 coat, 5 sandal, 6 shirt, 7 sneaker, 8 bag, 9 ankle boot.
+
+    Parameters
+    ----------
+    split, data_dir, download
+        As for `load_mnist`.
+
+    Returns
+    -------
+    images : uint8 array, shape (n, 28, 28)
+    labels : uint8 array, shape (n,)
+        0 T-shirt/top, 1 trouser, 2 pullover, 3 dress, 4 coat, 5 sandal, 6 shirt, 7 sneaker, 8 bag,
+        9 ankle boot.
+
+    Raises
+    ------
+    DataError
+        As `load_mnist`.
 
     Notes
     -----

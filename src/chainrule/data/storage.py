@@ -24,9 +24,18 @@ DirectoryName = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class FileState:
-    """A data file as found; a missing file's `path` is where it would be put.
+    """A data file as found.
 
-    `size` is in bytes, None when missing; `problem` says what is wrong with a damaged file.
+    Attributes
+    ----------
+    data_set, name : str
+    state : {"present", "missing", "damaged"}
+    path : Path
+        Where it is, or where a missing one would be put.
+    size : int or None
+        In bytes; None when missing.
+    problem : str
+        What is wrong with a damaged file.
     """
 
     data_set: str
@@ -64,6 +73,10 @@ def status(data_dir: DirectoryName | None = None) -> list[FileState]:
     ----------
     data_dir
         Directory searched first.
+
+    Returns
+    -------
+    list of FileState
     """
     from chainrule.data.cifar import cifar10_states
 

@@ -58,6 +58,8 @@ class Node:
         Name given by the user or derived from an argument.
     of : Node or None
         For a backward node the forward node it belongs to.
+    code, instruction : code object or None, int
+        The user's code that computed the value, and where in it; see ``where``.
     """
 
     __slots__ = (
@@ -156,6 +158,8 @@ class Graph:
     guards : list of Guard
     name : str
         The function's name.
+    function : callable, optional
+        The function itself; printed programs take their names from its source.
 
     Attributes
     ----------
@@ -261,6 +265,16 @@ class Graph:
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Run the graph on new arguments of the same structure, shapes and dtypes.
 
+        Parameters
+        ----------
+        *args, **kwargs
+            As for the traced function.
+
+        Returns
+        -------
+        tree
+            What the function would return.
+
         Raises
         ------
         InvalidInput
@@ -308,7 +322,14 @@ class Graph:
     def source(self, **options: Any) -> Source:
         """A program that returns what the graph returns, simplified.
 
-        Options as for `chainrule.source`.
+        Parameters
+        ----------
+        **options
+            As for `chainrule.source`.
+
+        Returns
+        -------
+        Source
         """
         from chainrule.programs.simplify import simplify
         from chainrule.programs.source import graph_source

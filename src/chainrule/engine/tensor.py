@@ -55,6 +55,13 @@ class Tensor(Traced):
     """An array that remembers how it was computed.
 
     Made by `tensor` or by computing with tensors. It behaves like the NumPy array it holds.
+
+    Parameters
+    ----------
+    node : Node
+        The value and how it was computed.
+    recorder : Trace
+        What records operations on it; both are the engine's own.
     """
 
     __slots__ = ()

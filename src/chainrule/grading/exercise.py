@@ -104,7 +104,18 @@ class Part:
     hint: str = ""
 
     def deduction(self, code: str) -> float:
-        """Share of the points that a mistake costs at most; 1 where the rubric does not name it."""
+        """Share of the points that a mistake costs at most; 1 where the rubric does not name it.
+
+        Parameters
+        ----------
+        code : str
+            Of the mistake, such as "G201".
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+        """
         rubric = {**DEDUCTIONS, **self.deductions}
         return rubric.get(code, rubric.get(code[:2], 1.0))
 
@@ -149,7 +160,22 @@ class Exercise:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Part, ...]:
-        """Some of the parts, by name; all of them if none are named."""
+        """Some of the parts, by name; all of them if none are named.
+
+        Parameters
+        ----------
+        names : iterable of str or None
+            Such as a student asks for.
+
+        Returns
+        -------
+        tuple of Part
+
+        Raises
+        ------
+        GradingError
+            There is no part of a name.
+        """
         if not names:
             return self.parts
         by_name = {part.name: part for part in self.parts}
@@ -165,7 +191,12 @@ EXERCISES = Path(__file__).with_name("exercises")
 
 
 def names() -> list[str]:
-    """Names of the exercises that come with chainrule."""
+    """Names of the exercises that come with chainrule.
+
+    Returns
+    -------
+    list of str
+    """
     return sorted(path.parent.name.replace("_", "-") for path in EXERCISES.glob("*/exercise.py"))
 
 
@@ -176,6 +207,10 @@ def load(name: str | Path) -> Exercise:
     ----------
     name : str or Path
         Such as ``"digits-3-vs-9"``, or a folder with ``exercise.py`` and ``reference.py``.
+
+    Returns
+    -------
+    Exercise
 
     Raises
     ------

@@ -21,6 +21,14 @@ def starter(exercise: Exercise) -> str:
     What stands in ``reference.py`` between ``# BEGIN SOLUTION`` and ``# END SOLUTION`` becomes
     ``raise NotImplementedError``; everything else is handed out as it is.
 
+    Parameters
+    ----------
+    exercise : Exercise
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     GradingError
@@ -58,7 +66,22 @@ def starter(exercise: Exercise) -> str:
 
 
 def starter_notebook(exercise: Exercise) -> str:
-    """The starter as a notebook: the head as text, then a cell for each class and function."""
+    """The starter as a notebook: the head as text, then a cell for each class and function.
+
+    Parameters
+    ----------
+    exercise : Exercise
+
+    Returns
+    -------
+    str
+        JSON, to be written to a file .ipynb.
+
+    Raises
+    ------
+    GradingError
+        As `starter`.
+    """
     text = starter(exercise)
     lines = text.split("\n")
     cells: list[dict[str, Any]] = []
@@ -112,6 +135,14 @@ def _cell(kind: str, source: str) -> dict[str, Any]:
 
 def hand_out(exercise: Exercise, folder: Path, notebook: bool = False) -> Path:
     """Write the starter into a folder, and never over anything.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    folder : Path
+        Made if it is not there.
+    notebook : bool
+        Whether a notebook is written, and not a program.
 
     Returns
     -------

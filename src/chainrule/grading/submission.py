@@ -51,7 +51,18 @@ class Submission:
         return f"cell {cell}, line {line - self.cells[cell - 1] + 1}" if cell else f"line {line}"
 
     def line(self, number: int | None) -> str:
-        """The text of a line."""
+        """The text of a line.
+
+        Parameters
+        ----------
+        number : int or None
+            From 1.
+
+        Returns
+        -------
+        str
+            Empty where there is no such line.
+        """
         lines = self.text.split("\n")
         known = number is not None and 1 <= number <= len(lines)
         return lines[(number or 0) - 1].strip() if known else ""
@@ -59,6 +70,15 @@ class Submission:
 
 def read_submission(path: Path) -> Submission:
     """Read what was handed in.
+
+    Parameters
+    ----------
+    path : Path
+        A file .py or .ipynb.
+
+    Returns
+    -------
+    Submission
 
     Raises
     ------

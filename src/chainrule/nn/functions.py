@@ -130,7 +130,12 @@ def flatten(x: Any) -> Any:
 
 
 class RunningStatistics(NamedTuple):
-    """Mean and variance of each feature, averaged over past batches."""
+    """Mean and variance of each feature, averaged over past batches.
+
+    Attributes
+    ----------
+    mean, variance : array of shape (features,)
+    """
 
     mean: Any
     variance: Any

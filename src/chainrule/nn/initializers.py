@@ -114,20 +114,41 @@ def variance_scaling(scale: float, fan: str, distribution: str) -> Initializer:
     return initializer
 
 
-# He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015: for ReLU.
 he_normal = variance_scaling(2.0, "in", "normal")
+"""Normal weights of variance 2 / fan-in, for ReLU.
+
+He, Zhang, Ren & Sun, "Delving deep into rectifiers", ICCV 2015.
+"""
 he_uniform = variance_scaling(2.0, "in", "uniform")
-# Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-# AISTATS 2010, equation 16: for tanh and softmax; the uniform limit is √(6 / (fan-in + fan-out)).
+"""Uniform weights of variance 2 / fan-in, on ±√(6 / fan-in), for ReLU; see `he_normal`."""
 glorot_normal = variance_scaling(1.0, "average", "normal")
+"""Normal weights of variance 2 / (fan-in + fan-out), for tanh and softmax.
+
+Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+AISTATS 2010, equation 12.
+"""
 glorot_uniform = variance_scaling(1.0, "average", "uniform")
-# LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998, section 4.6: for scaled sigmoids.
+"""Uniform weights of that variance, on ±√(6 / (fan-in + fan-out)): equation 16 there."""
 lecun_normal = variance_scaling(1.0, "in", "normal")
+"""Normal weights of variance 1 / fan-in, for scaled sigmoids.
+
+LeCun, Bottou, Orr & Müller, "Efficient BackProp", 1998, section 4.6.
+"""
 lecun_uniform = variance_scaling(1.0, "in", "uniform")
+"""Uniform weights of variance 1 / fan-in, on ±√(3 / fan-in); see `lecun_normal`."""
 
 
 def normal(deviation: float) -> Initializer:
     """Normal numbers of mean 0 and one standard deviation, for arrays of any shape.
+
+    Parameters
+    ----------
+    deviation : float
+        Standard deviation, at least 0.
+
+    Returns
+    -------
+    Initializer
 
     Raises
     ------
@@ -144,6 +165,15 @@ def normal(deviation: float) -> Initializer:
 def uniform(limit: float) -> Initializer:
     """Numbers uniform between -limit and limit, for arrays of any shape.
 
+    Parameters
+    ----------
+    limit : float
+        At least 0.
+
+    Returns
+    -------
+    Initializer
+
     Raises
     ------
     InvalidInput
@@ -157,7 +187,16 @@ def uniform(limit: float) -> Initializer:
 
 
 def constant(value: float) -> Initializer:
-    """Every weight the same number."""
+    """Every weight the same number.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    Initializer
+    """
     return lambda rng, shape, dtype=np.float64: np.full(shape, value, dtype)
 
 

@@ -47,23 +47,73 @@ class Layer:
             Randomness, or a seed.
         dtype : dtype
             Of every array.
+
+        Returns
+        -------
+        dict of str to array
         """
         return {}
 
     def init_state(self, dtype: Any = np.float64) -> Any:
-        """What ``apply_training`` renews with every batch; None by default."""
+        """What ``apply_training`` renews with every batch; None by default.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Of every array.
+
+        Returns
+        -------
+        state, or None
+        """
         return None
 
     def draw_masks(self, rng: Any, shape: tuple[int, ...]) -> Any:
-        """Randomness of one ``apply_training`` on an input of a shape; None if unused."""
+        """Randomness of one ``apply_training`` on an input of a shape; None if unused.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int
+            Randomness, or a seed.
+        shape : tuple of int
+            Of the input.
+
+        Returns
+        -------
+        masks, or None
+        """
         return None
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the result for an input of a shape; the same by default."""
+        """Shape of the result for an input of a shape; the same by default.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the input, the batch first.
+
+        Returns
+        -------
+        tuple of int
+        """
         return shape
 
     def apply(self, params: Any, x: Any, state: Any = None) -> Any:
-        """The result in evaluation: running statistics are used, nothing is dropped."""
+        """The result in evaluation: running statistics are used, nothing is dropped.
+
+        Parameters
+        ----------
+        params : dict
+            As from ``init``.
+        x : array
+            The batch; its first axis counts the samples.
+        state
+            As from ``init_state`` or the last ``apply_training``.
+
+        Returns
+        -------
+        array
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define apply.")
 
     def apply_training(
@@ -77,6 +127,10 @@ class Layer:
             As for ``apply``.
         masks
             What ``draw_masks`` gave, or a numpy.random.Generator to draw from.
+
+        Returns
+        -------
+        array, state
         """
         return self.apply(params, x, state), state
 
@@ -174,7 +228,15 @@ class Conv2d(Layer):
 
 @dataclass(frozen=True)
 class MaxPool2d(Layer):
-    """Maximum over windows; see `chainrule.max_pool2d`."""
+    """Maximum over windows; see `chainrule.max_pool2d`.
+
+    Parameters
+    ----------
+    size : int or pair of int
+        Height and width of a window.
+    stride, padding
+        As for `chainrule.max_pool2d`; the stride is the size by default.
+    """
 
     size: Size
     stride: Size | None = None
@@ -191,7 +253,15 @@ class MaxPool2d(Layer):
 
 @dataclass(frozen=True)
 class AvgPool2d(Layer):
-    """Mean over windows; see `chainrule.avg_pool2d`."""
+    """Mean over windows; see `chainrule.avg_pool2d`.
+
+    Parameters
+    ----------
+    size : int or pair of int
+        Height and width of a window.
+    stride, padding
+        As for `chainrule.avg_pool2d`; the stride is the size by default.
+    """
 
     size: Size
     stride: Size | None = None
@@ -264,7 +334,17 @@ class BatchNorm(Layer):
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """Layer normalisation over the last axes, with parameters gamma and beta of their shape."""
+    """Layer normalisation over the last axes, with parameters gamma and beta of their shape.
+
+    Ba, Kiros & Hinton, "Layer normalization", arXiv:1607.06450 (2016).
+
+    Parameters
+    ----------
+    features : int or tuple of int
+        Lengths of the axes that are normalised.
+    epsilon : float
+        Added to the variance.
+    """
 
     features: int | tuple[int, ...]
     epsilon: float = 1e-5

@@ -81,6 +81,10 @@ class Sequential(Layer):
             Randomness, or a seed; layers draw from it in their order.
         dtype : dtype
             Of every array; numbers are drawn in float64 whatever it is.
+
+        Returns
+        -------
+        dict of str to dict of array
         """
         rng = checked_generator(rng, "init")
         return {
@@ -90,12 +94,34 @@ class Sequential(Layer):
         }
 
     def init_state(self, dtype: Any = np.float64) -> Any:
-        """First state of every layer that has any, by its name; None if none has."""
+        """First state of every layer that has any, by its name; None if none has.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Of every array.
+
+        Returns
+        -------
+        dict, or None
+        """
         made = {name: layer.init_state(dtype) for name, layer in self.layers.items()}
         return {name: state for name, state in made.items() if state is not None} or None
 
     def draw_masks(self, rng: Any, shape: tuple[int, ...]) -> Any:
-        """Masks of every dropout, by its name, for an input of a shape; None if there is none."""
+        """Masks of every dropout, by its name, for an input of a shape; None if there is none.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int
+            Randomness, or a seed; dropouts draw from it in their order.
+        shape : tuple of int
+            Of the input.
+
+        Returns
+        -------
+        dict, or None
+        """
         rng = checked_generator(rng, "draw_masks")
         masks = {}
         for name, layer in self.layers.items():
@@ -106,7 +132,17 @@ class Sequential(Layer):
         return masks or None
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the result for an input of a shape."""
+        """Shape of the result for an input of a shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the input.
+
+        Returns
+        -------
+        tuple of int
+        """
         for layer in self.layers.values():
             shape = layer.output_shape(shape)
         return shape

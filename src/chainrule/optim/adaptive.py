@@ -23,14 +23,32 @@ from chainrule.optim.optimizer import (
 
 
 class AdaGradState(NamedTuple):
-    """State of AdaGrad: number of steps done, and the sum of squared gradients."""
+    """State of AdaGrad.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    accumulator : tree of arrays
+        Sum of the squared gradients, in the tree of the parameters.
+    """
 
     steps: int
     accumulator: Any
 
 
 class RMSPropState(NamedTuple):
-    """State of RMSProp: number of steps, averages of g² and (if centred) g, velocity (if any)."""
+    """State of RMSProp.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    square : tree of arrays
+        Average of g², in the tree of the parameters.
+    mean, velocity : tree of arrays or None
+        Average of g, if it is centred, and velocity, if there is momentum.
+    """
 
     steps: int
     square: Any
@@ -39,7 +57,15 @@ class RMSPropState(NamedTuple):
 
 
 class AdamState(NamedTuple):
-    """State of Adam: number of steps done, and the averages of g and g², not bias-corrected."""
+    """State of Adam and its relatives.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    mean, square : tree of arrays
+        Averages of g and g², not bias-corrected, in the tree of the parameters.
+    """
 
     steps: int
     mean: Any

@@ -12,13 +12,27 @@ from chainrule.optim.optimizer import Optimizer, Schedule, as_schedule, checked_
 
 
 class DescentState(NamedTuple):
-    """State of gradient descent: the number of steps done."""
+    """State of gradient descent.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    """
 
     steps: int
 
 
 class MomentumState(NamedTuple):
-    """State of the momentum methods: number of steps done, and v, of the tree of the parameters."""
+    """State of the momentum methods.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps done.
+    velocity : tree of arrays
+        v, in the tree of the parameters.
+    """
 
     steps: int
     velocity: Any

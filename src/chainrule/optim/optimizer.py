@@ -179,13 +179,42 @@ class Optimizer:
         """Step t = 1, 2, … on arrays, or on any part of them, which it may write into.
 
         Without checks and without transforms: what a loop over arrays that it knows calls.
+
+        Parameters
+        ----------
+        rate : float
+            Learning rate.
+        t : int
+            Number of the step, from 1.
+        w, g, *slots : arrays of one shape
+            Parameters, gradients and what the state holds of them.
+
+        Returns
+        -------
+        tuple of array
+            The new w and slots.
         """
         if self.decay:
             w *= 1.0 - rate * self.decay
         return self.rule(rate, t, w, g, *slots)
 
     def rate_after(self, steps: int) -> float:
-        """Learning rate of the step after so many, checked."""
+        """Learning rate of the step after so many.
+
+        Parameters
+        ----------
+        steps : int
+            Steps done.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        InvalidInput
+            The schedule gives a rate that is negative or not finite.
+        """
         rate = self.schedule(steps)
         if not 0 <= rate < math.inf:
             raise InvalidInput(

@@ -75,6 +75,16 @@ def compiled_value_and_grad(
 class Compiled:
     """A function with a plan for every kind of argument it has met.
 
+    Made by `chainrule.compile` and by `chainrule.value_and_grad` with ``compile=True``.
+
+    Parameters
+    ----------
+    f : callable
+    gradient : tuple, optional
+        The options of `value_and_grad`, where value and gradient are computed.
+    destination : tree of arrays, optional
+        Where gradients are written.
+
     Attributes
     ----------
     retraces, misses : int

@@ -110,6 +110,12 @@ class Explanation:
         Names of the results.
     cotangent : str
         A sentence on what the derivatives are those of, where the result is not one number.
+    graph : Graph
+        The traced function with its backward pass.
+    names : mapping of int to str
+        What the nodes are called, by their index.
+    constants : ConstantArrays
+        Arrays that the function uses besides its arguments.
     """
 
     function: str

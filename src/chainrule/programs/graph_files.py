@@ -77,7 +77,26 @@ class GraphFile:
 
     @classmethod
     def from_dict(cls, data: Any, origin: str = "graph", name: str = "f") -> GraphFile:
-        """A graph from a dictionary of the format of `chainrule.programs.graph_format`."""
+        """A graph from a dictionary of the format of `chainrule.programs.graph_format`.
+
+        Parameters
+        ----------
+        data : dict
+            As JSON or TOML gives it.
+        origin : str
+            Where it comes from, for messages.
+        name : str
+            The graph's name, unless the data say another.
+
+        Returns
+        -------
+        GraphFile
+
+        Raises
+        ------
+        GraphFileError
+            The data are no graph; the message names the place.
+        """
         return cls(parse_graph(data, origin, name))
 
     @property
@@ -125,6 +144,15 @@ class GraphFile:
     def values(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The values of all inputs, those in ``given`` instead of the file's.
 
+        Parameters
+        ----------
+        given : mapping of str to number or array, optional
+            Values of inputs, instead of those in the file.
+
+        Returns
+        -------
+        dict of str to number or array
+
         Raises
         ------
         GraphFileError
@@ -153,7 +181,22 @@ class GraphFile:
         return values
 
     def evaluate(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The value of every output, by name."""
+        """The value of every output, by name.
+
+        Parameters
+        ----------
+        given : mapping of str to number or array, optional
+            Values of inputs, instead of those in the file.
+
+        Returns
+        -------
+        dict of str to number or array
+
+        Raises
+        ------
+        GraphFileError
+            As `values`; or an operation fails on them.
+        """
         result = self._call(lambda: self.function(**self.values(given)))
         values = (result,) if len(self.outputs) == 1 else result
         return dict(zip(self.outputs, values, strict=True))
@@ -206,7 +249,17 @@ class GraphFile:
             raise self._error(str(error).rstrip(".")) from None
 
     def node_names(self, graph: Graph) -> dict[int, str]:
-        """The names of a trace's nodes by index, those in the file as they are there."""
+        """The names of a trace's nodes by index, those in the file as they are there.
+
+        Parameters
+        ----------
+        graph : Graph
+            What `trace` returned.
+
+        Returns
+        -------
+        dict of int to str
+        """
         names = {**node_names(graph), **{node.index: str(node.name) for node in graph.inputs}}
         computed = [node.name for node in self.specification.nodes if node.operation]
         last = {node.where.line: node.index for node in graph if node.where is not None}
@@ -219,6 +272,17 @@ class GraphFile:
         """The same graph in which a node is an input of its own, whatever computed it before.
 
         Cutting a node out this way is how its derivative is checked against differences.
+
+        Parameters
+        ----------
+        name : str
+            The node.
+        value : number or array
+            Its value from now on.
+
+        Returns
+        -------
+        GraphFile
         """
         specification = self.specification
         nodes = tuple(
@@ -228,7 +292,16 @@ class GraphFile:
         return GraphFile(replace(specification, nodes=nodes))
 
     def with_outputs(self, names: tuple[str, ...]) -> GraphFile:
-        """The same graph with other outputs, which may be any nodes."""
+        """The same graph with other outputs, which may be any nodes.
+
+        Parameters
+        ----------
+        names : tuple of str
+
+        Returns
+        -------
+        GraphFile
+        """
         return GraphFile(replace(self.specification, outputs=names))
 
     @cached_property

@@ -48,6 +48,15 @@ class Picture:
     def save(self, path: str | Path) -> Path:
         """Write the document to a file.
 
+        Parameters
+        ----------
+        path : path
+            Ending in ``.svg``.
+
+        Returns
+        -------
+        Path
+
         Raises
         ------
         InvalidInput

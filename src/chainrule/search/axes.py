@@ -79,7 +79,17 @@ class Continuous:
         return [self.value(i / (count - 1)) for i in range(count)]
 
     def cover_count(self, eps: Fraction) -> int:
-        """Return how many values it takes to have one within a share ε of every value."""
+        """Return how many values it takes to have one within a share ε of every value.
+
+        Parameters
+        ----------
+        eps : Fraction
+            Share of the axis.
+
+        Returns
+        -------
+        int
+        """
         return 1 if self.low == self.high else covering_number([(0, 1)], eps)
 
     def cover(self, count: int) -> list[Any]:
@@ -93,7 +103,17 @@ class Continuous:
         return Fraction(0) if self.low == self.high else Fraction(1, 2 * count)
 
     def own_units(self, eps: Any) -> Fraction:
-        """Return as a share an ε in the axis's own unit: decades on a log axis."""
+        """Return as a share an ε in the axis's own unit: decades on a log axis.
+
+        Parameters
+        ----------
+        eps : number
+            Positive.
+
+        Returns
+        -------
+        Fraction
+        """
         return _own_units(self, eps)
 
     def contains(self, value: Any) -> bool:
@@ -103,7 +123,15 @@ class Continuous:
 
 @dataclass(frozen=True)
 class Integer:
-    """The whole numbers from `low` to `high`, both included; see `Continuous`."""
+    """The whole numbers of an interval; otherwise as `Continuous`.
+
+    Attributes
+    ----------
+    name : str
+    low, high : int
+        Ends, both included, low ≤ high; positive on a log axis.
+    scale : {"linear", "log"}
+    """
 
     name: str
     low: int
@@ -129,7 +157,17 @@ class Integer:
         return _share(self, value)
 
     def value(self, share: float) -> int:
-        """Return a value so that uniform shares give each an equal part of the (log) axis."""
+        """Return a value so that uniform shares give each an equal part of the (log) axis.
+
+        Parameters
+        ----------
+        share : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        int
+        """
         if self.scale == "log":
             start, end = self.low - 0.5, self.high + 0.5
             found = round(start * (end / start) ** share)
@@ -145,7 +183,17 @@ class Integer:
         return sorted({round(ends.value(i / (count - 1))) for i in range(count)})
 
     def cover_count(self, eps: Fraction) -> int:
-        """Return how many values it takes to have one within a share ε of every value."""
+        """Return how many values it takes to have one within a share ε of every value.
+
+        Parameters
+        ----------
+        eps : Fraction
+            Share of the axis.
+
+        Returns
+        -------
+        int
+        """
         if self.scale == "linear":
             return -(-self.size // (2 * self._reach(eps) + 1))
         count = sum(1 for _ in itertools.islice(self._greedy(float(eps)), MANY + 1))
@@ -173,7 +221,17 @@ class Integer:
         return Fraction(longest_run // 2, self.high - self.low)
 
     def own_units(self, eps: Any) -> Fraction:
-        """Return as a share an ε in the axis's own unit: decades on a log axis."""
+        """Return as a share an ε in the axis's own unit: decades on a log axis.
+
+        Parameters
+        ----------
+        eps : number
+            Positive.
+
+        Returns
+        -------
+        Fraction
+        """
         return _own_units(self, eps)
 
     def contains(self, value: Any) -> bool:
@@ -264,15 +322,45 @@ class Categorical:
         return list(self.choices)
 
     def cover_count(self, eps: Fraction) -> int:
-        """Return the number of choices, whatever ε."""
+        """Return the number of choices, whatever ε.
+
+        Parameters
+        ----------
+        eps : Fraction
+            Share of the axis.
+
+        Returns
+        -------
+        int
+        """
         return self.size
 
     def cover(self, count: int) -> list[Any]:
-        """Return every choice."""
+        """Return every choice.
+
+        Parameters
+        ----------
+        count : int
+            Of no consequence here.
+
+        Returns
+        -------
+        list
+        """
         return list(self.choices)
 
     def cover_radius(self, count: int) -> Fraction:
-        """Return 0: a cover holds every choice."""
+        """Return 0: a cover holds every choice.
+
+        Parameters
+        ----------
+        count : int
+            Of no consequence here.
+
+        Returns
+        -------
+        Fraction
+        """
         return Fraction(0)
 
     def contains(self, value: Any) -> bool:

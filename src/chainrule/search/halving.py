@@ -73,6 +73,16 @@ class Halving:
         """Add the next rung's trials if a rung is finished, and return how many were added.
 
         Every process that looks at a finished rung adds the same ones, and each is added once.
+
+        Parameters
+        ----------
+        store : TrialStore
+        maximise : bool
+            Whether the larger value is the better one.
+
+        Returns
+        -------
+        int
         """
         for rung, budget in enumerate(self.budgets[1:], start=1):
             before = store.trials(rung=rung - 1)

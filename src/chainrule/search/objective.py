@@ -35,6 +35,16 @@ def batched(*, same: Sequence[str] = (), size: int = BATCH) -> Callable[[Functio
     size : int
         The largest batch.
 
+    Returns
+    -------
+    callable
+        A decorator, which returns the function.
+
+    Raises
+    ------
+    ValueError
+        The size is not a whole number of at least 1.
+
     Examples
     --------
     >>> @batched(same=["width"])
@@ -106,6 +116,8 @@ class Objective:
         Where modules and files are looked for first.
     budget : str
         The argument or parameter that takes the budget of successive halving.
+    names : tuple of str
+        The axes, which become its arguments.
     """
 
     kind: str

@@ -68,7 +68,18 @@ class Execution:
 
     @contextlib.contextmanager
     def open(self, objective: Objective) -> Iterator[tuple[Executor, Callable[[], int]]]:
-        """Give the executor and how many calls it can run now, and end it afterwards."""
+        """Give the executor and how many calls it can run now, and end it afterwards.
+
+        Parameters
+        ----------
+        objective : Objective
+
+        Yields
+        ------
+        executor : concurrent.futures.Executor
+        count : callable
+            Returns how many calls can run now.
+        """
         workers = self.workers or usable_cores()
         if self.scheduler is not None:
             from chainrule.search.cluster import connected

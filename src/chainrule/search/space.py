@@ -60,6 +60,15 @@ class Space:
 
         A pair of whole numbers is an `Integer` axis, another pair a `Continuous` one, a third
         item the scale; a list is `Categorical`.
+
+        Parameters
+        ----------
+        **axes
+            By name: (low, high), (low, high, "log"), or a list of choices.
+
+        Returns
+        -------
+        Space
         """
         made: list[Axis] = []
         for name, given in axes.items():
@@ -100,7 +109,17 @@ class Space:
         raise SearchError(f"There is no axis {name!r}; the axes are {', '.join(self.names)}.")
 
     def configuration(self, shares: Sequence[float]) -> Configuration:
-        """Return the values at one share for each axis."""
+        """Return the values at one share for each axis.
+
+        Parameters
+        ----------
+        shares : sequence of float
+            Between 0 and 1, in the order of the axes.
+
+        Returns
+        -------
+        dict of str to value
+        """
         return {
             axis.name: axis.value(float(share))
             for axis, share in zip(self.axes, shares, strict=True)

@@ -106,6 +106,8 @@ class TrialStore:
             What makes a search this search: plain values.
         trials : iterable of mappings
             `configuration`, `rung`, `budget`, `parameters`, `seed`, `shape` of each.
+        patience : float
+            As for the class.
 
         Raises
         ------
@@ -155,21 +157,39 @@ class TrialStore:
     # Processes ---------------------------------------------------------------------------------
 
     def join(self, owner: ProcessIdentity) -> None:
-        """Enter a process, so that others can see whether it lives."""
+        """Enter a process, so that others can see whether it lives.
+
+        Parameters
+        ----------
+        owner : ProcessIdentity
+            The process.
+        """
         with self._errors():
             self._connection.execute(
                 "INSERT OR IGNORE INTO processes VALUES (?, 0)", (owner.written(),)
             )
 
     def beat(self, owner: ProcessIdentity) -> None:
-        """Give a sign of life."""
+        """Give a sign of life.
+
+        Parameters
+        ----------
+        owner : ProcessIdentity
+            The process.
+        """
         with self._errors():
             self._connection.execute(
                 "UPDATE processes SET beats = beats + 1 WHERE identity = ?", (owner.written(),)
             )
 
     def leave(self, owner: ProcessIdentity) -> None:
-        """Take a process out and give back the trials that it has not finished."""
+        """Take a process out and give back the trials that it has not finished.
+
+        Parameters
+        ----------
+        owner : ProcessIdentity
+            The process.
+        """
         with self._errors(), self._transaction():
             self._give_back(owner.written())
 
@@ -210,7 +230,19 @@ class TrialStore:
     # Trials ------------------------------------------------------------------------------------
 
     def claim(self, owner: ProcessIdentity, count: int = 1) -> list[Trial]:
-        """Take up to `count` waiting trials of one shape, the first first; none if none waits."""
+        """Take up to `count` waiting trials of one shape, the first first; none if none waits.
+
+        Parameters
+        ----------
+        owner : ProcessIdentity
+            The process.
+        count : int
+            At most so many.
+
+        Returns
+        -------
+        list of Trial
+        """
         with self._errors():
             rows = self._connection.execute(
                 "UPDATE trials SET state = 'running', owner = ?, attempts = attempts + 1,"
@@ -247,7 +279,15 @@ class TrialStore:
         return taken
 
     def give_back(self, owner: ProcessIdentity, ids: Sequence[int]) -> None:
-        """Let trials that were claimed but not finished wait again."""
+        """Let trials that were claimed but not finished wait again.
+
+        Parameters
+        ----------
+        owner : ProcessIdentity
+            The process.
+        ids : sequence of int
+            Of the trials.
+        """
         with self._errors(), self._transaction():
             self._connection.executemany(
                 "UPDATE trials SET state = 'waiting', owner = NULL"

@@ -65,6 +65,16 @@ def cover_counts(space: Space, eps: Any) -> tuple[int, ...]:
 def cover_size(space: Space, eps: Any) -> int:
     """Return how many trials a minimal ε-cover takes; exact, however large.
 
+    Parameters
+    ----------
+    space : Space
+    eps : number or mapping of str to number
+        As in `Space.radii`.
+
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> space = Space.of(a=(0.0, 1.0), b=(0.0, 1.0), c=(0.0, 1.0), d=(0.0, 1.0), e=["x", "y"])
@@ -76,6 +86,12 @@ def cover_size(space: Space, eps: Any) -> int:
 
 def coverable_radius(space: Space, budget: int) -> tuple[Fraction, tuple[int, ...]] | None:
     """Return the least share ε for which `budget` trials can be an ε-cover, and values per axis.
+
+    Parameters
+    ----------
+    space : Space
+    budget : int
+        Number of trials.
 
     Returns
     -------

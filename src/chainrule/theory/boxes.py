@@ -24,7 +24,15 @@ Point = tuple[Fraction, ...]
 
 @dataclass(frozen=True)
 class Box:
-    """A product of closed intervals and the radius ε of a ball on each axis, all exact."""
+    """A product of closed intervals and the radius ε of a ball on each axis, all exact.
+
+    Attributes
+    ----------
+    lower, upper : tuple of Fraction
+        The ends of each interval.
+    eps : tuple of Fraction
+        The radius on each axis.
+    """
 
     lower: Point
     upper: Point
@@ -55,6 +63,10 @@ def box_of(intervals: Any, eps: Any) -> Box:
         Closed intervals with a ≤ b, at least one.
     eps : number or sequence of numbers
         Radius of a ball, positive; one for all axes or one for each.
+
+    Returns
+    -------
+    Box
 
     Raises
     ------

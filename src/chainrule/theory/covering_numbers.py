@@ -74,6 +74,11 @@ def minimal_cover(intervals: Any, eps: Any) -> ProductGrid:
 
     On each axis the n = max(1, ⌈(b − a)/2ε⌉) centres are a + (b − a)(2j + 1)/2n.
 
+    Parameters
+    ----------
+    intervals, eps
+        As in `covering_number`.
+
     Returns
     -------
     ProductGrid
@@ -99,6 +104,18 @@ def minimal_cover(intervals: Any, eps: Any) -> ProductGrid:
 def minimal_cover_axes(intervals: Any, eps: Any, limit: int = LIMIT) -> tuple[Point, ...]:
     """The coordinates of `minimal_cover` on each axis; the cover is their Cartesian product.
 
+    Parameters
+    ----------
+    intervals, eps
+        As in `covering_number`.
+    limit : int
+        The largest number of coordinates that an axis may have.
+
+    Returns
+    -------
+    tuple of tuple of Fraction
+        One for each axis.
+
     Raises
     ------
     ValueError
@@ -113,6 +130,11 @@ def packing_certificate(intervals: Any, eps: Any) -> ProductGrid:
 
     No ball of radius ε holds two of them, so every cover needs at least as many balls. On an axis
     with n ≥ 2 they are a + (b − a) j/(n − 1), whose gaps exceed 2ε because (b − a)/2ε > n − 1.
+
+    Parameters
+    ----------
+    intervals, eps
+        As in `covering_number`.
 
     Returns
     -------
@@ -140,6 +162,8 @@ class CoveringCertificate:
     ----------
     number : int
     cover, packing : ProductGrid
+    box : Box
+        What is covered.
     """
 
     number: int
@@ -159,6 +183,15 @@ class CoveringCertificate:
 
 def covering_certificate(intervals: Any, eps: Any) -> CoveringCertificate:
     """The covering number of a box with a cover and a packing that prove it.
+
+    Parameters
+    ----------
+    intervals, eps
+        As in `covering_number`.
+
+    Returns
+    -------
+    CoveringCertificate
 
     Raises
     ------
@@ -211,7 +244,21 @@ def uncovered_point(points: Any, intervals: Any, eps: Any) -> Point | None:
 def is_epsilon_cover(points: Any, intervals: Any, eps: Any) -> bool:
     """Whether every point of the box is within ε of one of the given points; exact.
 
-    Parameters, errors: see `uncovered_point`, which also gives the place that is missed.
+    Parameters
+    ----------
+    points : ProductGrid or sequence of points
+    intervals, eps
+        As in `covering_number`.
+
+    Returns
+    -------
+    bool
+        `uncovered_point` also gives the place that is missed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `uncovered_point`.
 
     Examples
     --------
@@ -226,7 +273,20 @@ def is_epsilon_cover(points: Any, intervals: Any, eps: Any) -> bool:
 def is_epsilon_packing(points: Any, intervals: Any, eps: Any) -> bool:
     """Whether all points lie in the box and any two are more than 2ε apart on some axis; exact.
 
-    Parameters, errors: see `uncovered_point`.
+    Parameters
+    ----------
+    points : ProductGrid or sequence of points
+    intervals, eps
+        As in `covering_number`.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `uncovered_point`.
     """
     box = box_of(intervals, eps)
     if isinstance(points, ProductGrid):
@@ -246,7 +306,12 @@ def is_epsilon_packing(points: Any, intervals: Any, eps: Any) -> bool:
 
 
 class CoveringBounds(NamedTuple):
-    """Bounds on a covering number by the volume, exact."""
+    """Bounds on a covering number by the volume, exact.
+
+    Attributes
+    ----------
+    lower, upper : Fraction
+    """
 
     lower: Fraction
     upper: Fraction
@@ -254,6 +319,15 @@ class CoveringBounds(NamedTuple):
 
 def covering_volume_bounds(intervals: Any, eps: Any) -> CoveringBounds:
     """Vol/(2ε)^d ≤ N ≤ Π((b_i − a_i)/2ε + 1), so N (2ε)^d tends to the volume as ε → 0.
+
+    Parameters
+    ----------
+    intervals, eps
+        As in `covering_number`.
+
+    Returns
+    -------
+    CoveringBounds
 
     Raises
     ------
@@ -272,6 +346,17 @@ def covered_fraction_bound(budget: int, intervals: Any, eps: Any) -> Fraction:
 
     budget · Π min(1, 2ε/(b_i − a_i)): it is budget (2ε)^d/Vol while a ball fits into the box, and
     falls exponentially with the number of axes longer than 2ε.
+
+    Parameters
+    ----------
+    budget : int
+        Number of balls, at least 0.
+    intervals, eps
+        As in `covering_number`.
+
+    Returns
+    -------
+    Fraction
 
     Raises
     ------

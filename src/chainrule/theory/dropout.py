@@ -40,6 +40,10 @@ def dropout_noise(q: float, shape: int | tuple[int, ...], rng: np.random.Generat
     shape : int or tuple of int
     rng : Generator
 
+    Returns
+    -------
+    array of that shape
+
     Raises
     ------
     ValueError
@@ -52,6 +56,18 @@ def dropout_noise(q: float, shape: int | tuple[int, ...], rng: np.random.Generat
 def apply_dropout(h: Any, q: float, rng: np.random.Generator) -> np.ndarray:
     """(1 + η) ⊙ h: each unit 0 with probability q, else h_k/(1 − q) (inverted dropout).
 
+    Parameters
+    ----------
+    h : array_like of any shape
+        Values of the units.
+    q : float
+        Probability of dropping a unit, 0 ≤ q < 1.
+    rng : Generator
+
+    Returns
+    -------
+    array of the shape and type of h
+
     Raises
     ------
     ValueError, TypeError
@@ -63,6 +79,17 @@ def apply_dropout(h: Any, q: float, rng: np.random.Generator) -> np.ndarray:
 
 def dropout_noise_moment(q: float, order: int) -> float:
     """E η^order = q (−1)^order + (1 − q)(q/(1−q))^order: 0, q/(1−q), q(2q−1)/(1−q)² for 1, 2, 3.
+
+    Parameters
+    ----------
+    q : float
+        Probability of dropping a unit, 0 ≤ q < 1.
+    order : int
+        At least 1.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -82,6 +109,10 @@ def exact_dropout_expectation(loss: Callable[[np.ndarray], Any], h: Any, q: floa
         φ, of an array of shape (d,), returning a number.
     h : array_like of shape (d,)
     q : float
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -117,6 +148,10 @@ def dropout_second_order(loss: Callable[[Any], Any], h: Any, q: float) -> float:
     h : array_like of shape (d,)
     q : float
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ValueError
@@ -144,6 +179,12 @@ def dropout_ratio_limit(loss: Callable[[Any], Any], h: Any) -> float:
     To first order in q, one unit is dropped or all are scaled up a little, so the limit is
     Σ_k [φ(h − h_k e_k) − φ(h) + h_k ∂_k φ(h)] / (½ Σ_k H_kk h_k²). It is 1 for quadratic φ, and not
     in general.
+
+    Parameters
+    ----------
+    loss : callable
+        φ, of an array of shape (d,), written in NumPy; the engine differentiates it.
+    h : array_like of shape (d,)
 
     Returns
     -------
@@ -176,6 +217,10 @@ def dropout_linear_penalty(W: Any, X: Any, q: float) -> float:
     W : array_like of shape (p, d)
     X : array_like of shape (n, d) or (d,)
     q : float
+
+    Returns
+    -------
+    float
 
     Raises
     ------

@@ -33,7 +33,17 @@ __all__ = [
 
 
 class GridDistinct(NamedTuple):
-    """A grid that is an ε-cover: its size q, the models it tells apart, and their share of q."""
+    """What a grid that is an ε-cover tries.
+
+    Attributes
+    ----------
+    q : int
+        Number of configurations.
+    distinct : int
+        Number of models it tells apart.
+    fraction : Fraction
+        distinct / q.
+    """
 
     q: int
     distinct: int
@@ -53,6 +63,10 @@ def grid_distinct(eps: Any, d: int) -> GridDistinct:
     d : int
         Number of hyperparameters, at least 1.
 
+    Returns
+    -------
+    GridDistinct
+
     Raises
     ------
     ValueError, TypeError
@@ -69,7 +83,19 @@ def grid_distinct(eps: Any, d: int) -> GridDistinct:
 
 
 def grid_search_configs(eps: Any, d: int) -> ProductGrid:
-    """The configurations of that grid, lazily: the centres of n^d equal cells.
+    """The configurations of the grid of `grid_distinct`, lazily: the centres of n^d equal cells.
+
+    Parameters
+    ----------
+    eps : number
+        Radius of coverage in the maximum norm, positive.
+    d : int
+        Number of hyperparameters, at least 1.
+
+    Returns
+    -------
+    ProductGrid
+        Of points in [0, 1]^d.
 
     Raises
     ------
@@ -80,7 +106,19 @@ def grid_search_configs(eps: Any, d: int) -> ProductGrid:
 
 
 def random_search_configs(q: int, d: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw q configurations uniformly from [0, 1)^d, as an array of shape (q, d).
+    """Draw q configurations uniformly from [0, 1)^d.
+
+    Parameters
+    ----------
+    q : int
+        Number of configurations, at least 0.
+    d : int
+        Number of hyperparameters, at least 1.
+    rng : Generator
+
+    Returns
+    -------
+    array of shape (q, d)
 
     Raises
     ------
@@ -94,6 +132,17 @@ def expected_distinct(M: int, q: int) -> float:
     """The expected number of different values among q draws from M equally likely ones.
 
     E = M (1 − (1 − 1/M)^q), in a form that stays accurate for M = 2^53. It tends to q as M → ∞.
+
+    Parameters
+    ----------
+    M : int
+        Number of values, at least 1.
+    q : int
+        Number of draws, at least 0.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -111,6 +160,17 @@ def expected_distinct(M: int, q: int) -> float:
 
 def prob_all_distinct(M: int, q: int) -> float:
     """The probability that q draws from M equally likely values all differ: Π_{i<q} (1 − i/M).
+
+    Parameters
+    ----------
+    M : int
+        Number of values, at least 1.
+    q : int
+        Number of draws, at least 0.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -209,6 +269,17 @@ def expected_best_gap_grid(B: int, d: int) -> Fraction:
     The grid has m = ⌊B^(1/d)⌋ cell centres c_j on each axis, and the mean distance to the nearest
     is 1/4m.
 
+    Parameters
+    ----------
+    B : int
+        Number of configurations, at least 1.
+    d : int
+        Number of hyperparameters, at least 1.
+
+    Returns
+    -------
+    Fraction
+
     Raises
     ------
     ValueError, TypeError
@@ -223,7 +294,17 @@ def expected_best_gap_grid(B: int, d: int) -> Fraction:
 
 
 class SearchComparison(NamedTuple):
-    """What a budget buys: values of the coordinate that matters, and the expected best gap."""
+    """What a budget buys.
+
+    Attributes
+    ----------
+    distinct_grid, distinct_random : int
+        Values of the coordinate that matters.
+    gap_grid, gap_random : Fraction
+        Expected distance of the best of them from the optimum.
+    better : {"grid", "random", "equal"}
+        Which gap is smaller.
+    """
 
     distinct_grid: int
     distinct_random: int
@@ -237,6 +318,17 @@ def compare_search(B: int, d: int) -> SearchComparison:
 
     Random search is better exactly if d ≥ 2 and B ≥ 2; for d = 1 or B = 1 the grid is. Random draws
     promise no covering radius; see `prob_random_cover`.
+
+    Parameters
+    ----------
+    B : int
+        Number of configurations, at least 1.
+    d : int
+        Number of hyperparameters, at least 1.
+
+    Returns
+    -------
+    SearchComparison
 
     Raises
     ------
@@ -255,6 +347,17 @@ def compare_search(B: int, d: int) -> SearchComparison:
 
 def integer_root(n: int, d: int) -> int:
     """⌊n^(1/d)⌋, exact where ``int(1000 ** (1 / 3))`` is 9.
+
+    Parameters
+    ----------
+    n : int
+        At least 0.
+    d : int
+        At least 1.
+
+    Returns
+    -------
+    int
 
     Raises
     ------

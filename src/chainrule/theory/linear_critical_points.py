@@ -180,6 +180,10 @@ def sufficient_condition(
     rtol : float
         A product is invertible if σ_min > rtol · σ_max.
 
+    Returns
+    -------
+    SufficientCondition
+
     Raises
     ------
     ValueError, TypeError

@@ -98,13 +98,47 @@ def factorize_linear_network(
 
 
 def best_error_of_rank(W0: Any, rank: int) -> float:
-    """√(Σ_{i > rank} σ_i²): the Frobenius distance of W0 from the nearest matrix of that rank."""
+    """√(Σ_{i > rank} σ_i²): the Frobenius distance of W0 from the nearest matrix of that rank.
+
+    The theorem is Eckart and Young's (Psychometrika 1, 1936).
+
+    Parameters
+    ----------
+    W0 : array_like of shape (p, d)
+    rank : int
+        At least 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        W0 is no finite real matrix, or the rank no whole number from 0.
+    """
     values = np.linalg.svd(real_array(W0, "W0", 2), compute_uv=False)
     return float(np.linalg.norm(values[whole_number(rank, "rank", 0) :]))
 
 
 def balancedness(weights: Sequence[Any]) -> float:
-    """max_i ‖W_(i+1)ᵀ W_(i+1) − W_i W_iᵀ‖_F, which gradient flow keeps constant layer by layer."""
+    """max_i ‖W_(i+1)ᵀ W_(i+1) − W_i W_iᵀ‖_F, which gradient flow keeps constant layer by layer.
+
+    Parameters
+    ----------
+    weights : sequence of array_like
+        W_1, …, W_L, W_i of shape (d_i, d_(i−1)).
+
+    Returns
+    -------
+    float
+        0 for balanced weights, and for a single layer.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No weights, shapes that do not follow one another, or entries that are not finite and real.
+    """
     Ws = _weights(weights)
     return max(
         (float(np.linalg.norm(B.T @ B - A @ A.T)) for A, B in itertools.pairwise(Ws)),
@@ -114,6 +148,15 @@ def balancedness(weights: Sequence[Any]) -> float:
 
 def linear_network_product(weights: Sequence[Any]) -> np.ndarray:
     """W̄ = W_L … W_1.
+
+    Parameters
+    ----------
+    weights : sequence of array_like
+        W_1, …, W_L, W_i of shape (d_i, d_(i−1)).
+
+    Returns
+    -------
+    array of shape (p, d)
 
     Raises
     ------
@@ -133,6 +176,10 @@ def linear_network_loss(weights: Sequence[Any], X: Any, Y: Any) -> float:
     X : array_like of shape (n, d)
     Y : array_like of shape (n, p)
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ValueError, TypeError
@@ -143,7 +190,24 @@ def linear_network_loss(weights: Sequence[Any], X: Any, Y: Any) -> float:
 
 
 def product_gradient(W: Any, X: Any, Y: Any) -> np.ndarray:
-    """∂Q/∂W̄ = (W̄Xᵀ − Yᵀ)X = W̄XᵀX − YᵀX for Q(W̄) = ½ ‖W̄Xᵀ − Yᵀ‖_F², of shape (p, d)."""
+    """∂Q/∂W̄ = (W̄Xᵀ − Yᵀ)X = W̄XᵀX − YᵀX for Q(W̄) = ½ ‖W̄Xᵀ − Yᵀ‖_F².
+
+    Parameters
+    ----------
+    W : array_like of shape (p, d)
+        The product W̄.
+    X : array_like of shape (n, d)
+    Y : array_like of shape (n, p)
+
+    Returns
+    -------
+    array of shape (p, d)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `linear_network_loss`.
+    """
     (W,), X, Y = checked_network([W], X, Y)
     return (X @ W.T - Y).T @ X
 
@@ -151,7 +215,22 @@ def product_gradient(W: Any, X: Any, Y: Any) -> np.ndarray:
 def linear_network_gradients(weights: Sequence[Any], X: Any, Y: Any) -> list[np.ndarray]:
     """∂R/∂W_i = W̄_(L:i+1)ᵀ (W̄Xᵀ − Yᵀ)X W̄_(i−1:1)ᵀ for every layer, of the shape of W_i.
 
-    Parameters, errors: see `linear_network_loss`.
+    Parameters
+    ----------
+    weights : sequence of array_like
+        W_1, …, W_L, W_i of shape (d_i, d_(i−1)).
+    X : array_like of shape (n, d)
+    Y : array_like of shape (n, p)
+
+    Returns
+    -------
+    list of array
+        One for each layer, of the shape of its weights.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `linear_network_loss`.
     """
     Ws, X, Y = checked_network(weights, X, Y)
     G = product_gradient(_product(Ws), X, Y)
@@ -166,12 +245,22 @@ def linear_network_hessian(weights: Sequence[Any], X: Any, Y: Any) -> np.ndarray
     H = Jᵀ(I ⊗ XᵀX)J + terms (A_jᵀ G B_iᵀ)_ad M_bc at the entries (a, b) of W_j and (c, d) of W_i,
     where J has the blocks A_i ⊗ B_iᵀ.
 
+    Parameters
+    ----------
+    weights : sequence of array_like
+        W_1, …, W_L, W_i of shape (d_i, d_(i−1)).
+    X : array_like of shape (n, d)
+    Y : array_like of shape (n, p)
+
     Returns
     -------
     array of shape (N, N), symmetric
         N is the number of weights.
 
-    Parameters, errors: see `linear_network_loss`.
+    Raises
+    ------
+    ValueError, TypeError
+        As `linear_network_loss`.
     """
     Ws, X, Y = checked_network(weights, X, Y)
     G = product_gradient(_product(Ws), X, Y)
@@ -192,7 +281,13 @@ def linear_network_hessian(weights: Sequence[Any], X: Any, Y: Any) -> np.ndarray
 
 
 class GlobalMinimum(NamedTuple):
-    """The least loss that any weights of the given widths reach, and a product W̄ that has it."""
+    """The least loss that any weights of the given widths reach, and a product W̄ that has it.
+
+    Attributes
+    ----------
+    loss : float
+    W : array of shape (p, d)
+    """
 
     loss: float
     W: np.ndarray
@@ -211,6 +306,10 @@ def linear_network_global_minimum(X: Any, Y: Any, dims: Sequence[int]) -> Global
     Y : array_like of shape (n, p)
     dims : sequence of int
         d_0 = d, …, d_L = p. A width of 0 between them leaves W̄ = 0.
+
+    Returns
+    -------
+    GlobalMinimum
 
     Raises
     ------
@@ -245,7 +344,23 @@ def is_global_minimizer(weights: Sequence[Any], X: Any, Y: Any, tol: float = 1e-
     The loss is compared, not the gradient: with a bottleneck W̄XᵀX = YᵀX does not hold at the
     minimum.
 
-    Parameters, errors: see `linear_network_loss`.
+    Parameters
+    ----------
+    weights : sequence of array_like
+        W_1, …, W_L, W_i of shape (d_i, d_(i−1)).
+    X : array_like of shape (n, d)
+    Y : array_like of shape (n, p)
+    tol : float
+        Share of ½‖Y‖² by which the loss may exceed the minimum.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `linear_network_loss`.
     """
     Ws, X, Y = checked_network(weights, X, Y)
     least = linear_network_global_minimum(X, Y, widths_of(Ws)).loss

@@ -57,7 +57,16 @@ class ParityNetwork:
 
 
 def binary_vectors(d: int) -> np.ndarray:
-    """All 2^d vectors of zeros and ones, of shape (2^d, d), counting up in binary.
+    """All 2^d vectors of zeros and ones, counting up in binary.
+
+    Parameters
+    ----------
+    d : int
+        From 1 to 20.
+
+    Returns
+    -------
+    array of shape (2^d, d)
 
     Raises
     ------
@@ -71,7 +80,18 @@ def binary_vectors(d: int) -> np.ndarray:
 
 
 def parity_label(v: Any, x: Any) -> Any:
-    """(−1)^(vᵀx), for x of shape (d,) or (n, d).
+    """(−1)^(vᵀx).
+
+    Parameters
+    ----------
+    v : array_like of shape (d,)
+        Zeros and ones.
+    x : array_like of shape (d,) or (n, d)
+        Zeros and ones.
+
+    Returns
+    -------
+    float, or array of shape (n,)
 
     Raises
     ------
@@ -87,7 +107,22 @@ def parity_label(v: Any, x: Any) -> Any:
 
 
 def tent_units(count: int) -> int:
-    """Units of the construction with tents when v selects `count` entries: 3(⌊count/2⌋ + 1)."""
+    """Units of the construction with tents when v selects `count` entries: 3(⌊count/2⌋ + 1).
+
+    Parameters
+    ----------
+    count : int
+        Ones in v, at least 0.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError, TypeError
+        `count` is not a whole number from 0.
+    """
     return 3 * (whole_number(count, "count", 0) // 2 + 1)
 
 
@@ -97,6 +132,20 @@ def minimal_units(count: int) -> int:
     `count` up to 3, and count − 1 from 4 on. No fewer suffice if all W_i are multiples of v: each
     of the interior integers 1, …, count − 1 needs a kink of its own, alternately up and down, and
     for count ≤ 3 one more unit is needed. Nothing is claimed for W_i of other directions.
+
+    Parameters
+    ----------
+    count : int
+        Ones in v, at least 0.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError, TypeError
+        `count` is not a whole number from 0.
     """
     count = whole_number(count, "count", 0)
     return count if count <= 3 else count - 1
@@ -169,6 +218,10 @@ def printed_parity_network(v: Any, k: int, used: int | None = None) -> ParityNet
     used : int, optional
         Number of units with W = v; ⌊3d/2⌋ if not given, as printed.
 
+    Returns
+    -------
+    ParityNetwork
+
     Raises
     ------
     ValueError, TypeError
@@ -215,6 +268,17 @@ def check_parity(build: Callable[[np.ndarray], ParityNetwork], d: int) -> Parity
 
     The largest |f − y| is what is looked at: a sum of f − y, as in the hand-out's own test, lets
     errors of opposite sign cancel.
+
+    Parameters
+    ----------
+    build : callable
+        Takes v, of shape (d,), and returns the network that should compute its parity.
+    d : int
+        From 1 to 20; the time grows as 4^d.
+
+    Returns
+    -------
+    ParityCheck
 
     Raises
     ------

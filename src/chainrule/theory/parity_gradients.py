@@ -43,6 +43,10 @@ def parity_parameters(W: Any, b: Any, alpha: Any, beta: Any) -> ParityNetwork:
     b, alpha : array_like of shape (k,)
     beta : float
 
+    Returns
+    -------
+    ParityNetwork
+
     Raises
     ------
     ValueError, TypeError
@@ -58,7 +62,24 @@ def parity_parameters(W: Any, b: Any, alpha: Any, beta: Any) -> ParityNetwork:
 
 
 def parity_risk(network: ParityNetwork, v: Any) -> float:
-    """E_x max(0, 1 − f(x) (−1)^(vᵀx)), over all 2^d x."""
+    """E_x max(0, 1 − f(x) (−1)^(vᵀx)), over all 2^d x.
+
+    Parameters
+    ----------
+    network : ParityNetwork
+        With at most 20 inputs.
+    v : array_like of shape (d,)
+        Zeros and ones.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        v is not a vector of d zeros and ones, or d is above 20.
+    """
     v = bits(v, "v", 1)
     x = binary_vectors(network.W.shape[1])
     return float(np.mean(np.maximum(1 - network(x) * (1 - 2 * (x @ v % 2)), 0)))
@@ -66,6 +87,17 @@ def parity_risk(network: ParityNetwork, v: Any) -> float:
 
 def parity_risk_gradient(network: ParityNetwork, v: Any) -> np.ndarray:
     """∇_p R for one v, exact over all x, in the order W row by row, b, α, β.
+
+    Parameters
+    ----------
+    network : ParityNetwork
+        With at most 20 inputs.
+    v : array_like of shape (d,)
+        Zeros and ones.
+
+    Returns
+    -------
+    array of shape (dk + 2k + 1,)
 
     Raises
     ------
@@ -83,12 +115,22 @@ def parity_risk_gradient(network: ParityNetwork, v: Any) -> np.ndarray:
 def parity_gradient_decomposition(network: ParityNetwork) -> tuple[np.ndarray, np.ndarray]:
     """a and g of ∇R = a + E_x[χ_v(x) g(x)].
 
+    Parameters
+    ----------
+    network : ParityNetwork
+        With at most 20 inputs.
+
     Returns
     -------
     a : array of shape (N,)
         N = dk + 2k + 1. Not the mean of ∇R over v, which is a + 2^(−d) g(0).
     g : array of shape (2^d, N)
         One row for each x, in binary order.
+
+    Raises
+    ------
+    ValueError
+        d is above 20.
     """
     _, f, slopes = _forward(network)
     above, below = (f < 1).astype(float), (-f < 1).astype(float)
@@ -122,6 +164,15 @@ class GradientSpread:
 
 def parity_gradient_spread(network: ParityNetwork) -> GradientSpread:
     """The spread of ∇R over all v, enumerated, with its closed form and its bound.
+
+    Parameters
+    ----------
+    network : ParityNetwork
+        With at most 20 inputs.
+
+    Returns
+    -------
+    GradientSpread
 
     Raises
     ------

@@ -94,6 +94,15 @@ def units_needed(slopes: Sequence[Any]) -> int:
     ----------
     slopes : sequence of numbers
         S_0, …, S_m; equal neighbours make no kink.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError, TypeError
+        A slope is not a finite real number.
     """
     exact = _distinct([exact_number(slope, "slopes") for slope in slopes])
     kinks = len(exact) - 1

@@ -24,6 +24,10 @@ def squared_loss(curve: ReluCurve, x: Any, y: Any) -> float:
         θ.
     x, y : array_like of shape (n,)
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ValueError, TypeError
@@ -36,7 +40,21 @@ def squared_loss(curve: ReluCurve, x: Any, y: Any) -> float:
 def squared_loss_gradient(curve: ReluCurve, x: Any, y: Any) -> ReluCurve:
     """∇L = −2 Σ_i (y_i − f(x_i, θ)) ∇f(x_i, θ), as a curve that holds the derivatives.
 
-    Parameters, errors: see `squared_loss`.
+    Parameters
+    ----------
+    curve : ReluCurve
+        θ.
+    x, y : array_like of shape (n,)
+
+    Returns
+    -------
+    ReluCurve
+        Each derivative in the place of its parameter.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `squared_loss`.
     """
     x, y = _checked(x, y)
     total = np.zeros_like(curve.flat())

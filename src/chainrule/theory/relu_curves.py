@@ -18,7 +18,16 @@ __all__ = ["HANDOUT", "Forward", "ReluCurve"]
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What forward propagation computes: ``z_bar`` and ``z`` of shape (n,), and ``y``."""
+    """What forward propagation computes.
+
+    Attributes
+    ----------
+    z_bar : array of shape (n,)
+        Pre-activations.
+    z : array of shape (n,)
+        Outputs of the hidden layer.
+    y : float
+    """
 
     z_bar: np.ndarray
     z: np.ndarray
@@ -44,6 +53,17 @@ class ReluCurve:
     @classmethod
     def of(cls, W_H: Any, b_H: Any, W_O: Any, b_O: Any) -> ReluCurve:
         """A curve from array_likes.
+
+        Parameters
+        ----------
+        W_H, b_H, W_O : array_like of shape (n,)
+            Weights and biases of the hidden layer, weights of the output.
+        b_O : float
+            Bias of the output.
+
+        Returns
+        -------
+        ReluCurve
 
         Raises
         ------

@@ -26,6 +26,10 @@ def l1_loss(w: Any, X: Any, y: Any) -> float:
     X : array_like of shape (n, d)
     y : array_like of shape (n,)
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ValueError, TypeError
@@ -36,12 +40,25 @@ def l1_loss(w: Any, X: Any, y: Any) -> float:
 
 
 def l1_subgradient(w: Any, X: Any, y: Any) -> np.ndarray:
-    """Xᵀ sign(Xw − y), with sign(0) = 0: one subgradient of the ℓ1 loss, of shape (d,).
+    """Xᵀ sign(Xw − y), with sign(0) = 0: one subgradient of the ℓ1 loss.
 
     Where no residual is 0 it is the gradient. Elsewhere every Xᵀs with s_i = sign(residual) or, at
     a residual of 0, s_i in [−1, 1], is a subgradient; w is a minimum if one of them is 0.
 
-    Parameters, errors: see `l1_loss`.
+    Parameters
+    ----------
+    w : array_like of shape (d,)
+    X : array_like of shape (n, d)
+    y : array_like of shape (n,)
+
+    Returns
+    -------
+    array of shape (d,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `l1_loss`.
     """
     w, X, y = _checked(w, X, y)
     return X.T @ np.sign(X @ w - y)

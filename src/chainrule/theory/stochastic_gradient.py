@@ -97,6 +97,18 @@ def schedule(kind: str, t: int, alpha: float = 1.0) -> np.ndarray:
 
     The hand-out's k^(−3/4) is undefined at k = 0, so steps count from 1.
 
+    Parameters
+    ----------
+    kind : {"constant", "3/4", "1/2"}
+    t : int
+        Number of steps, at least 1.
+    alpha : float
+        α, positive.
+
+    Returns
+    -------
+    array of shape (t,)
+
     Raises
     ------
     ValueError, TypeError
@@ -127,6 +139,10 @@ def sgd_bound_schedule(
         Number of steps, at least 1; the cost does not grow with it.
     delta, C, alpha : float
         Δ = f(w_0) − inf f and C = σ²L/2, not negative; α positive.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -199,7 +215,17 @@ class StochasticProblem:
     start: tuple[float, ...]
 
     def bound(self, alphas: Any) -> SGDBound:
-        """The bound for step sizes on this problem, with Δ = f(w_0) − inf f."""
+        """The bound for step sizes on this problem, with Δ = f(w_0) − inf f.
+
+        Parameters
+        ----------
+        alphas : array_like of shape (t,)
+            Step sizes, positive.
+
+        Returns
+        -------
+        SGDBound
+        """
         first = float(self.value(np.array([self.start]))[0])
         return sgd_bound(first - self.infimum, self.lipschitz, self.sigma2, alphas)
 
@@ -209,6 +235,15 @@ def cosine_problem(start: float = 2.0) -> StochasticProblem:
 
     f(w) = 1 − cos w is not convex; E(sin w + X)² = sin² w + 1 ≤ 2. (No quadratic f on the
     whole line satisfies the second assumption.)
+
+    Parameters
+    ----------
+    start : float
+        w_0.
+
+    Returns
+    -------
+    StochasticProblem
     """
     return StochasticProblem(
         value=lambda w: np.sum(1 - np.cos(w), axis=1),
@@ -227,6 +262,17 @@ def quadratic_problem(start: float = 1.3, noise: float = 0.7) -> StochasticProbl
     """g(X, w) = w² + X w with X = ±noise: L = 2, and the descent inequality is an equality.
 
     E(∇g)² grows with w, so σ² is infinite.
+
+    Parameters
+    ----------
+    start : float
+        w_0.
+    noise : float
+        Size of X.
+
+    Returns
+    -------
+    StochasticProblem
     """
     return StochasticProblem(
         value=lambda w: np.sum(w**2, axis=1),
@@ -286,6 +332,10 @@ def exact_sgd_moments(problem: StochasticProblem, alphas: Any) -> SGDMoments:
     alphas : array_like of shape (t,)
         Positive.
 
+    Returns
+    -------
+    SGDMoments
+
     Raises
     ------
     ValueError
@@ -312,7 +362,20 @@ def exact_sgd_moments(problem: StochasticProblem, alphas: Any) -> SGDMoments:
 def simulate_sgd(
     problem: StochasticProblem, alphas: Any, n_runs: int, rng: np.random.Generator
 ) -> SGDMoments:
-    """The same expectations as averages over `n_runs` independent runs, with standard errors.
+    """The expectations of `exact_sgd_moments` as averages over runs, with standard errors.
+
+    Parameters
+    ----------
+    problem : StochasticProblem
+    alphas : array_like of shape (t,)
+        Step sizes, positive.
+    n_runs : int
+        Number of runs, at least 2.
+    rng : Generator
+
+    Returns
+    -------
+    SGDMoments
 
     Raises
     ------

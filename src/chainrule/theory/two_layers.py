@@ -195,6 +195,14 @@ def student_relu_derivative(q: Any) -> Any:
     """The derivative of max(q, 0) as it stands in a student's solution: max(q, 0) / q.
 
     Wrong: it is 0/0 at q = 0 and ∞/∞ at q = ∞, where it gives NaN. Kept to show what it does.
+
+    Parameters
+    ----------
+    q : array_like
+
+    Returns
+    -------
+    array of the shape of q
     """
     q = np.asarray(q, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):

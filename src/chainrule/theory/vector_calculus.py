@@ -41,7 +41,23 @@ def grad_squared_norm(x: Any) -> np.ndarray:
 
 
 def sum_of_squared_distances(points: Any, mu: Any) -> float:
-    """Σ_i ‖x_i − μ‖² for the rows x_i of ``points``, of shape (n, d), and μ of shape (d,)."""
+    """Σ_i ‖x_i − μ‖².
+
+    Parameters
+    ----------
+    points : array_like of shape (n, d)
+        The rows are x_1, …, x_n.
+    mu : array_like of shape (d,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit, or numbers that are not finite and real.
+    """
     points, mu = real_array(points, "points", 2), real_array(mu, "mu", 1)
     if mu.shape != points.shape[1:]:
         raise ValueError(
@@ -79,5 +95,17 @@ def minimiser_of_squared_distances(points: Any) -> np.ndarray:
 
 
 def hessian_of_squared_distances(n: int, d: int) -> np.ndarray:
-    """The second derivatives of Σ_i ‖x_i − μ‖² by μ: 2n on the diagonal, positive definite."""
+    """The second derivatives of Σ_i ‖x_i − μ‖² by μ: 2n on the diagonal, positive definite.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    d : int
+        Number of their coordinates.
+
+    Returns
+    -------
+    array of shape (d, d)
+    """
     return 2.0 * n * np.eye(d)

@@ -58,19 +58,50 @@ class Batches:
         return -(-self.count // self.batch_size)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Numbers of the examples in the order of an epoch, shape (examples,)."""
+        """Numbers of the examples in the order of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Its number; each has an order of its own.
+
+        Returns
+        -------
+        array of int, shape (examples,)
+        """
         if not self.shuffle:
             return np.arange(self.count)
         return generator(self.seed, ORDER, epoch).permutation(self.count)
 
     def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
-        """The batches of an epoch; the arrays are overwritten by the next batch of their size."""
+        """The batches of an epoch, one after another.
+
+        Parameters
+        ----------
+        epoch : int
+            Its number; each has an order of its own.
+
+        Yields
+        ------
+        tuple of array
+            Overwritten by the next batch of their size.
+        """
         order = self.order(epoch)
         for start in range(0, self.count, self.batch_size):
             yield self.gather(order[start : start + self.batch_size])
 
     def gather(self, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The examples of these numbers, in buffers that are reused for batches of this size."""
+        """The examples of these numbers.
+
+        Parameters
+        ----------
+        chosen : array of int, shape (batch,)
+
+        Returns
+        -------
+        tuple of array
+            Buffers that are reused for batches of this size.
+        """
         buffers = self._buffers.get(len(chosen))
         if buffers is None:
             made = (np.empty((len(chosen), *x.shape[1:]), x.dtype) for x in self.data)

@@ -27,6 +27,11 @@ class History(Mapping[str, np.ndarray]):
     ``weight_norm`` and ``update_ratio`` (‖update‖ / ‖weights‖), each of these three also for every
     parameter, as in ``gradient_norm['linear1']['W']``; they belong to the last step of an epoch.
 
+    Parameters
+    ----------
+    rows : list of dict, optional
+        One dict of numbers per epoch; none by default.
+
     Examples
     --------
     >>> history = History()
@@ -39,7 +44,13 @@ class History(Mapping[str, np.ndarray]):
         self._rows = [dict(row) for row in rows or []]
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Add an epoch."""
+        """Add an epoch.
+
+        Parameters
+        ----------
+        row : mapping of str to float
+            Its measurements by name.
+        """
         self._rows.append(dict(row))
 
     def rows(self) -> list[dict[str, float]]:
@@ -73,7 +84,17 @@ class History(Mapping[str, np.ndarray]):
         return len(self._rows)
 
     def csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The rows as CSV, every number with all its digits; also written to ``path`` if given."""
+        """The rows as CSV, every number with all its digits.
+
+        Parameters
+        ----------
+        path : path, optional
+            A file to write, whole or not at all.
+
+        Returns
+        -------
+        str
+        """
         text = io.StringIO()
         writer = csv.DictWriter(text, self._names(), lineterminator="\n")
         writer.writeheader()
@@ -85,7 +106,16 @@ class History(Mapping[str, np.ndarray]):
         return text.getvalue()
 
     def figure(self, norms: bool = False) -> Figure:
-        """Loss by epoch, accuracy beside it if measured; with ``norms`` those of the gradients.
+        """Loss by epoch, and accuracy beside it if measured.
+
+        Parameters
+        ----------
+        norms : bool
+            Whether the norms of the gradients are drawn, too.
+
+        Returns
+        -------
+        matplotlib Figure
 
         Raises
         ------

@@ -67,7 +67,23 @@ class Many:
     seconds: float
 
     def column(self, name: str) -> np.ndarray:
-        """A column of the histories, shape (runs, epochs)."""
+        """A column of the histories.
+
+        Parameters
+        ----------
+        name : str
+            Such as "train_loss".
+
+        Returns
+        -------
+        array of shape (runs, epochs)
+            NaN where a run did not measure it.
+
+        Raises
+        ------
+        KeyError
+            No run measured it; the message names the columns there are.
+        """
         known = [history for history in self.histories if name in history]
         first = (known or self.histories)[0][name]  # its KeyError names the columns there are
         absent = np.full(len(first), np.nan)
@@ -116,7 +132,19 @@ class Many:
         return band
 
     def figure(self, *names: str, low: float = 0.1, high: float = 0.9) -> Figure:
-        """Medians of columns by epoch, with the band between two quantiles of the runs."""
+        """Medians of columns by epoch, with the band between two quantiles of the runs.
+
+        Parameters
+        ----------
+        *names : str
+            Columns; "train_loss" by default.
+        low, high : float
+            The quantiles.
+
+        Returns
+        -------
+        matplotlib Figure
+        """
         from matplotlib.ticker import MaxNLocator
 
         from chainrule.reporting.figures import house_style, subplots

@@ -88,7 +88,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, its history and how it judges the validation pictures."""
+    """A trained network.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+    history : list of Epoch
+    validation : Evaluation
+        How it judges the validation pictures.
+    """
 
     model: nn.Module
     history: list[Epoch]
@@ -165,6 +173,10 @@ def train_classifier(
     checkpoint : Path, optional
         From which training of the whole network continues.
     on_epoch : callable, optional
+
+    Returns
+    -------
+    Trained
 
     Raises
     ------
@@ -316,12 +328,29 @@ class Classifier:
     size: int
 
     def probabilities(self, images: Array) -> Array:
-        """Probability of each class, shape (n, classes), of uint8 pictures, (n, 3, size, size)."""
+        """Probability of each class.
+
+        Parameters
+        ----------
+        images : uint8 array, shape (n, 3, size, size)
+
+        Returns
+        -------
+        float array, shape (n, classes)
+        """
         data = image_set(images, np.zeros(len(images), int))
         return evaluate(self.model, data).probabilities
 
     def predict(self, path: str | os.PathLike[str]) -> dict[str, float]:
         """Probability of each class for a picture file.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        dict of str to float
 
         Raises
         ------
@@ -334,6 +363,15 @@ class Classifier:
 
 def load_classifier(path: str | os.PathLike[str]) -> Classifier:
     """A network that `save_classifier` wrote.
+
+    Parameters
+    ----------
+    path : path
+        A .safetensors file.
+
+    Returns
+    -------
+    Classifier
 
     Raises
     ------

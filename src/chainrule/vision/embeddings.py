@@ -105,6 +105,10 @@ def moments(images: Array, labels: Array, classes: int = 10) -> Moments:
         From 0 to `classes` − 1; every class must occur.
     classes : int
 
+    Returns
+    -------
+    Moments
+
     Raises
     ------
     VisionError
@@ -142,6 +146,17 @@ def moments(images: Array, labels: Array, classes: int = 10) -> Moments:
 
 def pca(moments: Moments, components: int = 2) -> Embedding:
     """Directions of largest variance: eigenvectors of the covariance.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of d pixels.
+    components : int
+        From 1 to d.
+
+    Returns
+    -------
+    Embedding
 
     Raises
     ------
@@ -222,6 +237,10 @@ def linear_classifier(moments: Moments, ridge: float = 0.0) -> LinearClassifier:
     ridge : float
         Added to the diagonal of the covariance, as a share of its mean. Without, the solution of
         least norm.
+
+    Returns
+    -------
+    LinearClassifier
     """
     weights = _solve(moments.covariance, moments.cross_covariance, ridge)
     share = moments.class_counts / moments.count

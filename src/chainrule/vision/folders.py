@@ -109,6 +109,10 @@ def read_folder(
     advance : callable, optional
         Called with the number of files read and their total.
 
+    Returns
+    -------
+    Pictures
+
     Raises
     ------
     VisionError

@@ -105,7 +105,17 @@ class ImageSet:
         return len(self.labels)
 
     def draws(self, seed: int, epoch: int) -> Draws:
-        """Crops and flips of every image in one epoch."""
+        """Crops and flips of every image in one epoch.
+
+        Parameters
+        ----------
+        seed, epoch : int
+            The same draws for the same two.
+
+        Returns
+        -------
+        Draws
+        """
         generator = np.random.default_rng([seed, epoch, 2])
         rows, columns = generator.integers(0, 2 * self.padding + 1, (2, len(self)))
         return Draws(rows, columns, generator.integers(0, 2, len(self)))

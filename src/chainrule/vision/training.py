@@ -79,7 +79,16 @@ class Settings:
             )
 
     def schedule(self, steps_per_epoch: int) -> Schedule:
-        """Learning rate of each step, counted from 0 over all epochs."""
+        """Learning rate of each step, counted from 0 over all epochs.
+
+        Parameters
+        ----------
+        steps_per_epoch : int
+
+        Returns
+        -------
+        Schedule
+        """
         if self.scheme == "constant":
             return constant(self.rate)
         if self.scheme == "annealed":

@@ -42,6 +42,10 @@ def pretrained(
     download : bool
         Whether weights that are not there are downloaded.
 
+    Returns
+    -------
+    torch.nn.Module
+
     Raises
     ------
     WeightsError
@@ -65,6 +69,10 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         A .safetensors file, or one that ``torch.save`` wrote, which is read with
         ``weights_only=True``: what it holds besides tensors and containers is refused, not run.
         Parameters may lie under "state_dict" or "model", and may have the prefix "module.".
+
+    Returns
+    -------
+    dict of str to torch.Tensor
 
     Raises
     ------
