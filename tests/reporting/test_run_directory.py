@@ -14,6 +14,7 @@ from tests.experiments.tiny import TINY
 from chainrule.experiments.runner import run_experiment
 from chainrule.reporting import files
 from chainrule.reporting.files import RunDirectoryError
+from chainrule.reporting.index import read_run
 from chainrule.reporting.lock import FolderLock
 from chainrule.reporting.run_directory import RunDirectory, Step
 
@@ -31,6 +32,67 @@ def test_fresh_removes_only_what_a_run_writes(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     run_experiment(TINY, output=tmp_path, seed=1, fresh=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+#: What a run writes or removes: files, the folder of the steps, the lock.
+LINKED = [
+    ".lock", "config.json", "result.json", "page.json", "claims.json", "metrics.csv",
+    "report.html", "disc.svg", "weights.safetensors", "net.checkpoint", "steps",
+    "steps/part-0-6ac1a4e7b4.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINKED)
+@pytest.mark.parametrize("there", [True, False], ids=["whole", "dangling"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["", "fresh"])
+def test_a_link_among_the_files_of_a_run_is_refused_and_nothing_outside_is_touched(
+    tmp_path: Path, name: str, there: bool, fresh: bool
+) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    run_experiment(TINY, output=folder)
+    outside.mkdir()
+    link, target = folder / name, outside / "kept"
+    if link.is_dir():
+        link.rename(target)
+    elif link.exists():
+        os.replace(link, target)
+    else:
+        target.write_text("mine")
+    if not there:
+        target = outside / "absent"
+    link.symlink_to(target)
+    before = {path: path.is_file() and path.read_bytes() for path in outside.rglob("*")}
+    with pytest.raises(RunDirectoryError) as caught:
+        run_experiment(TINY, output=folder, fresh=fresh)
+    assert str(caught.value) == (
+        f"{link} is a link, which leads out of the folder. Remove the link, or choose another "
+        "folder with --output."
+    )
+    with pytest.raises(RunDirectoryError, match="is a link"):
+        read_run(folder)
+    assert before == {path: path.is_file() and path.read_bytes() for path in outside.rglob("*")}
+
+
+def test_a_link_to_a_run_directory_is_the_users_own_choice(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    run_experiment(TINY, output=tmp_path / "run")
+    assert RunDirectory(tmp_path / "disk").result() is not None
+
+
+def test_a_link_where_a_file_is_being_written_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / f".a.{os.getpid()}.partial").symlink_to(tmp_path / "mine")
+    files.write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to(tmp_path / "outside")
+    with pytest.raises(RunDirectoryError, match="Cannot write"), FolderLock(tmp_path):
+        pass
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
         In the same folder; it is gone afterwards in either case.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    # Left by a process of the same number, or a link that would be followed.
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         # Some systems flush only what was opened for writing.
@@ -89,6 +91,22 @@ def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(
         f"Cannot write {path}: {reason}. Choose a folder you can write to with --output."
     )
+
+
+def refuse_links(paths: Iterable[Path], error: type[Exception] = RunDirectoryError) -> None:
+    """Refuse files of a run that are links: what is written or removed there would lie elsewhere.
+
+    Raises
+    ------
+    RunDirectoryError
+        Or `error`, naming the first link.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise error(
+                f"{path} is a link, which leads out of the folder. Remove the link, or choose "
+                "another folder with --output."
+            )
 
 
 def plain(value: Any, where: str) -> Any:

@@ -33,7 +33,9 @@ class FolderLock:
     def __enter__(self) -> FolderLock:
         path = self.folder / LOCK_NAME
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            # A link is not followed: it would make a file elsewhere.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            handle = os.open(path, flags, 0o644)
         except OSError as error:
             raise unwritable(path, error) from error
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from chainrule.reporting.files import (
     RunDirectoryError,
     digest,
     finite,
+    refuse_links,
     unsealed,
     unwritable,
     write_bytes,
@@ -78,10 +81,11 @@ class RunDirectory:
         Raises
         ------
         RunDirectoryError
-            If it cannot be made, is a file, or is a folder of something else.
+            If it cannot be made, is a file, is a folder of something else, or holds links.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_links()
             strangers = [] if (self.path / CONFIG).exists() else self._strangers()
         except OSError as error:
             raise unwritable(self.path, error) from error
@@ -132,8 +136,9 @@ class RunDirectory:
         Raises
         ------
         RunDirectoryError
-            If there is none, or it cannot be read.
+            If there is none, it cannot be read, or files of the run are links.
         """
+        self._refuse_links()
         path = self.path / CONFIG
         try:
             config = _read(path)
@@ -254,11 +259,18 @@ class RunDirectory:
 
     def _ours(self) -> list[Path]:
         """Return the files a run writes, those that make it a run last."""
-        patterns = (
-            RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", f"*{STEP_PAGE}", "*.safetensors",
-            "*.checkpoint", f"{STEPS}/*.json", CONFIG,
-        )  # fmt: skip
-        return [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
+        named = (RESULT, REPORT, PAGE, CLAIMS, METRICS)
+        kinds = ("*.svg", f"*{STEP_PAGE}", "*.safetensors", "*.checkpoint")
+        return [
+            *_listed(self.path, *named, *kinds),
+            *_listed(self.path / STEPS, "*.json"),
+            *_listed(self.path, CONFIG),
+        ]
+
+    def _refuse_links(self) -> None:
+        """Raise if something that a run writes or removes is a link, which would be followed."""
+        refuse_links((self.path / LOCK_NAME, self.path / STEPS))
+        refuse_links(self._ours())
 
     def _clear(self) -> None:
         """Remove an earlier run; without its result first, so that a kill leaves it unfinished."""
@@ -280,7 +292,10 @@ class RunDirectory:
         """Remove what a killed process was writing."""
         for folder in (self.path, self.path / STEPS):
             for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise unwritable(path, error) from error
 
     def _step_path(self, key: str) -> Path:
         """Return the file of a step: its key where that is a safe file name, else with a hash."""
@@ -288,6 +303,15 @@ class RunDirectory:
         if readable != key:
             readable = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
         return self.path / STEPS / f"{readable}.json"
+
+
+def _listed(folder: Path, *patterns: str) -> list[Path]:
+    """Return what a folder holds, pattern by pattern; unlike `glob` also links to nothing."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # not there, not a folder: who reads or writes there says so
+        return []
+    return [folder / name for pattern in patterns for name in fnmatch.filter(names, pattern)]
 
 
 def _read(path: Path) -> Any:
