@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.experiments.tiny import TINY
+from tests.experiments.tiny import SVG, TINY
 
+from chainrule.experiments.experiment import ExperimentError
+from chainrule.experiments.run import Run
 from chainrule.experiments.runner import run_experiment
+from chainrule.programs.whole_files import replacing
 from chainrule.reporting import files
 from chainrule.reporting.files import RunDirectoryError
 from chainrule.reporting.index import read_run
@@ -82,7 +86,9 @@ def test_a_link_to_a_run_directory_is_the_users_own_choice(tmp_path: Path) -> No
 
 def test_a_link_where_a_file_is_being_written_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    (tmp_path / f".a.{os.getpid()}.partial").symlink_to(tmp_path / "mine")
+    with replacing(tmp_path / "a") as temporary:
+        temporary.touch()
+    temporary.symlink_to(tmp_path / "mine")
     files.write_bytes(tmp_path / "a", b"new")
     assert (tmp_path / "mine").read_text() == "mine"
     assert (tmp_path / "a").read_bytes() == b"new"
@@ -126,7 +132,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_steps(
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(RunDirectoryError, match="the disk is full"):
         run_experiment(TINY, output=tmp_path)
     monkeypatch.undo()
@@ -203,6 +209,27 @@ def test_a_folder_is_locked_once_and_free_afterwards(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_that_is_removed_while_one_waits_for_it_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chainrule.reporting import lock
+
+    right, removals = lock._lock, iter([True, False, False])
+
+    def removed(handle: int) -> None:
+        right(handle)
+        if next(removals):
+            (tmp_path / ".lock").unlink()
+
+    monkeypatch.setattr(lock, "_lock", removed)
+    with (
+        FolderLock(tmp_path),
+        pytest.raises(RunDirectoryError, match="Another process is running"),
+        FolderLock(tmp_path),
+    ):
+        pass
+
+
 def test_a_lock_that_the_file_system_refuses_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +241,47 @@ def test_a_lock_that_the_file_system_refuses_is_one_sentence(
     monkeypatch.setattr(lock, "_lock", refuse)
     with pytest.raises(RunDirectoryError, match=r"no locks available\. Choose a folder"):
         run_experiment(TINY, output=tmp_path)
+
+
+def failing(run: Run, *, before: int, after: int) -> None:
+    """Keep some steps, draw and write something, and fail."""
+    for number in range(before):
+        run.step(f"part {number}", lambda: 1)
+    run.figure("disc", "A disc", SVG, alternative="A disc")
+    if after:
+        run.checkpoint("net").write_text("half of it")
+    raise ExperimentError("No.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "there", "file", "left"),
+    [
+        (0, 0, False, False, None),
+        (1, 0, False, False, ["steps"]),
+        (0, 1, False, False, ["net.checkpoint", "steps"]),
+        (0, 0, True, False, ["steps"]),
+        (0, 0, False, True, ["mine", "disc.svg"]),
+    ],
+    ids=["nothing", "step", "checkpoint", "folder was there", "file of the user's"],
+)
+def test_a_run_that_fails_before_it_keeps_anything_leaves_nothing(
+    tmp_path: Path, before: int, after: int, there: bool, file: bool, left: list[str] | None
+) -> None:
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+
+    def run(run: Run) -> None:
+        if file:
+            (folder / "mine").touch()
+        failing(run, before=before, after=after)
+
+    with pytest.raises(ExperimentError, match=r"No\."):
+        run_experiment(replace(TINY, run=run), output=folder)
+    if left is None:
+        assert not folder.exists()
+    else:
+        assert {*left, "config.json"} <= {path.name for path in folder.iterdir()}
 
 
 def test_the_configuration_of_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from chainrule.checking.flow_layers import (
@@ -17,6 +18,7 @@ from chainrule.checking.flow_layers import (
     FlowVerdict,
     LayerFlow,
 )
+from chainrule.programs.whole_files import write_named
 
 _HEAD = (
     "layer", "gradient", "weights", "relative", "× last", "update", "dead", "saturated", "verdict",
@@ -146,8 +148,7 @@ class Flow:
         path : path
             Of an ``.svg`` file.
         """
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.svg())
+        write_named(Path(path), self.svg())
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.svg().encode()).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fnmatch
 import hashlib
@@ -9,14 +10,14 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule.programs.whole_files import TEMPORARY_SUFFIX
 from chainrule.reporting.files import (
-    TEMPORARY_SUFFIX,
     RunDirectoryError,
     digest,
     finite,
@@ -27,7 +28,7 @@ from chainrule.reporting.files import (
     write_json,
     write_text,
 )
-from chainrule.reporting.lock import LOCK_NAME
+from chainrule.reporting.lock import LOCK_NAME, FolderLock
 
 FORMAT = 1
 CONFIG, RESULT, PAGE, CLAIMS = "config.json", "result.json", "page.json", "claims.json"
@@ -94,6 +95,27 @@ class RunDirectory:
                 f"{self.path} is not a run directory and holds other files, such as "
                 f"{strangers[0]}. Choose a new or empty folder with --output."
             )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and be the only process in it for as long as the context is open.
+
+        What fails before it keeps anything leaves no folder behind where there was none.
+
+        Raises
+        ------
+        RunDirectoryError
+            As `make` and `FolderLock`.
+        """
+        new = not self.path.exists()
+        self.make()
+        with FolderLock(self.path):
+            try:
+                yield
+            except Exception:
+                if new and not self._keeps_work():
+                    self._withdraw()
+                raise
 
     def prepare(self, config: Mapping[str, Any], *, fresh: bool = False) -> bool:
         """Make the folder ready for the run `config` describes; its lock must be held.
@@ -279,6 +301,21 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise unwritable(path, error) from error
+
+    def _keeps_work(self) -> bool:
+        """Return whether the folder holds what took time: a step, or part of one."""
+        return self.finished_steps() > 0 or bool(_listed(self.path, "*.checkpoint"))
+
+    def _withdraw(self) -> None:
+        """Remove the folder, unless it holds what no run writes; its lock must be held."""
+        with contextlib.suppress(OSError, RunDirectoryError):
+            if set(self._strangers()) <= {path.name for path in self._ours()}:
+                self._clear()
+                self._remove_partial_files()
+                if (self.path / STEPS).is_dir():
+                    (self.path / STEPS).rmdir()
+                (self.path / LOCK_NAME).unlink()
+                self.path.rmdir()
 
     def _strangers(self) -> list[str]:
         """Return names in the folder that no run writes before its configuration."""
