@@ -216,7 +216,7 @@ def test_a_full_disk_is_one_sentence(capsys: Capture, monkeypatch: pytest.Monkey
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     status, _, error = call(capsys, "run", "tiny")
     assert status == 2
     assert "the disk is full. Free some space and run the same command" in error

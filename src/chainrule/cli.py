@@ -386,6 +386,7 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
     from chainrule.experiments.batch import run_every_experiment
     from chainrule.reporting.claims import exit_status
     from chainrule.reporting.console import claim_rows, print_table
+    from chainrule.reporting.files import RunDirectoryError
     from chainrule.reporting.index import INDEX, find_runs, write_index
 
     results: list[dict[str, Any]] = []
@@ -405,19 +406,24 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
         else:
             cure = f"needs pip install 'chainrule[{','.join(attempt.missing)}]'"
             rows.append([attempt.name, cure, "", "", "not run"])
-    index = folder / INDEX
-    if folder.is_dir():
-        write_index(_read_runs(find_runs(folder))[0], index)
+    index: Path | None = folder / INDEX
+    try:
+        if folder.is_dir():
+            write_index(_read_runs(find_runs(folder))[0], folder / INDEX)
+    except RunDirectoryError as error:  # after which the results are all the more worth showing
+        options["terminal"].note(f"chainrule: {error}")
+        index, broken = None, True
     if as_json:
         print_json(results)
     else:
         print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
         claims = sum(len(result["claims"]) for result in results)
         held = sum(claim["holds"] is True for result in results for claim in result["claims"])
-        options["terminal"].note(
-            f"{held} of {claims} claims of {len(results)} experiments held; the page over them:"
-        )
-        print(index)
+        of = f"{len(results)} experiment{'s' * (len(results) != 1)}"
+        over = "; the page over them:" if index else "."
+        options["terminal"].note(f"{held} of {claims} claims of {of} held{over}")
+        if index:
+            print(index)
     outcomes = [claim["holds"] for result in results for claim in result["claims"]]
     return WRONG if broken else exit_status(outcomes)
 

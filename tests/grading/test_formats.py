@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from chainrule.grading.formats import FORMATS
-from chainrule.grading.formats.gradescope import write_atomically
 from chainrule.grading.result import Finding, Grade, PartResult
 
 ODD = "<script>alert(1)</script> | `code` \x1b[31m \x00 \ud800 *bold* ∂"
@@ -96,12 +94,3 @@ def test_text_shows_scores_mistakes_notes_and_what_was_printed_where_it_failed(
 def test_every_form_survives_a_file_that_could_not_be_graded(name: str) -> None:
     nothing = Grade("own", "Our own", "hw.py", (), (), "hw.py does not parse.")
     assert "does not parse" in FORMATS[name](nothing) or name == "junit"
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "results" / "results.json"
-    write_atomically(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "new \ud800")
-    assert path.read_text(encoding="utf-8") == "old"
-    assert [each.name for each in path.parent.iterdir()] == ["results.json"]

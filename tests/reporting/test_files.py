@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.reporting import files
 from chainrule.reporting.files import RunDirectoryError, finite, plain, write_bytes, write_json
 
 
@@ -48,7 +47,7 @@ def test_a_refusing_file_system_leaves_the_old_file_and_one_sentence(
     def refuse(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, call, refuse)
+    monkeypatch.setattr(os, call, refuse)
     with pytest.raises(RunDirectoryError) as caught:
         write_bytes(path, b"new")
     monkeypatch.undo()

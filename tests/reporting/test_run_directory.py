@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.experiments.tiny import TINY
+from tests.experiments.tiny import SVG, TINY
 
+from chainrule.experiments.experiment import ExperimentError
+from chainrule.experiments.run import Run
 from chainrule.experiments.runner import run_experiment
+from chainrule.programs.whole_files import replacing
 from chainrule.reporting import files
 from chainrule.reporting.files import RunDirectoryError
+from chainrule.reporting.index import read_run
 from chainrule.reporting.lock import FolderLock
 from chainrule.reporting.run_directory import RunDirectory, Step
 
@@ -31,6 +36,69 @@ def test_fresh_removes_only_what_a_run_writes(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     run_experiment(TINY, output=tmp_path, seed=1, fresh=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+#: What a run writes or removes: files, the folder of the steps, the lock.
+LINKED = [
+    ".lock", "config.json", "result.json", "page.json", "claims.json", "metrics.csv",
+    "report.html", "disc.svg", "weights.safetensors", "net.checkpoint", "steps",
+    "steps/part-0-6ac1a4e7b4.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINKED)
+@pytest.mark.parametrize("there", [True, False], ids=["whole", "dangling"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["", "fresh"])
+def test_a_link_among_the_files_of_a_run_is_refused_and_nothing_outside_is_touched(
+    tmp_path: Path, name: str, there: bool, fresh: bool
+) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    run_experiment(TINY, output=folder)
+    outside.mkdir()
+    link, target = folder / name, outside / "kept"
+    if link.is_dir():
+        link.rename(target)
+    elif link.exists():
+        os.replace(link, target)
+    else:
+        target.write_text("mine")
+    if not there:
+        target = outside / "absent"
+    link.symlink_to(target)
+    before = {path: path.is_file() and path.read_bytes() for path in outside.rglob("*")}
+    with pytest.raises(RunDirectoryError) as caught:
+        run_experiment(TINY, output=folder, fresh=fresh)
+    assert str(caught.value) == (
+        f"{link} is a link, which leads out of the folder. Remove the link, or choose another "
+        "folder with --output."
+    )
+    with pytest.raises(RunDirectoryError, match="is a link"):
+        read_run(folder)
+    assert before == {path: path.is_file() and path.read_bytes() for path in outside.rglob("*")}
+
+
+def test_a_link_to_a_run_directory_is_the_users_own_choice(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    run_experiment(TINY, output=tmp_path / "run")
+    assert RunDirectory(tmp_path / "disk").result() is not None
+
+
+def test_a_link_where_a_file_is_being_written_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with replacing(tmp_path / "a") as temporary:
+        temporary.touch()
+    temporary.symlink_to(tmp_path / "mine")
+    files.write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to(tmp_path / "outside")
+    with pytest.raises(RunDirectoryError, match="Cannot write"), FolderLock(tmp_path):
+        pass
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
@@ -64,7 +132,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_steps(
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(RunDirectoryError, match="the disk is full"):
         run_experiment(TINY, output=tmp_path)
     monkeypatch.undo()
@@ -141,6 +209,27 @@ def test_a_folder_is_locked_once_and_free_afterwards(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_that_is_removed_while_one_waits_for_it_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chainrule.reporting import lock
+
+    right, removals = lock._lock, iter([True, False, False])
+
+    def removed(handle: int) -> None:
+        right(handle)
+        if next(removals):
+            (tmp_path / ".lock").unlink()
+
+    monkeypatch.setattr(lock, "_lock", removed)
+    with (
+        FolderLock(tmp_path),
+        pytest.raises(RunDirectoryError, match="Another process is running"),
+        FolderLock(tmp_path),
+    ):
+        pass
+
+
 def test_a_lock_that_the_file_system_refuses_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +241,47 @@ def test_a_lock_that_the_file_system_refuses_is_one_sentence(
     monkeypatch.setattr(lock, "_lock", refuse)
     with pytest.raises(RunDirectoryError, match=r"no locks available\. Choose a folder"):
         run_experiment(TINY, output=tmp_path)
+
+
+def failing(run: Run, *, before: int, after: int) -> None:
+    """Keep some steps, draw and write something, and fail."""
+    for number in range(before):
+        run.step(f"part {number}", lambda: 1)
+    run.figure("disc", "A disc", SVG, alternative="A disc")
+    if after:
+        run.checkpoint("net").write_text("half of it")
+    raise ExperimentError("No.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "there", "file", "left"),
+    [
+        (0, 0, False, False, None),
+        (1, 0, False, False, ["steps"]),
+        (0, 1, False, False, ["net.checkpoint", "steps"]),
+        (0, 0, True, False, ["steps"]),
+        (0, 0, False, True, ["mine", "disc.svg"]),
+    ],
+    ids=["nothing", "step", "checkpoint", "folder was there", "file of the user's"],
+)
+def test_a_run_that_fails_before_it_keeps_anything_leaves_nothing(
+    tmp_path: Path, before: int, after: int, there: bool, file: bool, left: list[str] | None
+) -> None:
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+
+    def run(run: Run) -> None:
+        if file:
+            (folder / "mine").touch()
+        failing(run, before=before, after=after)
+
+    with pytest.raises(ExperimentError, match=r"No\."):
+        run_experiment(replace(TINY, run=run), output=folder)
+    if left is None:
+        assert not folder.exists()
+    else:
+        assert {*left, "config.json"} <= {path.name for path in folder.iterdir()}
 
 
 def test_the_configuration_of_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -179,6 +179,18 @@ def test_an_experiment_as_objective(
     run = folder / "runs/search-tune/runs" / f"{found['best']['configuration']}-0"
     values = json.loads((run / "result.json").read_text())["values"]
     assert values["mean"] == found["best"]["value"]
+    # A trial's folder that is a link leads nowhere, nor does the folder of them all.
+    outside = folder / "outside"
+    outside.mkdir()
+    (folder / "other").joinpath("runs").mkdir(parents=True)
+    (folder / "other/runs/0-0").symlink_to(outside)
+    found = json.loads(call(capsys, "tune.toml", "--output", "other", "--json")[1])
+    assert (found["trials"]["done"], found["trials"]["failed"]) == (2, 1)
+    (folder / "third").mkdir()
+    (folder / "third/runs").symlink_to(outside)
+    status, _, error = call(capsys, "tune.toml", "--output", "third")
+    assert (status, "third/runs is a link, which leads out" in error) == (2, True)
+    assert not list(outside.iterdir())
 
 
 def test_nothing_found_is_status_1(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -293,3 +294,24 @@ def test_other_refusals_of_sqlite(path: Path, message: str, sentence: str) -> No
         trials._errors(),
     ):
         raise sqlite3.OperationalError(message)
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("there", [True, False], ids=["whole", "dangling"])
+def test_a_link_among_the_files_of_a_store_is_refused_and_not_followed(
+    path: Path, tmp_path: Path, end: str, there: bool
+) -> None:
+    TrialStore.create(path, DESCRIPTION, rows(2)).close()
+    link, target = Path(f"{path}{end}"), tmp_path / "outside"
+    if there and link.exists():
+        link.rename(target)
+    elif there:
+        target.write_bytes(b"mine")
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    before = target.read_bytes() if there else None
+    with pytest.raises(SearchError, match=f"{re.escape(link.name)} is a link, which leads out"):
+        TrialStore.create(path, DESCRIPTION, rows(2))
+    with pytest.raises(SearchError, match=r"is a link|There is no store"):
+        TrialStore(path)
+    assert (target.read_bytes() if target.exists() else None) == before

@@ -240,3 +240,21 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err.strip()
     assert reason in error
     assert "Traceback" not in error
+    assert not (Path("runs") / "classify-photos").exists()
+
+
+@pytest.mark.parametrize("damage", ["one class", "empty class", "one picture", "none readable"])
+def test_a_refused_training_leaves_no_folder_behind(
+    damage: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = sorted((folder / FACES[1]).iterdir())
+    for path in files[damage == "one picture" :]:
+        path.write_bytes(b"") if damage == "none readable" else path.unlink()
+    if damage == "one class":
+        (folder / FACES[1]).rmdir()
+    words = ["classify", "train", "photos", "--methods", "cnn", "--size", "32", "--epochs", "1"]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert "Internal error" not in error
+    assert not (Path("runs") / "classify-photos").exists()

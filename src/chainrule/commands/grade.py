@@ -50,7 +50,7 @@ def grade(
     """
     from chainrule import grading
     from chainrule.grading.formats import FORMATS
-    from chainrule.grading.formats.gradescope import write_atomically
+    from chainrule.programs.whole_files import write_named
 
     written = FORMATS["json" if as_json else form.value]
     last: list[grading.Grade] = []
@@ -63,7 +63,8 @@ def grade(
 
     def write(output: Path, current: grading.Grade) -> None:
         try:
-            write_atomically(output, written(current))
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_named(output, written(current))
         except OSError as error:
             raise grading.GradingError(
                 f"{output} cannot be written: {error.strerror or error}."

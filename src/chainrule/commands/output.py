@@ -48,9 +48,7 @@ def print_json(value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write what the user named, which need not be a file: ``-o /dev/stdout`` works.
-
-    A file is written whole or not at all: on a full disk an older one stays as it was.
+    """Write what the user named, as `write_named` does: ``-o /dev/stdout`` works.
 
     Raises
     ------
@@ -58,13 +56,9 @@ def write_text(path: Path, text: str) -> None:
         If the system refuses.
     """
     from chainrule.commands.user_file import UserFileError
-    from chainrule.reporting.files import replacing
+    from chainrule.programs.whole_files import write_named
 
     try:
-        if path.is_file() or not path.exists():
-            with replacing(path.resolve()) as temporary:  # a link goes on leading there
-                temporary.write_text(text, encoding="utf-8")
-        else:
-            path.write_text(text, encoding="utf-8")
+        write_named(path, text)
     except OSError as error:
         raise UserFileError(f"{path} cannot be written: {error.strerror or error}.") from None

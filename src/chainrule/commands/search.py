@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, print_json, write_text
 
 OK, NOTHING_FOUND = 0, 1
 
@@ -58,7 +58,6 @@ def search(
     strategy = "cover"             # grid, random, sobol, latin-hypercube
     epsilon = 0.1                  # or budget = 60
     """
-    from chainrule.reporting.files import write_text
     from chainrule.reporting.terminal import Terminal
     from chainrule.search.coverage import covering_radius
     from chainrule.search.report import csv_text, summary, write_report

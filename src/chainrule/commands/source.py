@@ -93,12 +93,17 @@ def _write(program: Source, output: Path) -> None:
     import numpy as np
 
     from chainrule.commands.user_file import UserFileError
+    from chainrule.programs.whole_files import replacing
 
     text = str(program)
     arrays = {k: v for k, v in program.constants.items() if isinstance(v, np.ndarray)}
     if arrays:
         try:
-            np.savez(output.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]
+            with (
+                replacing(output.with_suffix(".npz").resolve()) as temporary,
+                temporary.open("wb") as file,
+            ):
+                np.savez(file, **arrays)  # type: ignore[arg-type]
         except OSError as error:
             raise UserFileError(f"{output} cannot be written: {error.strerror or error}.") from None
         text = _reading(text, list(arrays), output.with_suffix(".npz").name)

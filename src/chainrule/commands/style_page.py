@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.commands.output import write_text
+
 if TYPE_CHECKING:
     from chainrule.vision.style.settings import Settings
     from chainrule.vision.style.transfer import Stylised
@@ -55,12 +57,11 @@ def write_page(path: Path, result: Stylised, settings: Settings, pictures: Seque
 
     Raises
     ------
-    RunDirectoryError
+    UserFileError
         The file cannot be written.
     """
     from chainrule.experiments.style_transfer_figures import draw_losses, draw_pictures
     from chainrule.reporting.figures import house_style, to_svg
-    from chainrule.reporting.files import write_text
     from chainrule.reporting.page import columns, environment
 
     names = [Path(picture).name for picture in pictures]

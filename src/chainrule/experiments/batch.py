@@ -9,6 +9,7 @@ from pathlib import Path
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import Experiment
 from chainrule.experiments.runner import Outcome, default_directory, run_experiment
+from chainrule.reporting.files import FullDiskError
 from chainrule.reporting.terminal import Terminal
 
 
@@ -35,7 +36,7 @@ def run_every_experiment(
     """Run all registered experiments, each in its own run directory in `folder`.
 
     An experiment without real data runs on its embedded data; one whose extras are not installed
-    is not run. The arguments are those of `run_experiment`.
+    is not run. A full disk ends the batch. The arguments are those of `run_experiment`.
 
     Yields
     ------
@@ -67,6 +68,8 @@ def run_every_experiment(
                 )
             except Exception as error:
                 yield Attempt(name, error=error)
+                if isinstance(error, FullDiskError):
+                    return
             else:
                 yield Attempt(name, outcome)
             finally:

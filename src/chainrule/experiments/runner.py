@@ -15,7 +15,6 @@ from chainrule.experiments import registry
 from chainrule.experiments.experiment import DATA_KINDS, Experiment, ExperimentError, written
 from chainrule.experiments.run import Run
 from chainrule.reporting.files import finite, plain, sealed, write_json, write_text
-from chainrule.reporting.lock import FolderLock
 from chainrule.reporting.run_directory import CLAIMS, PAGE, REPORT, RESULT, RunDirectory
 from chainrule.reporting.terminal import Terminal
 
@@ -95,8 +94,7 @@ def run_experiment(
     parameters = experiment.resolve(preset, settings or {})
     _check(experiment, data, seed)
     directory = RunDirectory(output or default_directory(experiment, preset, data))
-    directory.make()
-    with FolderLock(directory.path):
+    with directory.held():
         continued = directory.prepare(
             _config(experiment, preset, data, seed, parameters), fresh=fresh
         )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import load
-from chainrule.grading.formats.gradescope import gradescope, write_atomically
+from chainrule.grading.formats.gradescope import gradescope
 from chainrule.grading.grading import grade
 from chainrule.grading.result import Grade
 from chainrule.grading.runner import Limits
+from chainrule.programs.whole_files import write_named
 
 
 def main(root: Path | None = None) -> int:
@@ -33,11 +34,12 @@ def main(root: Path | None = None) -> int:
     folder = root / "source" / "exercise"
     exercise = load(folder if folder.is_dir() else name)
     limits = Limits(seconds=settings["seconds"], memory=settings["memory"] * 2**20)
+    results.parent.mkdir(parents=True, exist_ok=True)
     try:
         path = find_submission(root / "submission", name)
     except GradingError as error:
         nothing = Grade(name, exercise.title, "", (), (), str(error))
-        write_atomically(results, gradescope(nothing))
+        write_named(results, gradescope(nothing))
         return 0
     grade(
         exercise,
@@ -46,7 +48,7 @@ def main(root: Path | None = None) -> int:
         limits=limits,
         # The seed lies there.
         private=[root / "source"],
-        on_part=lambda current: write_atomically(results, gradescope(current)),
+        on_part=lambda current: write_named(results, gradescope(current)),
     )
     return 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import EXERCISES, Exercise
 from chainrule.grading.runner import Limits
+from chainrule.programs.whole_files import write_named
 
 #: What grading imports; nothing of it needs more than NumPy.
 ROOMS = ("engine", "programs", "checking", "grading")
@@ -60,7 +61,7 @@ def package(
     ----------
     exercise : Exercise
     output : Path
-        The zip; one that is there is replaced.
+        The zip; one that is there is replaced, or stays as it was where this fails.
     seed : int, optional
         Of the inputs that are tried. By default one that nobody knows, kept in the zip: every
         submission meets the same inputs, and no student can make them.
@@ -96,7 +97,7 @@ def package(
             for path in sorted(exercise.folder.glob("*.py")):
                 _add(archive, f"exercise/{path.name}", path.read_text(encoding="utf-8"))
     try:
-        output.write_bytes(buffer.getvalue())
+        write_named(output, buffer.getvalue())
     except OSError as error:
         raise GradingError(f"{output} cannot be written: {error.strerror or error}.") from None
     return output

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from chainrule.engine.errors import ChainruleError
+from chainrule.programs.whole_files import replacing
 
 VARIABLE = "CHAINRULE_CACHE"
 _PREFIX = "chainrule_kernel_"
@@ -98,8 +99,6 @@ def _written(directory: Path, name: str, source: str) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != source:
-        handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(source)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_text(source, encoding="utf-8")
     return path

@@ -18,6 +18,7 @@ from chainrule.programs.picture_rows import Row, break_rows
 from chainrule.programs.picture_style import style_sheet
 from chainrule.programs.sketch import sketch
 from chainrule.programs.text_width import text_width
+from chainrule.programs.whole_files import write_named
 
 _MARGIN, _ROW_GAP, _LAYER_GAP, _BOX_GAP = 22.0, 34.0, 34.0, 16.0
 _ARROW = 7.0
@@ -67,7 +68,7 @@ class Picture:
             raise InvalidInput(
                 f"a picture is saved as SVG, not as {path.name}; name it {path.stem}.svg."
             )
-        path.write_text(self.svg, encoding="utf-8")
+        write_named(path, self.svg)
         return path
 
     @property

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-TEMPORARY_SUFFIX = ".partial"
+from chainrule.programs.whole_files import replacing
+
 SEAL = "sha256 of the rest"
 
 
@@ -20,30 +19,8 @@ class RunDirectoryError(Exception):
     """A run directory cannot be used; the message says why and what to do."""
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a file to write, which takes the place of `path` once it is whole and on the disk.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder must exist. It keeps what it held if the block or the file system fails.
-
-    Yields
-    ------
-    Path
-        In the same folder; it is gone afterwards in either case.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    try:
-        yield temporary
-        # Some systems flush only what was opened for writing.
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+class FullDiskError(RunDirectoryError):
+    """The disk is full, or the user's share of it."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -81,7 +58,7 @@ def write_json(path: Path, value: Any) -> None:
 def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     """Return the sentence for an `OSError` met while writing `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunDirectoryError(
+        return FullDiskError(
             f"Cannot write {path}: the disk is full. Free some space and run the same command; "
             "the finished steps are kept."
         )
@@ -89,6 +66,22 @@ def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(
         f"Cannot write {path}: {reason}. Choose a folder you can write to with --output."
     )
+
+
+def refuse_links(paths: Iterable[Path], error: type[Exception] = RunDirectoryError) -> None:
+    """Refuse files of a run that are links: what is written or removed there would lie elsewhere.
+
+    Raises
+    ------
+    RunDirectoryError
+        Or `error`, naming the first link.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise error(
+                f"{path} is a link, which leads out of the folder. Remove the link, or choose "
+                "another folder with --output."
+            )
 
 
 def plain(value: Any, where: str) -> Any:

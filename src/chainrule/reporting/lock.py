@@ -17,8 +17,8 @@ class FolderLock:
     """Exclusive use of a folder for as long as the context is open.
 
     The lock is held on an open file, not by the file's existence, so that a killed owner leaves
-    nothing to clean up. The file itself stays: removing it would let two processes lock two files
-    of the same name.
+    nothing to clean up. The file itself stays; one that is removed with its folder is no longer a
+    lock, so that no two processes hold two files of the same name.
 
     Raises
     ------
@@ -32,8 +32,20 @@ class FolderLock:
 
     def __enter__(self) -> FolderLock:
         path = self.folder / LOCK_NAME
+        while self._handle is None:
+            handle = self._locked(path)
+            if _is(handle, path):
+                self._handle = handle
+            else:  # whoever held it has removed it, with the folder
+                os.close(handle)
+        return self
+
+    def _locked(self, path: Path) -> int:
+        """Open and lock the file, or say who has it."""
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            # A link is not followed: it would make a file elsewhere.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            handle = os.open(path, flags, 0o644)
         except OSError as error:
             raise unwritable(path, error) from error
         try:
@@ -46,8 +58,7 @@ class FolderLock:
                     "choose another folder with --output."
                 ) from None
             raise unwritable(path, error) from error
-        self._handle = handle
-        return self
+        return handle
 
     def __exit__(
         self,
@@ -58,6 +69,14 @@ class FolderLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Return whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 if sys.platform == "win32":

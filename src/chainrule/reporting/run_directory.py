@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fnmatch
 import hashlib
 import io
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule.programs.whole_files import TEMPORARY_SUFFIX
 from chainrule.reporting.files import (
-    TEMPORARY_SUFFIX,
     RunDirectoryError,
     digest,
     finite,
+    refuse_links,
     unsealed,
     unwritable,
     write_bytes,
     write_json,
     write_text,
 )
-from chainrule.reporting.lock import LOCK_NAME
+from chainrule.reporting.lock import LOCK_NAME, FolderLock
 
 FORMAT = 1
 CONFIG, RESULT, PAGE, CLAIMS = "config.json", "result.json", "page.json", "claims.json"
@@ -78,10 +82,11 @@ class RunDirectory:
         Raises
         ------
         RunDirectoryError
-            If it cannot be made, is a file, or is a folder of something else.
+            If it cannot be made, is a file, is a folder of something else, or holds links.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_links()
             strangers = [] if (self.path / CONFIG).exists() else self._strangers()
         except OSError as error:
             raise unwritable(self.path, error) from error
@@ -90,6 +95,27 @@ class RunDirectory:
                 f"{self.path} is not a run directory and holds other files, such as "
                 f"{strangers[0]}. Choose a new or empty folder with --output."
             )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and be the only process in it for as long as the context is open.
+
+        What fails before it keeps anything leaves no folder behind where there was none.
+
+        Raises
+        ------
+        RunDirectoryError
+            As `make` and `FolderLock`.
+        """
+        new = not self.path.exists()
+        self.make()
+        with FolderLock(self.path):
+            try:
+                yield
+            except Exception:
+                if new and not self._keeps_work():
+                    self._withdraw()
+                raise
 
     def prepare(self, config: Mapping[str, Any], *, fresh: bool = False) -> bool:
         """Make the folder ready for the run `config` describes; its lock must be held.
@@ -132,8 +158,9 @@ class RunDirectory:
         Raises
         ------
         RunDirectoryError
-            If there is none, or it cannot be read.
+            If there is none, it cannot be read, or files of the run are links.
         """
+        self._refuse_links()
         path = self.path / CONFIG
         try:
             config = _read(path)
@@ -254,11 +281,18 @@ class RunDirectory:
 
     def _ours(self) -> list[Path]:
         """Return the files a run writes, those that make it a run last."""
-        patterns = (
-            RESULT, REPORT, PAGE, CLAIMS, METRICS, "*.svg", f"*{STEP_PAGE}", "*.safetensors",
-            "*.checkpoint", f"{STEPS}/*.json", CONFIG,
-        )  # fmt: skip
-        return [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
+        named = (RESULT, REPORT, PAGE, CLAIMS, METRICS)
+        kinds = ("*.svg", f"*{STEP_PAGE}", "*.safetensors", "*.checkpoint")
+        return [
+            *_listed(self.path, *named, *kinds),
+            *_listed(self.path / STEPS, "*.json"),
+            *_listed(self.path, CONFIG),
+        ]
+
+    def _refuse_links(self) -> None:
+        """Raise if something that a run writes or removes is a link, which would be followed."""
+        refuse_links((self.path / LOCK_NAME, self.path / STEPS))
+        refuse_links(self._ours())
 
     def _clear(self) -> None:
         """Remove an earlier run; without its result first, so that a kill leaves it unfinished."""
@@ -267,6 +301,21 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise unwritable(path, error) from error
+
+    def _keeps_work(self) -> bool:
+        """Return whether the folder holds what took time: a step, or part of one."""
+        return self.finished_steps() > 0 or bool(_listed(self.path, "*.checkpoint"))
+
+    def _withdraw(self) -> None:
+        """Remove the folder, unless it holds what no run writes; its lock must be held."""
+        with contextlib.suppress(OSError, RunDirectoryError):
+            if set(self._strangers()) <= {path.name for path in self._ours()}:
+                self._clear()
+                self._remove_partial_files()
+                if (self.path / STEPS).is_dir():
+                    (self.path / STEPS).rmdir()
+                (self.path / LOCK_NAME).unlink()
+                self.path.rmdir()
 
     def _strangers(self) -> list[str]:
         """Return names in the folder that no run writes before its configuration."""
@@ -280,7 +329,10 @@ class RunDirectory:
         """Remove what a killed process was writing."""
         for folder in (self.path, self.path / STEPS):
             for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise unwritable(path, error) from error
 
     def _step_path(self, key: str) -> Path:
         """Return the file of a step: its key where that is a safe file name, else with a hash."""
@@ -288,6 +340,15 @@ class RunDirectory:
         if readable != key:
             readable = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
         return self.path / STEPS / f"{readable}.json"
+
+
+def _listed(folder: Path, *patterns: str) -> list[Path]:
+    """Return what a folder holds, pattern by pattern; unlike `glob` also links to nothing."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # not there, not a folder: who reads or writes there says so
+        return []
+    return [folder / name for pattern in patterns for name in fnmatch.filter(names, pattern)]
 
 
 def _read(path: Path) -> Any:

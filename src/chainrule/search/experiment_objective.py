@@ -9,6 +9,7 @@ from typing import Any
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import ExperimentError
 from chainrule.experiments.runner import run_experiment
+from chainrule.reporting.files import refuse_links
 from chainrule.search.errors import SearchError
 from chainrule.search.objective import Call, Loaded, Objective
 
@@ -42,6 +43,7 @@ def load_experiment(objective: Objective) -> Loaded:
 
     def call(calls: Sequence[Call]) -> Sequence[Any]:
         (one,) = calls
+        refuse_links([output / one.key], SearchError)
         parameters = dict(one.parameters)
         if one.budget is not None:
             kind = experiment.parameter(objective.budget).kind

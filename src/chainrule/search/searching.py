@@ -20,6 +20,7 @@ from chainrule.search.halving import Halving, ranked
 from chainrule.search.objective import Loaded, Objective
 from chainrule.search.pools import InlineExecutor, ProcessPool, usable_cores
 from chainrule.search.space import Space
+from chainrule.search.sqlite_file import files_of
 from chainrule.search.store import TrialStore
 from chainrule.search.strategies import Plan
 from chainrule.search.trial import Result, Trial
@@ -251,7 +252,7 @@ class Search:
                 raise SearchError(
                     f"Another process runs trials of {self.store}; end it before you start over."
                 )
-        for path in (self.store, *(Path(f"{self.store}{end}") for end in ("-wal", "-shm"))):
+        for path in files_of(self.store):
             path.unlink(missing_ok=True)
 
     def read(self) -> Outcome:

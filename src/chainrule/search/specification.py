@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.reporting.files import refuse_links
 from chainrule.search.errors import SearchError
 from chainrule.search.halving import Halving
 from chainrule.search.objective import Objective
@@ -165,6 +166,7 @@ def _objective(
         chosen = [
             (name, given[name]) for name in ("preset", "data", "data_directory") if name in given
         ]
+        refuse_links([output / RUNS], SearchError)
         chosen.append(("output", str((output / RUNS).resolve())))
         objective = Objective(
             "experiment", given["experiment"], tuple(chosen), folder, budget, names

@@ -6,13 +6,20 @@ import sqlite3
 import time
 from pathlib import Path
 
+from chainrule.reporting.files import refuse_links
 from chainrule.search.errors import SearchError
 
-__all__ = ["connect", "sentence", "write_ahead"]
+__all__ = ["connect", "files_of", "sentence", "write_ahead"]
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the file of a store and those that SQLite keeps beside it."""
+    return [Path(f"{path}{end}") for end in ("", "-wal", "-shm", "-journal")]
 
 
 def connect(path: Path, patience: float) -> sqlite3.Connection:
-    """Open a file; whatever it is, it is not changed."""
+    """Open a file, which must be no link; whatever it is, it is not changed."""
+    refuse_links(files_of(path), SearchError)
     try:
         connection = sqlite3.connect(
             path, timeout=patience, isolation_level=None, check_same_thread=False

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chainrule.reporting.files import refuse_links
 from chainrule.search.errors import SearchError
 from chainrule.search.process_identity import ProcessIdentity
 from chainrule.search.rows import document, text_of, trial_of
-from chainrule.search.sqlite_file import connect, sentence, write_ahead
+from chainrule.search.sqlite_file import connect, files_of, sentence, write_ahead
 from chainrule.search.trial import Result, Trial
 
 __all__ = ["TrialStore"]
@@ -115,6 +116,7 @@ class TrialStore:
             As the class; also if the file holds another search.
         """
         path = Path(path)
+        refuse_links(files_of(path), SearchError)  # before anything is made where they lead
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import VisionError
 from chainrule.vision.sealing import SEAL, check_seal, seal
 from chainrule.vision.weights import apply_weights

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import VisionError
 from chainrule.vision.evaluation import Evaluation, evaluate
 from chainrule.vision.folders import read_square

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import PictureError, VisionError
 from chainrule.vision.images import read_picture, resize, to_bytes
 

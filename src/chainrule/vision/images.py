@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import PictureError
 
 Array = np.ndarray[Any, Any]

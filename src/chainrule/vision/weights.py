@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import WeightsError
 from chainrule.vision.models import MODELS
 from chainrule.vision.weights_registry import WEIGHTS

@@ -17,7 +17,7 @@ from typing import Any
 
 from chainrule.data.download import CHUNK, MOST_TRIES, TIMEOUT_SECONDS
 from chainrule.data.errors import Unavailable
-from chainrule.reporting.files import replacing
+from chainrule.programs.whole_files import replacing
 from chainrule.vision.weights_registry import PartOfFile
 
 #: Two ranges closer than this are one request.

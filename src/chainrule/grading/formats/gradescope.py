@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from chainrule.grading.result import Grade
@@ -41,24 +38,3 @@ def gradescope(grade: Grade) -> str:
 def _plain(text: str) -> str:
     """Text without what a terminal or a page would obey."""
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees it whole, old or new.
-
-    A device or a pipe is written to, never replaced; a link stays one.
-    """
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
