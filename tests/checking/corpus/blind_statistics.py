@@ -48,7 +48,7 @@ def example():
             ("G801|G000", "g_weights = pi - resp.mean(axis=0)", "g_weights = -resp.mean(axis=0)"),
             ("G201", "g_means = -np.mean(", "g_means = -np.sum("),
             (
-                "G000",
+                "G405",
                 "-np.mean(resp * (x[:, None] - means), axis=0)",
                 "-np.mean(x[:, None] - means, axis=0)",
             ),
@@ -229,7 +229,11 @@ def example():
             ("G801|G000", "g[:-1] -= lam * s", "g[:-1] -= 0"),
             ("G205|G303|G000", "g[:-1] -= lam * s", "g[:-1] += lam * s"),
             ("G403|G402|G000", "s = d / np.sqrt(d ** 2 + EPS)", "s = d"),
-            ("G204|G000", "s = d / np.sqrt(d ** 2 + EPS)", "s = 2 * d / np.sqrt(d ** 2 + EPS)"),
+            (
+                "G204|G302|G000",
+                "s = d / np.sqrt(d ** 2 + EPS)",
+                "s = 2 * d / np.sqrt(d ** 2 + EPS)",
+            ),
             ("G104", "g = x - noisy", "g = x; g -= noisy"),
         ],
         [
