@@ -15,7 +15,9 @@ from tests.checking.corpus.blind_networks import networks
 from tests.checking.corpus.blind_normalisation import normalisation
 from tests.checking.corpus.blind_regression import regression
 from tests.checking.corpus.blind_sequences import sequences
+from tests.checking.corpus.blind_statistics import statistics
 from tests.checking.corpus.blind_structures import structures
+from tests.checking.corpus.blind_unusual import unusual
 from tests.checking.corpus.case import Case
 
 PARTS = (
@@ -31,6 +33,8 @@ PARTS = (
     embeddings,
     factors,
     distances,
+    statistics,
+    unusual,
 )
 
 
