@@ -159,7 +159,9 @@ def unrolled_axes(node: Node, labels: Sequence[int | None]) -> list[int]:
 
 
 def _is_elementwise(node: Node) -> bool:
-    shapes = [np.shape(x.value if isinstance(x, Node) else x) for x in node.inputs]
+    if any(isinstance(x.value, tuple) for x in node.parents):
+        return False  # a part of what split or svd gives
+    shapes = [x.shape if isinstance(x, Node) else np.shape(x) for x in node.inputs]
     try:
         return np.broadcast_shapes(*shapes) == node.shape
     except ValueError:

@@ -22,6 +22,7 @@ GRADIENTS = (
 )  # fmt: skip
 _STORES = ("params", "parameters", "weights")
 _RESULTS = ("grads", "gradients", "grad", "gradient")
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class ModelFunctions(NamedTuple):
@@ -67,7 +68,7 @@ def model_functions(
                 "or let example() return one under the key 'model'."
             ) from None
     forward = _method(model, loss, LOSSES, "loss")
-    backward = _method(model, gradient, GRADIENTS, "backward")
+    backward = _method(model, gradient, GRADIENTS, "gradient")
     store = next((s for s in _STORES if isinstance(getattr(model, s, None), dict)), None)
     held = getattr(model, store) if store else vars(model)
     parameters = {
@@ -75,13 +76,18 @@ def model_functions(
         for name, value in held.items()
         if isinstance(value, np.ndarray) and is_floating(value) and name not in example
     }
-    values = {**parameters, **{name: v for name, v in example.items() if name in held}}
+    # an attribute such as `self.X = None` is a place for data, if a method takes them
+    data = {
+        name: value
+        for name, value in example.items()
+        if name not in held or any(name in _taken(model, each) for each in (forward, backward))
+    }
+    values = {**parameters, **{name: v for name, v in example.items() if name not in data}}
     if not values:
         raise SubjectError(
             f"{type(model).__name__} has no parameters: no floating-point array attributes, and "
             "no dict `params` of them."
         )
-    data = {name: value for name, value in example.items() if name not in values}
 
     def made(arguments: Mapping[str, Any]) -> Any:
         fresh = copy.deepcopy(model)
@@ -90,19 +96,20 @@ def model_functions(
         return fresh
 
     def called(fresh: Any, method: str, arguments: Mapping[str, Any]) -> Any:
-        function = getattr(fresh, method)
-        taken = inspect.signature(function).parameters
+        taken = _taken(fresh, method)
         missing = [
             name
             for name, p in taken.items()
-            if p.default is p.empty and name not in data and p.kind is p.POSITIONAL_OR_KEYWORD
+            if p.default is p.empty and name not in data and p.kind in _NAMED
         ]
         if missing:
             raise SubjectError(
                 f"the example gives no {missing[0]} for {method}({', '.join(taken)}); add it to "
                 "its dict."
             )
-        return function(**{name: arguments[name] for name in data if name in taken})
+        every = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        given = {name: arguments[name] for name in data if every or name in taken}
+        return getattr(fresh, method)(**given)
 
     def loss_of(**arguments: Any) -> Any:
         result = called(made(arguments), forward, arguments)
@@ -122,11 +129,16 @@ def _method(model: Any, given: str, usual: tuple[str, ...], role: str) -> str:
     for name in (given,) if given else usual:
         if callable(getattr(model, name, None)):
             return name
-    if role == "backward" and not given:  # loss(X, y) -> (loss, gradients)
+    if role == "gradient" and not given:  # loss(X, y) -> (loss, gradients)
         return _method(model, "", LOSSES, "loss")
     raise SubjectError(
         f"{type(model).__name__} has no method {given or usual[0]}; name it with --{role}."
     )
+
+
+def _taken(model: Any, method: str) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a method."""
+    return inspect.signature(getattr(model, method)).parameters
 
 
 def _gradients(model: Any, result: Any, names: list[str]) -> Any:

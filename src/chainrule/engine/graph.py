@@ -102,8 +102,8 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the value; () for scalars."""
-        return shape_of(self.value)
+        """Shape of the value; () for scalars, and for the several values of a split or an SVD."""
+        return () if isinstance(self.value, tuple) else shape_of(self.value)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -1,0 +1,200 @@
+"""Classes with a loss and a backward method, in the ways in which people write them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.checking.models import model_functions
+from chainrule.checking.subject import SubjectError
+
+_RNG = np.random.default_rng(0)
+DATA = {"X": _RNG.normal(size=(6, 3)), "y": _RNG.normal(size=(6, 2))}
+START = {"W": _RNG.normal(size=(3, 2)), "b": _RNG.normal(size=2)}
+SCALE = 1.0  # of every gradient; 0.5 is a mistake
+
+
+def residual(X, y, W, b):
+    return X @ W + b - y
+
+
+def gradients(X, y, W, b):
+    r = SCALE * residual(X, y, W, b) / len(X)
+    return {"W": X.T @ r, "b": r.sum(axis=0)}
+
+
+def value(X, y, W, b):
+    return np.sum(residual(X, y, W, b) ** 2) / (2 * len(X))
+
+
+class Attributes:
+    """Parameters are attributes, caches begin as None, and gradients are left in attributes."""
+
+    labels = ("dW", "grad_b")
+
+    def __init__(self):
+        self.W, self.b = START["W"].copy(), START["b"].copy()
+        self.X = self.y = None
+
+    def loss(self, X, y):
+        self.X, self.y = X, y
+        return value(X, y, self.W, self.b)
+
+    def backward(self):
+        found = gradients(self.X, self.y, self.W, self.b).values()
+        for label, g in zip(self.labels, found, strict=True):
+            setattr(self, label, g)
+
+
+class OtherLabels(Attributes):
+    labels = ("W_grad", "gb")
+
+
+class Stored:
+    """Parameters in one dict and gradients in another."""
+
+    def __init__(self):
+        self.params = {name: each.copy() for name, each in START.items()}
+        self.grads = {}
+
+    def compute_loss(self, X, y):
+        self.cache = X, y
+        return value(X, y, **self.params)
+
+    def backward(self):
+        self.grads.update(gradients(*self.cache, **self.params))
+
+
+class Returned(Stored):
+    def backward(self):
+        return gradients(*self.cache, **self.params)
+
+
+class Both:
+    """One method gives the loss and the gradients."""
+
+    def __init__(self, start=None):
+        self.parameters = {name: each.copy() for name, each in (start or START).items()}
+
+    def loss(self, X, y=None):
+        value_ = value(X, y, **self.parameters)
+        return value_, gradients(X, y, **self.parameters)
+
+
+class GradientAlone:
+    """The gradient needs no loss before it; its methods take the data by keyword."""
+
+    def __init__(self):
+        self.W, self.b = START["W"].copy(), START["b"].copy()
+
+    def cost(self, **batch):
+        return value(**batch, W=self.W, b=self.b)
+
+    def compute_grad(self, *, X, y):
+        return gradients(X, y, self.W, self.b)
+
+
+class Pair(GradientAlone):
+    def compute_grad(self, X, y):
+        return value(X, y, self.W, self.b), gradients(X, y, self.W, self.b)
+
+
+MODELS = [Attributes, OtherLabels, Stored, Returned, Both, Both(START), GradientAlone, Pair]
+
+
+def checked(model, example=None, **names):
+    return cr.check(*model_functions(model, DATA if example is None else example, **names))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: getattr(m, "__name__", "an object"))
+def test_every_way_to_write_a_model_is_checked(model, monkeypatch):
+    report = checked(model)
+    assert report.verdict == "ok", str(report)
+    assert list(report.gradients) == ["W", "b"]
+    monkeypatch.setitem(globals(), "SCALE", 0.5)
+    assert checked(model).codes == ("G204",)
+
+
+def test_the_example_may_give_values_of_parameters():
+    zeros = {"W": np.zeros((3, 2)), "b": np.zeros(2)}
+    functions = model_functions(Attributes, {**DATA, **zeros})
+    assert functions.loss(**DATA, **zeros) == pytest.approx(np.sum(DATA["y"] ** 2) / 12)
+    assert set(functions.example) == {"X", "y", "W", "b"}
+    np.testing.assert_array_equal(functions.example["W"], 0)
+
+
+def test_methods_can_be_named():
+    class Named(Stored):
+        def error(self, X, y):
+            return self.compute_loss(X, y)
+
+        def derive(self):
+            return gradients(*self.cache, **self.params)
+
+        def backward(self):
+            raise NotImplementedError
+
+    assert checked(Named, loss="error", gradient="derive").verdict == "ok"
+
+
+def test_calls_leave_the_model_as_it_was():
+    model = Stored()
+    before = {name: each.copy() for name, each in model.params.items()}
+    assert checked(model).verdict == "ok"
+    assert model.grads == {}
+    assert all(np.array_equal(model.params[name], each) for name, each in before.items())
+
+
+class Needy:
+    def __init__(self, width):
+        self.W = np.zeros(width)
+
+
+class Empty:
+    def loss(self, X, y):
+        return 0.0
+
+
+class Demanding(Attributes):
+    def loss(self, X, y, weights):
+        return 0.0
+
+
+class DemandingByKeyword(Attributes):
+    def loss(self, *, X, y, weights):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "sentence"),
+    [
+        (Needy, {}, r"Needy\(\) cannot be made without arguments .*width.* under the key 'model'"),
+        (Attributes(), {"loss": "risk"}, "Attributes has no method risk; name it with --loss"),
+        (Attributes, {"gradient": "pull"}, "has no method pull; name it with --gradient"),
+        (object(), {}, "object has no method loss; name it with --loss"),
+        (Empty, {}, "Empty has no parameters: no floating-point array attributes"),
+    ],
+)
+def test_what_is_no_model_says_why(model, names, sentence):
+    with pytest.raises(SubjectError, match=sentence):
+        model_functions(model, DATA, **names)
+
+
+@pytest.mark.parametrize("model", [Demanding, DemandingByKeyword])
+def test_data_that_a_method_needs_are_asked_for(model):
+    report = checked(model)
+    assert report.verdict == "error"
+    assert report.message == (
+        "the example gives no weights for loss(X, y, weights); add it to its dict."
+    )
+
+
+def test_a_backward_method_that_leaves_nothing_is_an_error():
+    class Forgetful(Attributes):
+        def backward(self):
+            pass
+
+    report = checked(Forgetful)
+    assert report.verdict == "error"
+    assert "gradient returned None; it must return a dict" in report.message

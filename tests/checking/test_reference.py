@@ -1,0 +1,237 @@
+"""What the true gradient is taken from, what vouches for it, and what is said where nothing does."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.checking import plain_numbers
+from chainrule.checking.reference import reference_at
+from chainrule.checking.subject import Subject
+
+W = np.array([1.0, 2.0, -3.0])
+
+
+# --- the referee ---------------------------------------------------------------------------------
+
+
+def test_a_gradient_that_the_referee_contradicts_is_not_blamed_on_the_user():
+    report = cr.check(
+        lambda w: np.sum(w * cr.stop_gradient(w)), lambda w: {"w": 2 * w}, {"w": W.copy()}
+    )
+    assert report.verdict == "inconclusive"
+    assert report.gradients["w"].verdict == "inconclusive"
+    assert "the true gradient is not known: chainrule's own differentiation" in report.message
+    assert "central differences give" in report.message
+    assert report.codes == ()
+
+
+def test_what_is_wrong_in_kind_is_wrong_even_where_the_true_gradient_is_not_known():
+    report = cr.check(
+        lambda w, v: np.sum(w * cr.stop_gradient(w) * v), lambda w, v: {"w": 2 * w * v, "v": w[:2]},
+        {"w": W.copy(), "v": W + 0.5},
+    )  # fmt: skip
+    assert {name: each.verdict for name, each in report.gradients.items()} == {
+        "w": "inconclusive",
+        "v": "wrong",
+    }
+    assert report.codes == ("G101",)
+
+
+def test_at_a_kink_the_referee_judges_beside_it():
+    def loss(w):
+        return np.sum(np.abs(w)) + np.sum(w**2)
+
+    right = cr.check(loss, lambda w: {"w": np.sign(w) + 2 * w}, {"w": np.array([0.0, 2.0, -3.0])})
+    assert right.verdict == "ok"
+    assert "confirmed by central differences beside a kink" in right.trusted
+    contradicted = cr.check(
+        lambda w: loss(w) + np.sum(cr.stop_gradient(w) * w), lambda w: {"w": np.sign(w) + 4 * w},
+        {"w": np.array([0.0, 2.0, -3.0])},
+    )  # fmt: skip
+    assert contradicted.verdict == "inconclusive"
+
+
+def test_a_step_over_a_kink_close_by_is_made_shorter():
+    report = cr.check(
+        lambda w: np.sum(np.abs(w - 8e-7)), lambda w: {"w": np.sign(w - 8e-7)}, {"w": np.zeros(1)}
+    )
+    assert report.verdict == "ok"
+    within = float(report.trusted.partition("(within ")[2].rstrip(")"))
+    assert within < 1e-6
+
+
+# --- losses of every kind ------------------------------------------------------------------------
+
+
+def halves(w):
+    first, second = np.split(w, [1])
+    return np.sum(first**2) + 3 * np.sum(second)
+
+
+def of_halves(w):
+    return {"w": np.concatenate([2 * w[:1], np.full(len(w) - 1, 3.0)])}
+
+
+def nuclear(A):
+    return np.sum(np.linalg.svd(A, compute_uv=False))
+
+
+def of_nuclear(A):
+    u, _, v = np.linalg.svd(A, full_matrices=False)
+    return {"A": u @ v}
+
+
+def spread(A):
+    values, _ = np.linalg.eigh(A @ A.T)
+    return np.sum(values**2)
+
+
+SEVERAL = [
+    (halves, of_halves, {"w": np.arange(1.0, 5.0)}),
+    (nuclear, of_nuclear, {"A": np.random.default_rng(0).normal(size=(4, 3))}),
+    (spread, lambda A: {"A": 4 * A @ A.T @ A}, {"A": np.random.default_rng(1).normal(size=(3, 3))}),
+]
+
+
+@pytest.mark.parametrize(("loss", "gradient", "example"), SEVERAL, ids=lambda x: str(x)[:16])
+def test_steps_with_several_results_are_checked_and_diagnosed(loss, gradient, example):
+    assert cr.check(loss, gradient, example).verdict == "ok"
+    wrong = cr.check(loss, lambda **a: {name: -g for name, g in gradient(**a).items()}, example)
+    assert wrong.codes == ("G205",)
+
+
+def test_a_mistake_before_a_step_with_several_results_is_replayed_through_it():
+    def loss(w, x):
+        first, second = np.split(np.tanh(w * x), [1])
+        return np.sum(first**2) + 3 * np.sum(second)
+
+    def gradient(w, x):
+        a = np.tanh(w * x)
+        da = np.concatenate([2 * a[:1], np.full(len(a) - 1, 3.0)])
+        return {"w": da * x}
+
+    point = {"w": np.array([0.3, -0.5, 0.8, 0.2]), "x": np.array([1.0, 0.5, -0.7, 2.0])}
+    assert cr.check(loss, gradient, point).codes == ("G401",)
+
+
+def test_a_penalty_by_singular_values_that_is_missing_is_named():
+    rng = np.random.default_rng(0)
+    example = {"X": rng.normal(size=(6, 4)), "y": rng.normal(size=(6, 2)),
+               "W": rng.normal(size=(4, 2)), "lam": 0.1}  # fmt: skip
+    report = cr.check(
+        lambda X, y, W, lam: np.mean((X @ W - y) ** 2) + lam * nuclear(W),
+        lambda X, y, W, lam: {"W": 2 * X.T @ (X @ W - y) / y.size},
+        example,
+    )
+    assert report.codes == ("G301",)
+
+
+@pytest.mark.parametrize("constant", [3.0, 3, np.float64(3.0)])
+@pytest.mark.parametrize(("claim", "verdict"), [(0.0, "ok"), (1.0, "wrong")])
+def test_a_loss_that_no_argument_enters_has_the_gradient_zero(constant, claim, verdict):
+    report = cr.check(lambda w: constant, lambda w: {"w": claim + 0 * w}, {"w": W.copy()})
+    assert report.verdict == verdict
+    assert "it returns a number that no argument enters" in report.trusted
+
+
+def test_a_loss_of_whole_numbers_has_the_gradient_zero():
+    report = cr.check(lambda w: np.sum(w > 0.5), lambda w: {"w": 0 * w}, {"w": W.copy()})
+    assert report.verdict == "ok"
+    assert "vacuous" in report.gradients["w"].note
+
+
+# --- losses that cannot be traced ----------------------------------------------------------------
+
+
+def untraceable(w):
+    return math.fsum(number**2 for number in w.tolist())
+
+
+def test_too_many_parameters_for_differences_are_inconclusive_and_say_so():
+    report = cr.check(untraceable, lambda w: {"w": 2 * w}, {"w": np.linspace(-1, 1, 5000)})
+    assert report.verdict == "inconclusive"
+    assert report.message.endswith(
+        "and 5000 parameters are too many for central differences; check a smaller network."
+    )
+    assert ".)," not in report.message
+
+
+def test_two_losses_written_in_one_module_are_traced_with_its_imports():
+    space: dict = {}
+    exec(
+        "from math import exp, pi\n"
+        "from numpy import zeros, ones, zeros_like, array\n"
+        "def loss(w):\n"
+        "    out = ones(2) * pi\n"
+        "    counts, like = zeros(2, dtype=int), zeros_like(w)\n"
+        "    counts[0] = 3\n"
+        "    out[0] = exp(w[0]) * counts[0]\n"
+        "    like[1] = w[1] ** 2\n"
+        "    return float(out.sum() + like.sum() + array([[1.0, 2.0], [w[2], w[0]]]).sum())\n",
+        space,
+    )
+    exp = space["exp"]
+
+    def gradient(w):
+        return {"w": np.array([3 * np.exp(w[0]) + 1, 2 * w[1], 1.0])}
+
+    report = cr.check(space["loss"], gradient, {"w": np.array([0.5, 2.0, 3.0])})
+    assert report.verdict == "ok", str(report)
+    assert report.trusted.startswith("chainrule's own differentiation of loss")
+    assert space["exp"] is exp is math.exp
+    assert space["zeros"] is np.zeros
+
+
+def test_a_loss_with_a_float_of_its_own_keeps_it():
+    space: dict = {"calls": []}
+    exec(
+        "def float(value):\n"
+        "    calls.append(1)\n"
+        "    return value.item()\n"
+        "def loss(w):\n"
+        "    return float((w ** 2).sum())\n",
+        space,
+    )
+    report = cr.check(space["loss"], lambda w: {"w": 2 * w}, {"w": W.copy()})
+    assert report.verdict == "ok"
+    assert space["calls"]
+    assert report.trusted.startswith("complex step alone") or "differences" in report.trusted
+
+
+class Squares:
+    """A loss without a module of its own to look into."""
+
+    def __call__(self, w):
+        return float(np.sum(w**2))
+
+
+def test_a_callable_object_is_differentiated_numerically():
+    report = cr.check(Squares(), lambda w: {"w": 2 * w}, {"w": W.copy()})
+    assert report.verdict == "ok"
+    assert "because the loss cannot be traced" in report.trusted
+
+
+def test_a_loop_of_too_many_steps_is_differentiated_numerically(monkeypatch):
+    monkeypatch.setattr(plain_numbers, "_MOST_CALLS", 5)
+
+    def loss(w):
+        return float(sum(float(np.exp(w[i % 3])) for i in range(9)))
+
+    report = cr.check(loss, lambda w: {"w": 3 * np.exp(w)}, {"w": W.copy()})
+    assert report.verdict == "ok"
+    assert "because the loss cannot be traced" in report.trusted
+
+
+def test_a_loss_that_makes_plain_numbers_and_still_fails_gives_the_first_reason():
+    def loss(w):
+        return float(np.sum(w**2)) + w.tolist()[0]
+
+    subject = Subject(loss, lambda w: {"w": w}, {"w": W.copy()})
+    found = reference_at(subject, subject.example, ["w"])
+    assert "float()" in found.untraceable
+    assert not subject.converts
+    np.testing.assert_allclose(found.gradients["w"], 2 * W + [1, 0, 0], rtol=1e-9)
