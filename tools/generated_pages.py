@@ -26,6 +26,12 @@ FAMILIES = {
     "G7": "Products of matrices, order and names",
     "G8": "What is added up, and when",
     "G9": "Dropout, batch normalisation, convolution, pooling, recurrence",
+    "U1": "Updates: the step",
+    "U2": "Updates: momentum",
+    "U3": "Updates: averages and accumulators",
+    "U4": "Updates: bias correction and ε",
+    "U5": "Updates: weight decay",
+    "U6": "Updates: from step to step",
 }
 
 
@@ -64,9 +70,9 @@ ROOMS = {
     ),
     "checking": Room(
         "Checking", "import chainrule as cr", "chainrule",
-        "check assert_gradient comparing compare flow checking.report.Report "
+        "check assert_gradient check_optimizer comparing compare flow checking.report.Report "
         "checking.report.GradientVerdict checking.report.Cause checking.report.WrongLine "
-        "checking.compare.Compared checking.flow_report.Flow",
+        "checking.update_check.UpdateReport checking.compare.Compared checking.flow_report.Flow",
     ),
     "functions": Room(
         "Functions beyond NumPy", "import chainrule as cr", "chainrule",
@@ -183,6 +189,10 @@ def mistake_pages(pages: Path) -> Iterator[str]:
         "file, made when this page was built. `chainrule explain G201` prints the same.\n\n"
         "t is the true gradient, c the claimed one, g a cotangent (upstream gradient), n the batch "
         "size, C the number of classes, z a pre-activation, a an activation.\n\n"
+        "Codes with U are those of update rules, which `cr.check_optimizer` and `chainrule grade` "
+        "name. They are this project's own, as those with G are: w parameters, g gradient, η "
+        "learning rate, v velocity, m and s averages of g and g², G their sum, t the number of "
+        "the step.\n\n"
     )
     (folder / "index.md").write_text(head + "\n".join(sections), encoding="utf-8")
 

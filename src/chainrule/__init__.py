@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from chainrule.checking.compare import compare as compare
     from chainrule.checking.compare import comparing as comparing
     from chainrule.checking.flow import flow as flow
+    from chainrule.checking.update_check import check_optimizer as check_optimizer
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -68,6 +69,7 @@ _ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training", "vi
 _LATER = {
     "assert_gradient": "chainrule.checking.assertion",
     "check": "chainrule.checking.check",
+    "check_optimizer": "chainrule.checking.update_check",
     "compare": "chainrule.checking.compare",
     "comparing": "chainrule.checking.compare",
     "compile": "chainrule.programs.compiled",
@@ -114,6 +116,7 @@ __all__ = [
     "avg_pool2d",
     "check",
     "check_grads",
+    "check_optimizer",
     "checkpoint",
     "compare",
     "comparing",

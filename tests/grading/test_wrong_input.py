@@ -154,6 +154,41 @@ def test_prints_and_plots_do_no_harm(exercise: Exercise, top: str) -> None:
     assert len(found.parts[0].output) < 5000
 
 
+#: What a file may do with pandas, which stands in for itself where it is not installed.
+PANDAS = [
+    "table = pd.DataFrame({'a': [1]}, columns=['a']); print(table.round(2).to_string())",
+    "assert not isinstance(np.ones(3), pd.DataFrame | pd.Series)",
+    "class Table(pd.DataFrame): pass\nTable(index=[1]).plot(x='a')",
+    "pd.DataFrame.from_dict({}, orient='index').to_csv('x.csv')",
+    # As scikit-learn asks in fit().
+    "import sys\nassert not isinstance(np.ones(3), sys.modules['pandas'].DataFrame)",
+]
+
+
+@pytest.mark.parametrize("top", PANDAS)
+def test_pandas_for_tables_does_no_harm_also_to_other_libraries(
+    exercise: Exercise, top: str
+) -> None:
+    found = graded(exercise, f"import pandas as pd\n{top}\ndef twice(x, A): return 2 * x\n", "1")
+    assert found.score == 2
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("import nothing_of_that_name.inside; return x",
+         "It imports nothing_of_that_name at line 3 (`import nothing_of_that_name.inside"),
+        ("return float(pd.read_csv('data.csv')) * x", "compute in NumPy"),
+        ("return pd.read_csv('data.csv') * 2.0", "a StandIn is what stands for a library"),
+        ("return pd.DataFrame(x)", "is a DataFrame, not what is asked for"),
+    ],
+)  # fmt: skip
+def test_what_is_not_installed_is_said(exercise: Exercise, body: str, sentence: str) -> None:
+    found = graded(exercise, f"def twice(x, A):\n    {body}\nimport pandas as pd\n", "1")
+    assert sentence in " ".join(found.parts[0].sentences())
+
+
 NOTES = [
     ("return (2 * x).tolist()", "np.array(twice) makes it an array"),
     ("return tuple(2 * x)", "is a tuple"),

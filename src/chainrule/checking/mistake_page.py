@@ -41,7 +41,7 @@ class MistakePage:
             "", "Example",
             f"  line {self.example.line}, right:  {self.example.right}",
             f"  line {self.example.line}, wrong:  {self.example.wrong}",
-            "", "  What chainrule check says:",
+            "", f"  What {self.example.said_by} says:",
         ]  # fmt: skip
         return "\n".join([*lines, textwrap.indent(self.example.report.text(), "    ")])
 
@@ -55,7 +55,7 @@ class MistakePage:
             "", "## Example", "", f"Right, in line {example.line} of the file below:",
             "", *_fenced("python", example.right),
             "", "Wrong:", "", *_fenced("python", example.wrong),
-            "", "## What `chainrule check` says",
+            "", f"## What `{example.said_by}` says",
             "", *_fenced("text", example.report.text()),
             "", "## The whole file", "", *_fenced("python", example.source),
         ]  # fmt: skip

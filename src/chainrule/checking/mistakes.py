@@ -7,36 +7,10 @@ C classes, z pre-activation, a activation. A code keeps its meaning once it is r
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 
+from chainrule.checking.mistake_kind import Mistake
+from chainrule.checking.update_mistakes import UPDATE_MISTAKES
 from chainrule.engine.errors import InvalidInput
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One kind of mistake in a hand-written gradient.
-
-    Attributes
-    ----------
-    code : str
-    name : str
-    what : str
-        What is wrong, as a relation between the claimed and the true gradient.
-    recognised : str
-        How the check tells it from its look-alikes.
-    unnoticed : str
-        Why training often hides it.
-    mend : str
-        What to write instead.
-    """
-
-    code: str
-    name: str
-    what: str
-    recognised: str
-    unnoticed: str
-    mend: str
-
 
 _MISTAKES = (
     Mistake(
@@ -376,7 +350,8 @@ _MISTAKES = (
     ),
 )  # fmt: skip
 
-MISTAKES: dict[str, Mistake] = {mistake.code: mistake for mistake in _MISTAKES}
+#: By code: G for gradients, U for the update rules of optimizers.
+MISTAKES: dict[str, Mistake] = {each.code: each for each in (*_MISTAKES, *UPDATE_MISTAKES)}
 
 
 def mistake(code: str) -> Mistake:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import linecache
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 from chainrule.checking import worked_files as files
 from chainrule.checking.check import check
 from chainrule.checking.report import Report
+from chainrule.checking.update_check import UpdateReport
+from chainrule.checking.worked_updates import UPDATE_EDITS
 
 _NOISE = "dz1 = da1 * (1 - a1**2) * (1 + 0.1 * np.sin(z1))"
 
@@ -75,6 +79,7 @@ EDITS: dict[str, tuple[str, str, str]] = {
     "G906": (files.CONVOLUTION, "for j in range(len(k))])", "for j in range(len(k))])[::-1]"),
     "G907": (files.POOLING, "axis=1) / X.shape[1]", "axis=1)"),
     "G908": (files.RECURRENT, "dh = dz @ U.T", "dh = np.zeros_like(dh)"),
+    **UPDATE_EDITS,
 }  # fmt: skip
 
 
@@ -89,18 +94,21 @@ class WorkedExample:
         Of the edit, from 1.
     right, wrong : str
         The line before and after the edit.
-    report : Report
+    report : Report or UpdateReport
+    said_by : str
+        What makes the report.
     """
 
     source: str
     line: int
     right: str
     wrong: str
-    report: Report
+    report: Report | UpdateReport
+    said_by: str
 
 
 def worked_example(code: str) -> WorkedExample:
-    """Make the worked example of a mistake: edit a right file and check it."""
+    """Make the worked example of a mistake: edit a right file and check it, or run its check."""
     source, right, wrong = EDITS[code]
     if source.count(right) != 1:
         raise AssertionError(f"{right!r} of the example of {code} is not there exactly once")
@@ -109,9 +117,17 @@ def worked_example(code: str) -> WorkedExample:
     filename = f"<example of {code}>"
     linecache.cache[filename] = (len(edited), None, edited.splitlines(keepends=True), filename)
     space: dict[str, Any] = {"np": np, "__name__": f"example_of_{code}"}
-    exec(compile(edited, filename, "exec"), space)
-    report = check(space["loss"], space["gradient"], space["example"])
-    return WorkedExample(
-        edited, line, source.splitlines()[line - 1].strip(), edited.splitlines()[line - 1].strip(),
-        report,
-    )  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(edited, filename, "exec"), space)
+    if code in UPDATE_EDITS:
+        report, said_by = space["report"], "cr.check_optimizer"
+    else:
+        report = check(space["loss"], space["gradient"], space["example"])
+        said_by = "chainrule check"
+    first, count = line - 1, right.count("\n") + 1
+    # An edit of several lines puts them in another order.
+    before, after = (
+        "; ".join(each.strip() for each in text.splitlines()[first : first + count])
+        for text in (source, edited)
+    )
+    return WorkedExample(edited, line, before, after, report, said_by)

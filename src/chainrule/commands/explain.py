@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chainrule.programs.explanation import Explanation
 
 
-_CODE = re.compile(r"[Gg]\d{3}")
+_CODE = re.compile(r"[GgUu]\d{3}")
 
 
 class Format(enum.StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.checking.update_rules import UpdateRule, Walk
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import Exercise, Part, load, names
 from chainrule.grading.grading import grade
@@ -21,6 +22,8 @@ __all__ = [
     "Part",
     "PartResult",
     "Submission",
+    "UpdateRule",
+    "Walk",
     "assert_part",
     "grade",
     "hand_out",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.update_rules import Walk
 from chainrule.grading.errors import GradingError
 
 Inputs = dict[str, Any]
@@ -29,6 +30,14 @@ DEDUCTIONS: Mapping[str, float] = {
     "G7": 0.3, "G702": 0.4,
     "G8": 0.4,
     "G9": 0.4,
+    # Update rules: conventions first.
+    "U201": 0.2, "U207": 0.2, "U403": 0.2,
+    "U1": 0.25, "U105": 0.4,
+    "U2": 0.3, "U202": 0.4, "U206": 0.4,
+    "U3": 0.3, "U304": 0.4,
+    "U4": 0.3, "U401": 0.4,
+    "U5": 0.3,
+    "U6": 0.3,
 }  # fmt: skip
 
 
@@ -72,6 +81,9 @@ class Part:
     slips : mapping of str to callable
         By mistake code, what ``follow`` would give with that mistake in it. A value that agrees is
         told which mistake it holds.
+    updates : mapping of str to callable
+        For values that are the path of an optimizer: ``walk(inputs)`` gives the rule that it is to
+        follow. A wrong path is searched for the rule that was got wrong.
     may_change : tuple of str
         Inputs that the submission may change.
     rtol : float
@@ -97,6 +109,7 @@ class Part:
     follow: Callable[[Inputs, Values], Values] | None = None
     earlier: tuple[str, ...] = ()
     slips: Mapping[str, Callable[[Inputs, Values], Values]] = field(default_factory=dict)
+    updates: Mapping[str, Callable[[Inputs], Walk]] = field(default_factory=dict)
     may_change: tuple[str, ...] = ()
     rtol: float = 1e-6
     weights: Mapping[str, float] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from chainrule.checking.mistakes import mistake
 from chainrule.grading.comparison import EXACT, UNKNOWN, Compared, Difference, compare, relation
 from chainrule.grading.exercise import Inputs, Part, Values
 from chainrule.grading.result import Finding
+from chainrule.grading.updates import wrong_updates
 from chainrule.grading.values import flattened, missing_values, renamed
 
 #: Relations of one value to the right one, which a mistake further up may explain better.
@@ -166,6 +167,10 @@ def _wrong(
             continue
         for i, each in zip(asked, compared, strict=True):
             wrong_in[i] += [] if each.right else [name]
+        kinds = wrong_updates(part, name, compared, [answers[i].inputs for i in asked])
+        if kinds:
+            found += [(each, (name,)) for each in kinds]
+            continue
         kind = next((each.difference for each in compared if each.difference), None)
         kind = kind or _slip(part, name, own)
         kind = kind or _related(

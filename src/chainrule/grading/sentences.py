@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,9 +31,20 @@ def raised(error: Mapping[str, Any], submission: Submission) -> str:
         return f"It called exit(){at}{quoted}; a function must return."
     if kind == "EOFError":
         return f"It asked for input{at}{quoted}; nobody answers while it is graded."
+    missing = re.fullmatch(r"No module named '([\w.]+)'", message)
+    if kind == "ModuleNotFoundError" and missing:
+        return (
+            f"It imports {missing[1]}{at}{quoted}, which is not installed where it is graded; "
+            "NumPy is."
+        )
     if kind == "MemoryError":
         return f"It asked for more memory than there is{at}{quoted}."
     said = f"{kind}: {message}" if message else kind
+    if "'StandIn'" in message:
+        quoted += (
+            "; a StandIn is what stands for a library that is not there while it is graded, such "
+            "as pandas or matplotlib: compute in NumPy"
+        )
     return f"It raised {said}{at}{quoted}."
 
 
@@ -92,10 +104,13 @@ def notes_on_file(session: Session, submission: Submission) -> Iterator[str]:
             continue
         place = submission.place(statement if isinstance(statement, int) else None)
         if kind == "TimeoutError":
+            text = submission.line(statement)[:80]
+            cure = 'put training under `if __name__ == "__main__":`'
+            if text.startswith(("import ", "from ")):
+                cure = "import less"
             yield (
-                f"The statement at {place} (`{submission.line(statement)[:80]}`) was still running "
-                f"after {session.limits.import_seconds:g} s and was left out; put training under "
-                '`if __name__ == "__main__":`.'
+                f"The statement at {place} (`{text}`) was still running after "
+                f"{session.limits.import_seconds:g} s and was left out; {cure}."
             )
         else:
             yield f"While the file was run, the statement at {place} failed and was left out: " + (

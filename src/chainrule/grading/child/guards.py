@@ -150,8 +150,8 @@ def _real(path: Any) -> str:
     return os.path.realpath(os.fsdecode(path))
 
 
-class Inert:
-    """Stands for anything of a library that only shows things: every use gives it again."""
+class StandIn:
+    """Stands for anything of a library that is not there: every use gives it again."""
 
     def __init__(self, name: str = "stand-in") -> None:
         self._name = name
@@ -159,14 +159,15 @@ class Inert:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Inert(name)
+        return StandIn(name)
 
     def __call__(self, *arguments: Any, **_: Any) -> Any:
         # tqdm(loop) must still loop.
-        return arguments[0] if self._name in ("tqdm", "trange") and arguments else Inert(self._name)
+        loops = self._name in ("tqdm", "trange") and arguments
+        return arguments[0] if loops else StandIn(self._name)
 
     def __getitem__(self, key: Any) -> Any:
-        return Inert("item")
+        return StandIn("item")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
@@ -174,7 +175,7 @@ class Inert:
     def __iter__(self) -> Iterator[Any]:
         # `figure, axes = plt.subplots()`, `line, = plt.plot(x)`, `n, bins, bars = plt.hist(x)`
         count = {"plot": 1, "hist": 3}.get(self._name, 2)
-        return iter([Inert("item") for _ in range(count)])
+        return iter([StandIn("item") for _ in range(count)])
 
     def __enter__(self) -> Any:
         return self
@@ -182,12 +183,30 @@ class Inert:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def __repr__(self) -> str:
+        return f"<stand-in for {self._name}>"
 
-class _InertModule(types.ModuleType):
+
+class _StandInType(type):
+    """A class of such a library: nothing is an instance of it, and any argument makes one."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return StandIn(name)
+
+    def __call__(cls, *arguments: Any, **_: Any) -> Any:
+        return super().__call__(cls.__name__)
+
+
+class _StandInModule(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return range if name == "trange" else Inert(name)
+        if name[:1].isupper():
+            # Libraries ask whether what they are given is a pandas.DataFrame.
+            return _StandInType(name, (StandIn,), {})
+        return range if name == "trange" else StandIn(name)
 
 
 class Imports(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -209,7 +228,7 @@ class Imports(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return _InertModule(spec.name)
+        return _StandInModule(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         pass

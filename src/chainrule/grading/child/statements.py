@@ -13,7 +13,7 @@ import types
 from collections.abc import Container, Iterator
 from typing import Any
 
-from .guards import Inert, TookTooLong, at_most
+from .guards import StandIn, TookTooLong, at_most
 
 #: The name under which tracebacks show the submission.
 FILE = "<submission>"
@@ -45,7 +45,7 @@ def run_statements(
         A note for each statement that failed.
     """
     module = types.ModuleType(NAME)
-    module.__dict__.update({"__file__": "submission.py", "get_ipython": lambda: Inert()})
+    module.__dict__.update({"__file__": "submission.py", "get_ipython": lambda: StandIn()})
     module.__dict__["display"] = lambda *_, **__: None
     notes: list[dict[str, Any]] = []
     end = time.monotonic() + seconds

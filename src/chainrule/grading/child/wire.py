@@ -123,7 +123,7 @@ def _unpacked(tree: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
         plain = tree["plain"]
         if not (plain is None or isinstance(plain, bool | str)):
             raise WireError("a plain value is a container")
-        return plain
+        return _text(plain) if isinstance(plain, str) else plain
     if "array" in tree:
         array = arrays[tree["array"]]
         return array[()] if tree["scalar"] else array
@@ -137,9 +137,14 @@ def _unpacked(tree: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
             raise WireError("a fraction over zero")
         return Fraction(numerator, denominator)
     if "opaque" in tree:
-        return Opaque(str(tree["opaque"]))
+        return Opaque(_text(tree["opaque"]))
     if "list" in tree:
         return [_unpacked(each, arrays) for each in tree["list"]]
     if "tuple" in tree:
         return tuple(_unpacked(each, arrays) for each in tree["tuple"])
-    return {str(key): _unpacked(value, arrays) for key, value in tree["dict"]}
+    return {_text(key): _unpacked(value, arrays) for key, value in tree["dict"]}
+
+
+def _text(value: Any) -> str:
+    """Text that every file can hold: half of a character can travel, but not be written."""
+    return str(value).encode(errors="replace").decode()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from chainrule.checking.update_rules import UpdateRule, Walk
 from chainrule.grading.exercise import Exercise, Inputs, Part
 
 
@@ -40,6 +43,22 @@ def weights(rng: np.random.Generator) -> list[Inputs]:
     return cases
 
 
+def rule(method: str) -> Callable[[Inputs], Walk]:
+    """A method as it stands in the question, with the learning rate inside the velocity."""
+
+    def walk(inputs: Inputs) -> Walk:
+        A, b = inputs["A"], inputs["b"]
+        return Walk(
+            UpdateRule(method, rho=inputs.get("rho", 0.9), rate_in_velocity=True),
+            lambda w, t: A @ w - b - np.sin(w),
+            inputs["w0"],
+            inputs["rates"].tolist(),
+            defaults={"rho": 0.9} if "rho" in inputs else {},
+        )
+
+    return walk
+
+
 EXERCISE = Exercise(
     name="momentum",
     title="Gradient descent, momentum and Nesterov momentum",
@@ -48,14 +67,19 @@ EXERCISE = Exercise(
     summary="Write the three methods as they stand in the question, for any loss and any schedule "
     "of learning rates, and the norm of the weights.",
     parts=(
-        Part("iii-1", "gradient descent", 2, ("sgd",), problems, call="sgd"),
+        Part(
+            "iii-1", "gradient descent", 2, ("sgd",), problems, call="sgd",
+            updates={"iterates": rule("gradient descent")},
+        ),
         Part(
             "iii-2", "momentum", 3, ("momentum",), with_momentum, call="momentum",
             hint="The learning rate stands inside v: this matters when it changes.",
+            updates={"iterates": rule("momentum")},
         ),
         Part(
             "iii-3", "Nesterov momentum", 3, ("nesterov",), with_momentum, call="nesterov",
             hint="The gradient is taken at w + ρ v, and the iterates are w.",
+            updates={"iterates": rule("nesterov")},
         ),
         Part(
             "iii-4", "the norm of the weights", 1, ("weight_norm",), weights,

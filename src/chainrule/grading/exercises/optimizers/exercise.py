@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.update_rules import UpdateRule, Walk
 from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
 
@@ -54,6 +56,27 @@ def paths(name: str, *options: dict[str, float], data: bool = False) -> Any:
         return found
 
     return cases
+
+
+def steps(method: str, **constants: Any) -> dict[str, Callable[[Inputs], Walk]]:
+    """The rule of the steps of one optimizer, with the hand-out's constants and conventions."""
+    defaults = {"learning_rate": {"gradient descent": 0.01}.get(method, 0.001)}
+    defaults |= {name: v for name, v in constants.items() if name in ("beta1", "beta2", "epsilon")}
+
+    def walk(inputs: Inputs) -> Walk:
+        given = {name: v for name, v in inputs["options"].items() if name != "lr"}
+        grads = [np.concatenate([np.ravel(each) for each in pair]) for pair in inputs["grads"]]
+        return Walk(
+            UpdateRule(method, **{**constants, **given}),
+            lambda w, t: grads[t - 1],
+            np.concatenate([np.ravel(inputs["w"]), np.ravel(inputs["b"])]),
+            [inputs["options"]["lr"]] * len(grads),
+            groups={name: inputs[name].size for name in ("w", "b")},
+            with_start=False,
+            defaults=defaults,
+        )
+
+    return {"the parameters after each step": walk}
 
 
 def draws(rng: np.random.Generator) -> list[Inputs]:
@@ -121,6 +144,7 @@ EXERCISE = Exercise(
         Part(
             "gd-2", "the step of gradient descent", 1, ("GD.apply_gradient",),
             paths("GD", {"lr": 0.1}, {"lr": 0.03}), call="apply_all",
+            updates=steps("gradient descent"),
         ),
         Part(
             "sgd-1", "the gradient of one random example", 2, ("SGD.calculate_gradient",), draws,
@@ -129,12 +153,14 @@ EXERCISE = Exercise(
         Part(
             "sgd-2", "the step of SGD", 1, ("SGD.apply_gradient",),
             paths("SGD", {"lr": 0.1}, {"lr": 0.03}), call="apply_all",
+            updates=steps("gradient descent"),
         ),
         Part(
             "adagrad", "the steps of AdaGrad", 3, ("AdaGrad",),
             paths("AdaGrad", {"lr": 0.1}, {"lr": 0.02, "epsilon": 0.05}, data=True),
             call="apply_all", weights=GRADIENT,
             hint="Each coordinate has its own accumulator, which starts at 0.1.",
+            updates=steps("adagrad", epsilon=1e-7, initial=0.1, epsilon_place="inside"),
             follow=as_in_gd, earlier=("gradient_of_gd",),
         ),
         Part(
@@ -145,6 +171,7 @@ EXERCISE = Exercise(
             ),
             call="apply_all", weights=GRADIENT,
             hint="t is 1 in the first step; m and v of w and of b are kept apart.",
+            updates=steps("adam", epsilon=1e-7, beta1=0.9, beta2=0.999),
             follow=as_in_gd, earlier=("gradient_of_gd",),
         ),
     ),
