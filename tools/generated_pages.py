@@ -13,6 +13,7 @@ from chainrule.checking.mistake_page import escaped, mistake_page
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import Experiment
+from chainrule.experiments.sources import DOCUMENTS, asked
 
 #: What the mistakes of one hundred have in common.
 FAMILIES = {
@@ -105,23 +106,31 @@ ROOMS = {
 
 
 def experiment_pages(pages: Path) -> Iterator[str]:
-    """Write one page for each experiment, and a page that lists them."""
+    """Write one page for each experiment, and a page that lists them by source document."""
     folder = pages / "experiments"
     folder.mkdir()
-    rows = []
-    names = registry.names()
+    sections = []
     yield "experiments/index.md"
-    for name in names:
-        experiment = registry.get(name)
-        (folder / f"{name}.md").write_text(experiment_page(experiment), encoding="utf-8")
-        source = f"{experiment.document} {experiment.question}"
-        rows.append(f"| [{name}]({name}.md) | {source} | {experiment.title} |")
-        yield f"experiments/{name}.md"
+    every = [registry.get(name) for name in registry.names()]
+    for number, experiments in groupby(every, key=lambda each: each.document):
+        rows = []
+        for each in experiments:
+            (folder / f"{each.name}.md").write_text(experiment_page(each), encoding="utf-8")
+            rows.append(f"| [{each.name}]({each.name}.md) | {each.question} | {each.title} |")
+            yield f"experiments/{each.name}.md"
+        document = DOCUMENTS[number]
+        head = (
+            f"## Document {number}\n\n{document.title[0].upper()}{document.title[1:]}. "
+            f"The [notebook](../notebooks.md) `{Path(document.notebook).name}` works through it."
+            "\n\n"
+            "| name | question | shows |\n|---|---|---|\n"
+        )
+        sections.append(head + "\n".join(rows) + "\n")
     head = (
         "# Experiments\n\n`chainrule run NAME` runs one, `chainrule run --all` all of them; every "
-        "claim is measured.\n\n| name | source | shows |\n|---|---|---|\n"
+        "claim is measured. Each answers a question of one of four documents.\n\n"
     )
-    (folder / "index.md").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "index.md").write_text(head + "\n".join(sections), encoding="utf-8")
 
 
 def experiment_page(experiment: Experiment) -> str:
@@ -145,9 +154,12 @@ def experiment_page(experiment: Experiment) -> str:
         else ""
     )
     return (
-        f"# {experiment.title}\n\nDocument {experiment.document}, {experiment.question}"
-        f"{'; needs ' + needs if needs else ''}.\n\n{experiment.summary}\n\n"
-        f"```sh\nchainrule run {experiment.name}\n{real}```\n\n## Data\n\n{data}\n\n{settings}"
+        f"# {experiment.title}\n\n{asked(experiment.name)}\n\n"
+        f"The question is {experiment.question} "
+        f"of [document {experiment.document}](index.md#document-{experiment.document}).\n\n"
+        f"```sh\nchainrule run {experiment.name}\n{real}```\n\n"
+        f"{'Needs ' + needs + '. ' if needs else ''}Its page shows: {experiment.summary}\n\n"
+        f"## Data\n\n{data}\n\n{settings}"
     )
 
 

@@ -24,7 +24,7 @@ def test_every_claim_of_the_quick_preset_holds(tmp_path):
     arrays = load_file(tmp_path / "run" / "network.safetensors")
     assert arrays["linear1.W"].shape == (256, 64)
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "1,437 training and 360 test images" in page
+    assert "1437 training and 360 test images" in page
 
 
 def test_on_a_few_clothes(tmp_path, real_data):

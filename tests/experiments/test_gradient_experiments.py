@@ -34,7 +34,7 @@ def test_two_layer_claims_have_the_reference_figures(tmp_path: Path) -> None:
     assert found["a-reference"]["measured"] == 0
     assert found["d-cost"]["measured"] == found["d-cost"]["expected"] == 206_090
     assert found["d-ratio"]["measured"] == "11.7 and 2.01e+05 times"
-    assert found["b-bracket"]["measured"] == "0.0000, -28.0000, 0"
+    assert found["b-bracket"]["measured"] == "0, -28, 0"
     assert found["b-student"]["measured"] == "1 and 2, against 0 and 0"
 
 

@@ -600,6 +600,12 @@ def test_latex_of_numbers() -> None:
     )
 
 
+def test_latex_takes_a_vector_for_neither_a_row_nor_a_column() -> None:
+    latex = explain(lambda W, x: x @ (W @ x), np.eye(2), np.array([1.0, -2.0])).latex()
+    assert r"x &= \left(1, -2\right)" in latex
+    assert r"W &= \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}" in latex
+
+
 def test_data_is_strict_json_with_every_value(case: Any) -> None:
     explanation = explained(case)
     data = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))

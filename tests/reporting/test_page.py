@@ -16,9 +16,11 @@ from tests.reporting.html_page import Page, check_page
 
 from chainrule.experiments.experiment import Experiment, Parameter, Run
 from chainrule.experiments.runner import run_experiment
+from chainrule.experiments.sources import QUESTIONS, Finding, Question
 from chainrule.reporting import page as page_module
 from chainrule.reporting.files import RunDirectoryError
 from chainrule.reporting.index import read_run, rebuild_page
+from chainrule.reporting.numbers import shown
 from chainrule.reporting.page import claims_summary
 
 HOSTILE = '<script>alert("x")</script><img src=http://a.b/c.png onerror=x>&amp;'
@@ -56,6 +58,42 @@ def test_the_page_shows_the_run(tmp_path: Path) -> None:
     assert "1.5" in page.all("details")[0].text
 
 
+def test_a_question_and_what_was_found_stand_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (
+        Finding("The mean is {mean}, *below* one.", ("mean",)),
+        Finding("This run has no such claim.", ("mean", "other")),
+        Finding("Nothing measures this."),
+    )
+    monkeypatch.setitem(QUESTIONS, "tiny", Question("How large is a {draw}?", found))
+    page = page_of(tmp_path / "held")
+    heads = [each.text for each in page.all("h2")]
+    assert heads == [
+        "The question", "What was found", "How",
+        "Claims", "Draws", "Where it comes from", "Settings", "This run",
+    ]  # fmt: skip
+    text = " ".join(page.text().split())
+    mean = shown(json.loads((tmp_path / "held" / "claims.json").read_text())[0]["measured"])
+    assert f"How large is a {{draw}}? What was found The mean is {mean}, below one. ✓ held" in text
+    assert "no such claim" not in text
+    assert "Nothing measures this. How Draws numbers." in text
+    assert "this is its §9" in text
+    failed = page_of(tmp_path / "failed", settings={"outcome": "failed"})
+    assert f"The mean is {mean}, below one. ✕ not held" in " ".join(failed.text().split())
+
+
+def test_a_page_of_an_earlier_version_is_still_made(tmp_path: Path) -> None:
+    page_of(tmp_path)
+    path = tmp_path / "page.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("asks", "found", "source"):
+        del stored[name]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    rebuild_page(read_run(tmp_path))
+    assert "Draws numbers." in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text()
+
+
 def test_the_order_of_the_calls_is_the_order_of_the_page(tmp_path: Path) -> None:
     def function(run: Run) -> None:
         run.text("zero")
@@ -84,9 +122,9 @@ def test_outcomes_are_words_and_not_only_colours(tmp_path: Path) -> None:
     page = page_of(tmp_path, function)
     rows = [each.text for each in page.all("tr") if "claim " in each.text]
     assert [" ".join(row.split()) for row in rows] == [
-        "claim a 1 × 10⁻⁹ 0 ✓ held",
-        "claim b 1 × 10⁻⁹ 0 ✕ not held",
-        "claim c 1 × 10⁻⁹ 0 – not decided",
+        "claim a 10⁻⁹ 0 ✓ held",
+        "claim b 10⁻⁹ 0 ✕ not held",
+        "claim c 10⁻⁹ 0 – not decided",
     ]
     assert "1 of 3 claims did not hold." in page.text()
 

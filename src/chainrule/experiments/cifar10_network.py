@@ -74,8 +74,8 @@ def augmentation(run: Run, images: Images) -> None:
         "d-views",
         "Views of an image seen in 4,000 epochs with padding 4; crops without padding are the "
         "image itself",
-        measured=f"{len(views)}; {same}",
-        expected="162; True",
+        measured=f"{len(views)}; {'yes' if same else 'no'}",
+        expected="162; yes",
         holds=len(views) == 162 and same,
         source=f"{SOURCE} (d)",
     )

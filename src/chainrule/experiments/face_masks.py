@@ -46,9 +46,14 @@ def run_experiment(run: Run) -> None:
                 download=run.data == "real",
             )  # fmt: skip
         except WeightsError as error:
+            reason = (
+                f"its weights cannot be had. {error}"
+                if p["weights"] or run.data == "real"
+                else "its weights are not on this computer, and an embedded run downloads nothing."
+            )
             run.text(
-                f"**{TITLES[method]}** was left out, as its weights cannot be had. {error} "
-                "`--set weights=PATH` names a file; an embedded run downloads nothing."
+                f"**{TITLES[method]}** was left out: {reason} `--set weights=PATH` names a file of "
+                "weights, and with `--data real` they are downloaded."
             )
     if not results:
         raise ExperimentError(

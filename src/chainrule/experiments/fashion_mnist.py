@@ -155,7 +155,7 @@ def describe(run: Run, images: Images, found: dict[str, Any]) -> None:
         measured=found["parameters"],
         expected=counted,
         holds=found["parameters"] == counted,
-        source="S4-P4",
+        source=SOURCE,
     )
 
 
@@ -195,7 +195,7 @@ def curves(run: Run, images: Images, found: dict[str, Any]) -> None:
         measured=accuracy,
         expected=f"at least {bound:g}",
         holds=bool(accuracy >= bound) if images.all else None,
-        source="S4-P4",
+        source=SOURCE,
     )
     falls = last["evaluated_train_loss"] < rows[0]["evaluated_train_loss"]
     run.claim(
@@ -239,7 +239,7 @@ def probabilities(run: Run, images: Images, found: dict[str, Any]) -> None:
         measured=sums,
         expected="at most 1e-6",
         holds=sums <= 1e-6,
-        source="S4-P4",
+        source=SOURCE,
     )
     losses = -log_p[np.arange(len(images.test_y)), images.test_y]
     mean, reported = math.fsum(losses) / len(losses), found["rows"][-1]["validation_loss"]
@@ -250,7 +250,7 @@ def probabilities(run: Run, images: Images, found: dict[str, Any]) -> None:
         measured=abs(mean / reported - 1),
         expected="at most 1e-5",
         holds=abs(mean / reported - 1) <= 1e-5,
-        source="S4-P4",
+        source=SOURCE,
     )
     sure, right = p.max(axis=1), predicted == images.test_y
     limit = float(np.median(sure))
@@ -265,8 +265,9 @@ def probabilities(run: Run, images: Images, found: dict[str, Any]) -> None:
     )
     confident = sure >= limit
     run.text(
-        f"Half of all test images get a largest probability of {limit:.3f} or more, and "
-        f"{np.mean(right[confident]):.1%} of these are named rightly. The second image above "
+        f"Of the half of the test images about which the network is surest, "
+        f"{np.mean(right[confident]):.1%} are named rightly; it gives them probabilities from "
+        f"{_below_one(limit)} up. The second image above "
         f"is torn between {images.names[second[0]]} and {images.names[second[1]]}, which resemble "
         f"each other. {last} Over the test set the mean of the largest probability is"
         f" {np.mean(sure):.3f} and the accuracy {np.mean(right):.3f}"
@@ -294,7 +295,7 @@ def confusion(run: Run, images: Images, found: dict[str, Any]) -> None:
     a, b = (int(i) for i in np.unravel_index(np.argmax(off + off.T), off.shape))
     run.text(
         f"{off.sum()} of {table.sum()} images are named wrongly. {images.names[a]} and "
-        f"{images.names[b]} are taken for each other most often: {off[a, b] + off[b, a]} times."
+        f"{images.names[b]} are taken for each other most often: {_times(off[a, b] + off[b, a])}."
     )
     accuracy = found["rows"][-1]["validation_accuracy"]
     agrees = abs(np.trace(table) / table.sum() - accuracy) < 1e-3
@@ -306,6 +307,16 @@ def confusion(run: Run, images: Images, found: dict[str, Any]) -> None:
         holds=bool(agrees),
         source=SOURCE,
     )
+
+
+def _below_one(probability: float) -> str:
+    """A probability with as many digits as it takes to tell it from 1."""
+    digits = next((n for n in range(3, 9) if round(probability, n) < 1), 9)
+    return f"{probability:.{digits}f}" if probability < 1 else "1"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def run_experiment(run: Run) -> None:

@@ -147,7 +147,7 @@ def budget(run: Run) -> None:
         "**Random search, if d ≥ 2 and B ≥ 2.** It tries B values of h<sub>1</sub>; a grid of at "
         "most B points tries m = ⌊B<sup>1/d</sup>⌋, a single one if B < 2<sup>d</sup>. To say what "
         "that is worth, let the best value h∗ be uniform in [0, 1] and measure how close the "
-        "nearest trial comes: E = (B + 3)/(2(B + 1)(B + 2)) for random search, 1/4m for the grid. "
+        "nearest trial comes: E = (B + 3)/(2(B + 1)(B + 2)) for random search, 1/(4m) for a grid. "
         "The student argues with models “different from the initial one”, and leaves out that "
         "**for d = 1, or B = 1, the grid is the better one**: equal spacing beats chance when "
         "every point counts."

@@ -69,7 +69,9 @@ def draw_rates(rates: Sequence[float], ends: Mapping[str, Sequence[float]], limi
     axes = figure.subplots()
     for (name, values), marker in zip(ends.items(), "os^D", strict=True):
         axes.plot(rates, np.clip(values, 1e-15, 1e4), marker=marker, markersize=4, label=name)
-    axes.axvline(limit, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="2/λ_max")
+    axes.axvline(
+        limit, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label=r"$2/\lambda_{\max}$"
+    )
     axes.set(
         xscale="log", yscale="log", xlabel="learning rate", ylabel="loss above the minimum",
         ylim=(3e-16, 2e3),

@@ -64,7 +64,10 @@ def draw_learning(
     for name, (iterations, losses) in curves.items():
         axes.plot(iterations, losses, label=name)
     axes.set(xlabel="iterations", ylabel="hinge loss", ylim=(-0.03, 1.1), title=title)
-    axes.legend()
+    # Above the curves: some of them pass through every corner.
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=len(curves) if len(curves) < 4 else 2
+    )
     return figure
 
 
@@ -76,7 +79,12 @@ def draw_ratios(layers: Sequence[int], ratios: Mapping[str, Sequence[float]]) ->
     axes = figure.subplots()
     for (name, values), marker in zip(ratios.items(), "os", strict=True):
         axes.plot(layers, values, marker=marker, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="hidden layers", ylabel="‖∂R/∂W₁‖ / ‖∂R/∂W_last‖")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="hidden layers",
+        ylabel="gradient of the first / of the last layer",
+    )
     axes.set_xticks(list(layers), [str(n) for n in layers])
     axes.minorticks_off()
     axes.legend()

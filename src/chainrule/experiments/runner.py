@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.experiments import registry
+from chainrule.experiments import registry, sources
 from chainrule.experiments.experiment import DATA_KINDS, Experiment, ExperimentError, written
 from chainrule.experiments.run import Run
 from chainrule.reporting.files import finite, plain, sealed, write_json, write_text
@@ -211,6 +211,9 @@ def _finish(
         "title": experiment.title,
         "document": experiment.document,
         "question": experiment.question,
+        "asks": sources.asked(experiment.name),
+        "found": sources.found(experiment.name, run.claims),
+        "source": sources.about(experiment.name, experiment.document, experiment.question),
         "summary": experiment.summary,
         "data": experiment.data[run.data],
         "command": command(experiment, run),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+
+def _with_powers(name: str) -> str:
+    """The name of a rule with its power set as one."""
+    return re.sub(r"\^\((.*)\)", r"$^{\1}$", name)
 
 
 def draw_simulation(curves: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -18,7 +24,7 @@ def draw_simulation(curves: Mapping[str, Mapping[str, Any]]) -> Any:
         axes.plot(curve["t"], curve["bound"], color="C1", linestyle="--", label="bound")
         axes.plot(curve["t"], curve["mean"], color="C0", linestyle="-", label="weighted mean")
         axes.plot(curve["t"], curve["smallest"], color="C4", linestyle=":", label="smallest")
-        axes.set(xscale="log", yscale="log", title=name)
+        axes.set(xscale="log", yscale="log", title=_with_powers(name))
     for axes in panels[2:]:
         axes.set_xlabel("steps t")
     for axes in panels[::2]:
@@ -34,7 +40,7 @@ def draw_rates(times: np.ndarray, bounds: Mapping[str, Sequence[float]]) -> Any:
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     axes = figure.subplots()
     for name, values in bounds.items():
-        axes.plot(times, values, label=name)
+        axes.plot(times, values, label=_with_powers(name))
     late = times[times >= 100]
     for limit, text in (
         (3.612 / (4 * late**0.25), "asymptotes"),

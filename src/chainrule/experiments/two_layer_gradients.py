@@ -262,7 +262,9 @@ def kink(run: Run) -> None:
         "b-bracket",
         "At the kink the derivative by b1₃ lies between the one-sided difference quotients: left, "
         "right, and ours",
-        measured=f"{left[2] + 0.0:.4f}, {after[2]:.4f}, {ours + 0.0:g}",
+        measured=", ".join(
+            f"{round(float(slope), 4) + 0.0:g}" for slope in (left[2], after[2], ours)
+        ),
         expected="0, −28 (to 1e-4), ours between them",
         holds=abs(left[2]) < 1e-4
         and abs(after[2] + 28) < 1e-4

@@ -186,7 +186,7 @@ def _figure(mean: np.ndarray) -> Any:
     axes.plot(*REFERENCE.T, "o", color="0.2", label="points")
     axes.plot(*mean, "X", color="C3", markersize=9, label="mean")
     axes.set(xlabel="μ₁", ylabel="μ₂", aspect="equal")
-    axes.legend()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 

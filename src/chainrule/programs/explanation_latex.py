@@ -28,7 +28,10 @@ def as_latex(explanation: Explanation) -> str:
 
 
 def latex_number(value: Any) -> str:
-    """A number, a small array as a matrix, or a larger array in words."""
+    """A number, a vector as a list, a matrix, or a larger array in words.
+
+    An array of one axis is neither a row nor a column: NumPy multiplies it from either side.
+    """
     if isinstance(value, tuple):
         return rf"\text{{{len(value)} results}}"
     if not is_small(value):
@@ -37,8 +40,9 @@ def latex_number(value: Any) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
         return _number(array.item())
-    rows = array if array.ndim == 2 else array[None]
-    inside = r" \\ ".join(" & ".join(_number(x) for x in row) for row in rows.tolist())
+    if array.ndim == 1:
+        return rf"\left({', '.join(_number(x) for x in array.tolist())}\right)"
+    inside = r" \\ ".join(" & ".join(_number(x) for x in row) for row in array.tolist())
     return rf"\begin{{pmatrix}} {inside} \end{{pmatrix}}"
 
 

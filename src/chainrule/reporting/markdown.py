@@ -11,6 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from chainrule.reporting.numbers import grouped_figures
+
 _INDEX = re.compile(r"&lt;(su[bp])&gt;((?:(?!&lt;).)*)&lt;/\1&gt;")
 
 
@@ -47,8 +49,9 @@ class _Renderer(RendererHTML):
         return found.replace("<pre>", '<pre tabindex="0">', 1)
 
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        """Return a piece of text as HTML."""
-        return _INDEX.sub(r"<\1>\2</\1>", super().text(tokens, idx, options, env))
+        """Return a piece of text as HTML, its numbers written as those of tables."""
+        text = grouped_figures(super().text(tokens, idx, options, env))
+        return _INDEX.sub(r"<\1>\2</\1>", text)
 
 
 class _Converter(MarkdownIt):

@@ -15,6 +15,10 @@ _PLAIN = (1e-3, 1e5)
 _DIGITS = 4
 #: A number in E notation that is not a part of a longer word.
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w]|\.\d)")
+#: A hyphen that is the sign of a number, not a dash between two, nor a part of a name.
+_SIGN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
+#: Commas that group the digits of a whole number.
+_GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])")
 
 
 def shown(value: Any, *, powers: bool = True) -> str:
@@ -38,34 +42,59 @@ def shown(value: Any, *, powers: bool = True) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item, powers=powers) for item in value)
     if isinstance(value, int):
-        # A thin no-break space groups digits in every language.
-        return _minus(f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value))
+        return _minus(_grouped(value))
     if not isinstance(value, float) or not math.isfinite(value):
         return _WITHOUT_JSON.get(str(value), str(value))
     if value == 0 or _PLAIN[0] <= abs(value) < _PLAIN[1]:
-        return _minus(_without_zeros(f"{value:.{_decimals(value, _DIGITS)}f}"))
+        text = f"{value:.{_decimals(value, _DIGITS)}f}"
+        return _minus(_without_zeros(text) if "." in text else _grouped(int(text)))
     mantissa, exponent = f"{value:.2e}".split("e")
+    mantissa = _without_zeros(mantissa)
     if not powers:
-        return f"{_without_zeros(mantissa)}e{exponent}"
-    return _minus(f"{_without_zeros(mantissa)} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}")
+        return f"{mantissa}e{exponent}"
+    return _minus(_with_power(mantissa, exponent))
 
 
 def shown_figures(value: Any) -> str:
-    """Return `shown`, powers of ten that stand in a text written as such.
+    """Return `shown`, and the numbers that stand in a text written as those beside it.
+
+    Powers of ten as such, minus signs, and digits grouped.
 
     Examples
     --------
-    >>> shown_figures("at most 1e-12"), shown_figures("2.5e+03 and 1e5x")
-    ('at most 10⁻¹²', '2.5 × 10³ and 1e5x')
+    >>> shown_figures("at most 1e-12"), shown_figures("1e3 and 1e5x")
+    ('at most 10⁻¹²', '10³ and 1e5x')
+    >>> shown_figures("(-1, 3) and 0.0e+00 of 784-256-10")
+    '(−1, 3) and 0 of 784-256-10'
     """
-    return _POWER.sub(_power, shown(value))
+    text = _POWER.sub(lambda found: _with_power(*found.groups()), shown(value))
+    return grouped_figures(_SIGN.sub("−", text))
 
 
-def _power(found: re.Match[str]) -> str:
+def grouped_figures(text: str) -> str:
+    """Return a text whose whole numbers are grouped as those of tables are.
+
+    Examples
+    --------
+    >>> grouped_figures("1,437 of 60,000 images, [1,2] and 3,4567").replace("\u202f", "_")
+    '1437 of 60_000 images, [1,2] and 3,4567'
+    """
+    return _GROUPS.sub(lambda found: _grouped(int(found.group().replace(",", ""))), text)
+
+
+def _with_power(mantissa: str, exponent: str) -> str:
     """Return a number in E notation as a product with a power of ten."""
-    mantissa, exponent = found.groups()
-    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    return power if float(mantissa) == 1.0 else f"{mantissa} × {power}"
+    power, size = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}", float(mantissa)
+    if size == 0.0:
+        return "0"
+    if abs(size) == 1.0:
+        return power if size > 0 else f"-{power}"
+    return f"{mantissa}\u00a0×\u00a0{power}"
+
+
+def _grouped(number: int) -> str:
+    """Return a number with thin no-break spaces, which group digits in every language."""
+    return f"{number:,}".replace(",", "\u202f") if abs(number) >= 10_000 else str(number)
 
 
 def shown_column(values: Sequence[Any]) -> list[str]:

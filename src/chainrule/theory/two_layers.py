@@ -27,18 +27,18 @@ __all__ = [
 #: Each partial derivative by its field's name: what it is, and the formula, with e = p − y and
 #: m = 1 where q > 0, else 0.
 FORMULAS = {
-    "dL_dp": ("∂L/∂p_j", "2 e_j"),
-    "dp_dW2": ("∂p_i/∂W2_jk", "δ_ij h_k"),
-    "dL_dW2": ("∂L/∂W2_jk", "2 e_j h_k"),
-    "dL_db2": ("∂L/∂b2_j", "2 e_j"),
-    "dp_dh": ("∂p_i/∂h_j", "W2_ij"),
-    "dh_dq": ("∂h_j/∂q_i", "δ_ij m_j"),
-    "dL_dh": ("∂L/∂h_i", "2 Σ_k e_k W2_ki"),
-    "dL_dq": ("∂L/∂q_i", "m_i ∂L/∂h_i"),
-    "dq_dW1": ("∂q_i/∂W1_jk", "δ_ij x_k"),
-    "dq_db1": ("∂q_i/∂b1_j", "δ_ij"),
-    "dL_dW1": ("∂L/∂W1_jk", "∂L/∂q_j x_k"),
-    "dL_db1": ("∂L/∂b1_i", "∂L/∂q_i"),
+    "dL_dp": ("∂L/∂pⱼ", "2 eⱼ"),
+    "dp_dW2": ("∂pᵢ/∂W2ⱼₖ", "δᵢⱼ hₖ"),
+    "dL_dW2": ("∂L/∂W2ⱼₖ", "2 eⱼ hₖ"),
+    "dL_db2": ("∂L/∂b2ⱼ", "2 eⱼ"),
+    "dp_dh": ("∂pᵢ/∂hⱼ", "W2ᵢⱼ"),
+    "dh_dq": ("∂hⱼ/∂qᵢ", "δᵢⱼ mⱼ"),
+    "dL_dh": ("∂L/∂hᵢ", "2 Σₖ eₖ W2ₖᵢ"),
+    "dL_dq": ("∂L/∂qᵢ", "mᵢ ∂L/∂hᵢ"),
+    "dq_dW1": ("∂qᵢ/∂W1ⱼₖ", "δᵢⱼ xₖ"),
+    "dq_db1": ("∂qᵢ/∂b1ⱼ", "δᵢⱼ"),
+    "dL_dW1": ("∂L/∂W1ⱼₖ", "∂L/∂qⱼ xₖ"),
+    "dL_db1": ("∂L/∂b1ᵢ", "∂L/∂qᵢ"),
 }
 
 
