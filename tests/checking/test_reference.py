@@ -1,4 +1,4 @@
-"""What the true gradient is taken from, what vouches for it, and what is said where nothing does."""
+"""What the true gradient is taken from, what vouches for it, and what is said if nothing does."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.broadcasting import crosses
 from chainrule.engine.graph import Node
 
 _RESHAPING = ("reshape", "expand_dims", "squeeze", "ravel", "flatten", "broadcast_to")
@@ -76,6 +77,8 @@ def tie(
     elif _is_elementwise(node):
         for labels in operands:
             _unite_all(classes, labels, out[len(out) - len(labels) :] if labels else [])
+        if crosses(node):
+            classes.unite(*out)  # two columns of the samples have met
     else:
         tie_equal(classes, [*operands, out])
 

@@ -15,10 +15,11 @@ _ELEMENTWISE = ("add", "subtract", "multiply", "divide")
 
 def crossed_lines(graph: Graph) -> list[Node]:
     """The nodes that combine every entry of one column with every entry of another."""
-    return [node for node in graph.nodes if node.of is None and _crosses(node)]
+    return [node for node in graph.nodes if node.of is None and crosses(node)]
 
 
-def _crosses(node: Node) -> bool:
+def crosses(node: Node) -> bool:
+    """Whether a node combines every entry of one column with every entry of another."""
     if node.primitive.name not in _ELEMENTWISE or len(node.shape) != 2:
         return False
     n = node.shape[0]

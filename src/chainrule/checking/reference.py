@@ -259,7 +259,7 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
             claimed = float(np.sum(true * direction))
             if slope.kink and name not in kinks:
                 kinks.append(name)
-            nearer = slope
+            nearer: Slope | None = slope
             if not slope.agrees(claimed, scale):
                 nearer = _nearer(reference, name, direction, claimed, scale)
             if nearer is None:

@@ -9,7 +9,6 @@ import contextlib
 import inspect
 import os
 import random
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -45,8 +44,8 @@ class Subject:
         ``loss(**arrays) -> float``.
     gradient : callable
         ``gradient(**arrays) -> {name: array}``.
-    example : mapping of str to object, or callable
-        The arguments by name, or a function that returns them.
+    example : mapping of str to object
+        The arguments by name.
 
     Attributes
     ----------
@@ -65,11 +64,8 @@ class Subject:
         self,
         loss: Callable[..., Any],
         gradient: Callable[..., Any],
-        example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        example: Mapping[str, Any],
     ) -> None:
-        if callable(example):
-            with calling("example"):
-                example = example()
         if not isinstance(example, Mapping) or not all(isinstance(key, str) for key in example):
             raise SubjectError(
                 f"the example is a {type(example).__name__}; it must be a dict of arguments by "
@@ -81,7 +77,7 @@ class Subject:
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
         leaves, self.structure = flatten(example)
-        self.keys = [_parsed(path) for path in self.structure.paths()]
+        self.keys = self.structure.keys()
         self.names = _short_names(self.keys)
         self.flat = self.names == list(example)
         self.example: dict[str, Any] = {
@@ -248,17 +244,6 @@ def _arrays(tree: Any) -> Any:
     return tree
 
 
-_KEY = re.compile(r"\['([^']*)'\]|\[(\d+)\]|\.(\w+)")
-
-
-def _parsed(path: str) -> Keys:
-    """``['params']['W'][0]`` as ("params", "W", 0)."""
-    return tuple(
-        int(number) if number else name or attribute
-        for name, number, attribute in _KEY.findall(path)
-    )
-
-
 def _is_table(tree: Any) -> bool:
     """Whether nested lists are one array of numbers."""
     return all(
@@ -285,15 +270,13 @@ def _spellings(keys: Keys) -> Iterator[Keys]:
 
 def _short_names(every: list[Keys]) -> list[str]:
     """The shortest end of each leaf's keys that begins with a word and names it alone."""
-    names = []
-    for keys in every:
-        for start in range(len(keys) - 1, -1, -1):
-            end = keys[start:]
-            alone = sum(other[-len(end) :] == end for other in every) == 1
-            if alone and isinstance(end[0], str):
-                break
-        names.append(_shown(end))
-    return names
+
+    def names_one(end: Keys) -> bool:
+        alone = sum(other[-len(end) :] == end for other in every) == 1
+        return alone and isinstance(end[0], str)
+
+    ends = ([keys[-count:] for count in range(1, len(keys) + 1)] for keys in every)
+    return [_shown(next(filter(names_one, each))) for each in ends]
 
 
 def _shown(keys: Keys) -> str:

@@ -17,11 +17,17 @@ class Container(NamedTuple):
 
     flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # children, description of the container
     unflatten: Callable[[Any, Sequence[Any]], Any]  # description, children -> container
-    labels: Callable[[Any, int], list[str]]  # description, number of children -> path of each child
+    keys: Callable[[Any, int], Sequence[Any]]  # description, number of children -> key of each
+    dotted: bool = False  # the keys are names of fields
+
+    def labels(self, description: Any, count: int) -> list[str]:
+        """What is written behind a container for each of its children."""
+        keys = self.keys(description, count)
+        return [f".{key}" if self.dotted else f"[{key!r}]" for key in keys]
 
 
-def _index_labels(_: Any, count: int) -> list[str]:
-    return [f"[{i}]" for i in range(count)]
+def _indices(_: Any, count: int) -> Sequence[Any]:
+    return range(count)
 
 
 def _flatten_dict(tree: dict[Any, Any]) -> tuple[Sequence[Any], Any]:
@@ -29,14 +35,14 @@ def _flatten_dict(tree: dict[Any, Any]) -> tuple[Sequence[Any], Any]:
 
 
 _CONTAINERS: dict[type, Container] = {
-    tuple: Container(lambda t: (t, None), lambda _, c: tuple(c), _index_labels),
-    list: Container(lambda t: (t, None), lambda _, c: list(c), _index_labels),
+    tuple: Container(lambda t: (t, None), lambda _, c: tuple(c), _indices),
+    list: Container(lambda t: (t, None), lambda _, c: list(c), _indices),
     dict: Container(
         _flatten_dict,
         lambda keys, c: dict(zip(keys, c, strict=True)),
-        lambda keys, _: [f"[{key!r}]" for key in keys],
+        lambda keys, _: keys,
     ),
-    type(None): Container(lambda t: ((), None), lambda _d, _c: None, lambda _d, _n: []),
+    type(None): Container(lambda t: ((), None), lambda _d, _c: None, lambda _d, _n: ()),
 }
 
 
@@ -56,7 +62,7 @@ def register_container(
     unflatten : callable
         ``unflatten(description, children) -> tree``.
     """
-    _CONTAINERS[kind] = Container(flatten, unflatten, _index_labels)
+    _CONTAINERS[kind] = Container(flatten, unflatten, _indices)
 
 
 def _container(tree: Any) -> Container | None:
@@ -68,7 +74,8 @@ def _container(tree: Any) -> Container | None:
         found = Container(
             lambda t: (tuple(t), kind),
             lambda _, c: kind(*c),
-            lambda _d, _n: [f".{f}" for f in kind._fields],
+            lambda _d, _n: kind._fields,
+            dotted=True,
         )
     elif dataclasses.is_dataclass(kind):
         found = _dataclass_container(kind)
@@ -76,7 +83,7 @@ def _container(tree: Any) -> Container | None:
         found = Container(
             lambda t: (tuple(t.values()), (tuple(t), getattr(t, "default_factory", None))),
             lambda d, c: _rebuilt_dict(kind, d[0], d[1], c),
-            lambda d, _: [f"[{key!r}]" for key in d[0]],
+            lambda d, _: d[0],
         )
     else:
         return None
@@ -109,7 +116,8 @@ def _dataclass_container(kind: type) -> Container:
     return Container(
         lambda t: ([getattr(t, n) for n in names], kind),
         rebuilt,
-        lambda _d, _n: [f".{n}" for n in names],
+        lambda _d, _n: names,
+        dotted=True,
     )
 
 
@@ -179,6 +187,16 @@ class Structure:
         found: list[str] = []
         for label, child in zip(labels, self.children, strict=True):
             found += child.paths(prefix + label)
+        return found
+
+    def keys(self, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The keys, indices and names of fields that lead to each leaf."""
+        if self.kind is None:
+            return [before]
+        own = _CONTAINERS[self.kind].keys(self.description, len(self.children))
+        found: list[tuple[Any, ...]] = []
+        for key, child in zip(own, self.children, strict=True):
+            found += child.keys((*before, key))
         return found
 
     def __str__(self) -> str:
