@@ -34,6 +34,31 @@ class UpdateRule:
         √s + ε, √(s + ε), or Adam's ε added to √s before its correction.
     decoupled : bool
         Weight decay beside the step instead of within the gradient.
+    ascends, dampened, old_square, correction_kept, gradients_kept, one_array : bool
+        + for −; the gradient times 1 − ρ; the accumulator used before it is updated; a correction
+        by 1 − βᵗ stored in the mean; gradients that are never set to zero; iterates that are all
+        the same array.
+    rates : {"once", "never", "twice"}
+    first_rate_only : bool
+    fixed_rate : float or None
+        How often a step counts its learning rate; whether it is always the first; another one.
+    still : (int, int or None), optional
+        Coordinates, from and to, that are not updated.
+    velocity_kept, square_kept, squared, rooted, mean_corrected, square_corrected : bool
+        What is left out if False: the memory of v or s, the square, the root, a correction.
+    rho_sign, decay_sign : float
+    velocity_used : {"new", "old", "old first"}
+        "old first" takes the gradient after the step.
+    look : {"ahead", "here", "whole", "behind"}
+        Where Nesterov takes the gradient.
+    mean_weights, square_weights : {"right", "swapped", "new whole"}
+    scope : {"coordinate", "sum", "mean"}
+        Whether s is of each coordinate or of a whole parameter.
+    first_count : int
+    counted : {"step", "never", "parameter"}
+        Where t begins and when it is counted.
+    decay_rated : bool
+        Whether decoupled weight decay is times the learning rate.
     """
 
     method: str
@@ -50,26 +75,26 @@ class UpdateRule:
     decoupled: bool = False
 
     ascends: bool = False
-    rates: str = "once"  # or "never", "twice"
+    rates: str = "once"
     first_rate_only: bool = False
     fixed_rate: float | None = None
-    still: tuple[int, int | None] | None = None  # coordinates that are not updated
+    still: tuple[int, int | None] | None = None
     velocity_kept: bool = True
     dampened: bool = False
     rho_sign: float = 1.0
-    velocity_used: str = "new"  # or "old", "old first": the gradient is taken after the step
-    look: str = "ahead"  # or "here", "whole", "behind"
-    mean_weights: str = "right"  # or "swapped", "new whole"
+    velocity_used: str = "new"
+    look: str = "ahead"
+    mean_weights: str = "right"
     square_weights: str = "right"
     old_square: bool = False
     square_kept: bool = True
     squared: bool = True
     rooted: bool = True
-    scope: str = "coordinate"  # or "sum", "mean" over a parameter
+    scope: str = "coordinate"
     mean_corrected: bool = True
     square_corrected: bool = True
     first_count: int = 1
-    counted: str = "step"  # or "never", "parameter"
+    counted: str = "step"
     correction_kept: bool = False
     decay_rated: bool = True
     decay_sign: float = 1.0
