@@ -134,6 +134,11 @@ class Walk:
     def path(self, **changes: Any) -> Array:
         """The iterates under the rule, or under the rule with something changed.
 
+        Parameters
+        ----------
+        **changes
+            Fields of the rule.
+
         Returns
         -------
         array of shape (steps + 1, d), or (steps, d) without the start
