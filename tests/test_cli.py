@@ -209,7 +209,9 @@ def test_an_interrupt_anywhere_is_status_130(
         raise error
 
     monkeypatch.setattr(cli, "app", interrupted)
-    assert call(capsys, "list") == (130, "", "Interrupted; run the same command to resume.\n")
+    assert call(capsys, "list") == (130, "", "Interrupted.\n")
+    resumed = "Interrupted; what is finished is kept, run the same command to resume.\n"
+    assert call(capsys, "run", "tiny") == (130, "", resumed)
 
 
 def test_a_full_disk_is_one_sentence(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,7 +255,7 @@ def test_an_interrupted_start_over_is_resumed_without_starting_over(
     monkeypatch.setattr(cli, "_run_all", interrupted)
     assert main(["run", "--all", "--fresh"]) == 130
     assert capsys.readouterr().err == (
-        "Interrupted; run the same command without --fresh to resume.\n"
+        "Interrupted; what is finished is kept, run the same command without --fresh to resume.\n"
     )
 
 

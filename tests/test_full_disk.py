@@ -1,19 +1,16 @@
 """A disk that is full: each command says so in one sentence, and keeps the file that was there.
 
-The limit on the size of files stands in for the disk: whatever a command writes, and however it
-writes it, the system refuses the first byte.
+Whatever a command writes, and however it writes it, the system refuses the first byte.
 """
 
 from __future__ import annotations
 
-import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.full_disk import full_disk
 from tests.test_every_command import user  # noqa: F401  (a fixture that is used by every test)
 
 from chainrule.cli import main
@@ -52,16 +49,6 @@ WRITING = [
     Writing(["start", "momentum"], []),
     Writing(["start", "momentum", "--notebook"], []),
 ]
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def held() -> dict[str, bytes]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 RUNS = Path("runs")
+#: Commands that go on where an earlier call was ended, with its steps, trials, epochs or bytes.
+RESUMED = ("run", "search", "classify", "data")
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -322,8 +324,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Wherever it stands, so that it can be added at the end of a command that went wrong.
     debug = "--debug" in words
+    command = next((word for word in words if not word.startswith("-")), "")
     without = " without --fresh" if "--fresh" in words else ""
-    advice = f"run the same command{without} to resume"
+    advice = f"; what is finished is kept, run the same command{without} to resume"
+    advice = advice if command in RESUMED else ""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -342,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Interrupted as stop:
-        status, advice = INTERRUPTED, str(stop)
+        status, advice = INTERRUPTED, f"; {stop}"
     except (BrokenPipeError, SystemExit) as error:
         if not isinstance(error.__context__ or error, BrokenPipeError):
             raise
@@ -354,8 +358,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"chainrule: {_sentence(error)}", file=sys.stderr)
         return WRONG
-    if status == INTERRUPTED and "check" not in words[:1]:  # which says itself where it was
-        print(f"Interrupted; {advice}.", file=sys.stderr)
+    if status == INTERRUPTED and command != "check":  # which says itself where it was
+        print(f"Interrupted{advice}.", file=sys.stderr)
     return status or OK
 
 

@@ -120,7 +120,7 @@ def test_an_interruption_keeps_the_picture_so_far(folder, torch, capsys, monkeyp
     monkeypatch.setattr(style._Watch, "step", interrupted)
     status, out, err = run(capsys, "cat.png", "wave.png", "-o", "out.png", *SMALL)
     assert (status, out) == (130, "")
-    assert "Ended after 4 of 6 evaluations; the picture so far is in out.png." in err
+    assert err.endswith("Interrupted; the picture after 4 of 6 evaluations is in out.png.\n")
     assert read_picture("out.png").shape == (43, 64, 3)
 
 

@@ -117,6 +117,8 @@ def test_an_interrupt_says_how_to_resume(tmp_path: Path, sent: signal.Signals) -
     code, out, error = finish(process)
     assert code == 130
     assert out == ""
-    assert error.splitlines()[-1] == "Interrupted; run the same command to resume."
+    assert error.splitlines()[-1] == (
+        "Interrupted; what is finished is kept, run the same command to resume."
+    )
     assert "Traceback" not in error
     succeed(start(tmp_path))

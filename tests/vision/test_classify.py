@@ -13,6 +13,7 @@ from PIL import Image
 
 from chainrule.cli import main
 from chainrule.data.faces import FACES, synthetic_faces
+from chainrule.reporting.lock import FolderLock
 from chainrule.vision.errors import PictureError, VisionError, WeightsError
 
 pytest.importorskip("torch", reason="the vision extra is not installed")
@@ -241,6 +242,20 @@ def test_a_mistake_is_one_line(
     assert reason in error
     assert "Traceback" not in error
     assert not (Path("runs") / "classify-photos").exists()
+
+
+def test_a_second_training_in_the_same_folder_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path("runs") / "classify-photos"
+    run.mkdir(parents=True)
+    with FolderLock(run):
+        assert main(["classify", "train", "photos", "--methods", "cnn", "--size", "32"]) == 2
+    assert capsys.readouterr().err == (
+        f"chainrule: Another process is running in {run}. Wait for it to finish, or choose another "
+        "folder with --output.\n"
+    )
+    assert [path.name for path in run.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("damage", ["one class", "empty class", "one picture", "none readable"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.full_disk import full_disk
 
 torch = pytest.importorskip("torch", reason="weights are PyTorch tensors")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from chainrule.data import DataError  # noqa: E402
 from chainrule.data.registry import Form  # noqa: E402
 from chainrule.vision import WeightsError  # noqa: E402
 from chainrule.vision.models import resnet20, vgg19  # noqa: E402
@@ -29,6 +32,8 @@ from chainrule.vision.weights_registry import (  # noqa: E402
     WholeFile,
 )
 from chainrule.vision.weights_store import find_part, find_weights  # noqa: E402
+
+needs_limits = pytest.mark.skipif(sys.platform == "win32", reason="limits of resources are POSIX's")
 
 
 class Server:
@@ -370,6 +375,16 @@ def test_other_tensors_than_the_pinned_are_refused(server, cache, pinned, tmp_pa
     assert [file.name for file in (cache / "weights").iterdir()] == [".lock"]
 
 
+@needs_limits
+@pytest.mark.parametrize("after", [0, 100])
+def test_a_full_disk_is_no_matter_of_the_server(server, cache, pinned, after):
+    with full_disk(after), pytest.raises(DataError, match=r"Cannot write .*: file too large. Free"):
+        find_weights("vgg19-16x")
+    assert not (cache / "weights" / "kept.safetensors").exists()
+    assert len(server.requests) == 1
+    find_weights("vgg19-16x")
+
+
 # A part of a file ---------------------------------------------------------------------------------
 
 
@@ -438,6 +453,17 @@ def test_a_part_whose_connections_are_cut_is_resumed(server, cache, hub, tmp_pat
     whole, part = load_file(tmp_path / "model.safetensors"), load_file(path)
     assert all(torch.equal(part[name], whole[name]) for name in wanted(2))
     assert len(server.requests) > 3
+
+
+@needs_limits
+@pytest.mark.parametrize("after", [0, 100, 5_000, 150_000])
+def test_a_part_that_the_disk_has_no_room_for_is_resumed(server, cache, hub, tmp_path, after):
+    with full_disk(after), pytest.raises(DataError, match=r"Cannot write .*: file too large. Free"):
+        find_part("vgg19", wanted(2), "to-2")
+    assert not list((cache / "weights").glob("*.safetensors"))
+    part = load_file(find_part("vgg19", wanted(2), "to-2"))
+    whole = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(part[name], whole[name]) for name in wanted(2))
 
 
 def test_a_damaged_part_is_fetched_again(server, cache, hub):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, Interrupted, print_json
 
 if TYPE_CHECKING:
     from chainrule.vision.style.settings import Settings, Tiling
@@ -118,8 +118,7 @@ def style(
                 download=not offline,
             )  # fmt: skip
     except KeyboardInterrupt:
-        watch.write_last()
-        raise
+        raise Interrupted(watch.write_last()) from None
     for note in result.notes:
         print(f"chainrule: {note}", file=sys.stderr)
     write_picture(output, result.image)
@@ -204,16 +203,15 @@ class _Watch:
         if self._every and moment.step and moment.step % self._every == 0:
             write_picture(self._output, moment.image())
 
-    def write_last(self) -> None:
-        """Write the picture so far, after an interruption."""
+    def write_last(self) -> str:
+        """Write the picture so far, after an interruption, and say so."""
         from chainrule.vision.images import write_picture
 
-        if self._last is not None:
-            write_picture(self._output, self._last.image())
-            self._terminal.note(
-                f"Ended after {self._last.step + 1} of {self._last.steps} evaluations; the "
-                f"picture so far is in {self._output}."
-            )
+        if self._last is None:
+            return "nothing was painted yet, what has been downloaded is kept"
+        write_picture(self._output, self._last.image())
+        done = f"{self._last.step + 1} of {self._last.steps} evaluations"
+        return f"the picture after {done} is in {self._output}"
 
 
 def _facts(

@@ -6,7 +6,8 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -115,20 +116,38 @@ def _receive(address: str, size: int, part: Path, report: Callable[[int], None])
             held = 0
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
             raise DataError("it answers with another range than asked for")
-        with part.open("ab" if held else "wb") as stream:
-            while chunk := response.read(CHUNK):
-                held += len(chunk)
-                if held > size:
-                    raise DataError(f"it sends more than the official {size} bytes")
-                try:
-                    stream.write(chunk)
-                    stream.flush()
-                except OSError as error:  # no other address would help
-                    raise Unwritable(
-                        f"Cannot write {part}: {(error.strerror or str(error)).lower()}. Free some "
-                        "space and run the same command; what has arrived is kept."
-                    ) from error
-                report(held)
+        if not held:
+            part.unlink(missing_ok=True)
+        while chunk := response.read(CHUNK):
+            held += len(chunk)
+            if held > size:
+                raise DataError(f"it sends more than the official {size} bytes")
+            keep(part, chunk)
+            report(held)
+
+
+def keep(part: Path, chunk: bytes) -> None:
+    """Append what has arrived to a file; `Unwritable` if the disk has no room for it."""
+    with keeping(part), part.open("ab") as stream:  # closed here, where the last error may come
+        stream.write(chunk)
+
+
+@contextmanager
+def keeping(path: Path) -> Iterator[None]:
+    """Raise what the disk refuses as `Unwritable`: no other address would help.
+
+    Raises
+    ------
+    Unwritable
+        Naming the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(
+            f"Cannot write {path}: {(error.strerror or str(error)).lower()}. Free some space and "
+            "run the same command; what has arrived is kept."
+        ) from error
 
 
 def _size(path: Path) -> int:

@@ -109,10 +109,9 @@ def run_experiment(
                 rebuild_page(read_run(directory.path))
             return Outcome(finished, directory.path, reused=True)
         if continued:
-            terminal.note(
-                f"Continuing the run in {directory.path}: {directory.finished_steps()} steps "
-                "are already finished."
-            )
+            steps = directory.finished_steps()
+            found = "1 step is" if steps == 1 else f"{steps} steps are"
+            terminal.note(f"Continuing the run in {directory.path}: {found} already finished.")
         run = Run(
             directory,
             parameters=parameters,

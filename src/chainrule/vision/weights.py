@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.data.download import keeping
 from chainrule.programs.whole_files import replacing
 from chainrule.vision.errors import WeightsError
 from chainrule.vision.models import MODELS
@@ -206,7 +207,7 @@ def fetch_tensors(name: str, destination: Path, receive: Callable[[str, int, Pat
     WeightsError
         The file holds other tensors.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     pinned = WEIGHTS[name].tensors
     assert pinned is not None
@@ -220,5 +221,6 @@ def fetch_tensors(name: str, destination: Path, receive: Callable[[str, int, Pat
     if digest(tensors, dtype) != pinned.digest:
         raise WeightsError(f"{pinned.address} holds other weights than those of {name}.")
     kept = {key: value.to(dtype).contiguous() for key, value in tensors.items()}
-    with replacing(destination) as temporary:
-        save_file(kept, temporary)
+    content = save(kept)
+    with keeping(destination), replacing(destination) as temporary:
+        temporary.write_bytes(content)

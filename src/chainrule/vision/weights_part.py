@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.download import CHUNK, MOST_TRIES, TIMEOUT_SECONDS
+from chainrule.data.download import CHUNK, MOST_TRIES, TIMEOUT_SECONDS, keep, keeping
 from chainrule.data.errors import Unavailable
 from chainrule.programs.whole_files import replacing
 from chainrule.vision.weights_registry import PartOfFile
@@ -116,7 +116,7 @@ def _assemble(
         offset += end - start
     text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)  # readers want the tensors aligned
-    with replacing(destination) as temporary, temporary.open("wb") as file:
+    with keeping(destination), replacing(destination) as temporary, temporary.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for start, end in spans.values():
             base, piece = max((p for p in pieces if p[0] <= start), key=lambda p: p[0])
@@ -135,11 +135,10 @@ def _receive(
             return
         reason = "the connection ended too early"
         try:
-            with path.open("ab") as stream:
-                for chunk in _chunks(part, start + held, end):
-                    stream.write(chunk)
-                    held += len(chunk)
-                    report(held)
+            for chunk in _chunks(part, start + held, end):
+                keep(path, chunk)
+                held += len(chunk)
+                report(held)
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", None) or error) or type(error).__name__
         if held <= before:

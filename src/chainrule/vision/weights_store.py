@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chainrule.data import storage
-from chainrule.data.download import CHUNK, TIMEOUT_SECONDS, download
+from chainrule.data.download import CHUNK, TIMEOUT_SECONDS, download, keep
 from chainrule.data.errors import Unavailable
 from chainrule.vision.errors import WeightsError
 from chainrule.vision.weights_part import fetch_part
@@ -203,13 +203,13 @@ def _receive(address: str, largest: int, path: Path) -> None:
     """Bring a small file whose size is not known to `path`."""
     request = urllib.request.Request(address, headers={"User-Agent": "chainrule"})
     try:
-        with (
-            urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response,
-            path.open("wb") as stream,
-        ):
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            path.unlink(missing_ok=True)
+            held = 0
             while chunk := response.read(CHUNK):
-                stream.write(chunk)
-                if stream.tell() > largest:
+                keep(path, chunk)
+                held += len(chunk)
+                if held > largest:
                     raise Unavailable(f"{address}: it sends more than {largest} bytes")
     except urllib.error.HTTPError as error:
         error.close()
