@@ -71,6 +71,7 @@ def main() -> int:
         check=False,
     ).returncode
     if status == 0:
+        without_empty_descriptions(BUILD / "site")
         foreign = list(fetched_from_elsewhere(BUILD / "site"))
         status = 1 if foreign else 0
         print("\n".join(foreign) or BUILD / "site" / "index.html")
@@ -89,6 +90,14 @@ def hand_written(pages: Path) -> dict[str, list[object]]:
         ]
         for part, names in MENU.items()
     }
+
+
+def without_empty_descriptions(site: Path) -> None:
+    """Take away the dashes after which the reference says nothing more."""
+    empty = re.compile(r"\s*–\s*<div class=\"doc-md-description\">\s*</div>")
+    for page in (site / "api").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(empty.sub("", text), encoding="utf-8")
 
 
 def fetched_from_elsewhere(site: Path) -> Iterator[str]:

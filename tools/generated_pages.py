@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -48,12 +49,15 @@ class Room(NamedTuple):
         Whose exported names are shown, functions first and errors last.
     names : str
         These only, in this order; with a dot those of a module of their own.
+    by_module : bool
+        Whether each module's names stand together below what the module says about itself.
     """
 
     title: str
     use: str
     module: str
     names: str = ""
+    by_module: bool = False
 
 
 #: By page. What `chainrule` exports is spread over the pages up to and including errors.
@@ -89,7 +93,7 @@ ROOMS = {
     "training": Room("Training", "from chainrule import training", "chainrule.training"),
     "grading": Room("Grading", "from chainrule import grading", "chainrule.grading"),
     "data": Room("Data", "from chainrule import data", "chainrule.data"),
-    "theory": Room("Theory", "from chainrule import theory", "chainrule.theory"),
+    "theory": Room("Theory", "from chainrule import theory", "chainrule.theory", by_module=True),
     "search": Room("Search", "from chainrule import search", "chainrule.search"),
     "vision": Room(
         "Vision", "from chainrule.vision.style import stylize  # and so on", "chainrule",
@@ -214,10 +218,25 @@ def api_pages(pages: Path) -> Iterator[str]:
     folder = pages / "api"
     folder.mkdir()
     for page, room in ROOMS.items():
-        blocks = "\n".join(f"::: {name}\n" for name in public_names(room))
+        names = public_names(room)
+        blocks = modules(names) if room.by_module else "\n".join(f"::: {name}\n" for name in names)
         head = f"# {room.title}\n\n```python\n{room.use}\n```\n\n"
         (folder / f"{page}.md").write_text(head + blocks, encoding="utf-8")
         yield f"api/{page}.md"
+
+
+def modules(names: list[str]) -> str:
+    """Return the blocks of names, those of a module below its docstring, which names its source."""
+    by_module: dict[str, list[str]] = {}
+    for name in names:
+        by_module.setdefault(getattr(pkgutil.resolve_name(name), "__module__", ""), []).append(name)
+    parts = []
+    for module, there in sorted(by_module.items()):
+        about = inspect.getdoc(importlib.import_module(module)) or ""
+        title = module.rpartition(".")[2].replace("_", " ").capitalize().replace("Relu", "ReLU")
+        blocks = (f"::: {name}\n    options:\n      heading_level: 3\n" for name in there)
+        parts.append("\n".join([f"## {title}\n\n{escaped(about)}\n", *blocks]))
+    return "\n".join(parts)
 
 
 def public_names(room: Room) -> list[str]:

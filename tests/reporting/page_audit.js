@@ -63,14 +63,35 @@
     const [r, g, b] = rgb.map((x) => (x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  const contrast = (color, below) => {
+    const lights = [luminance(over(color, below)), luminance(below)];
+    return (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+  };
+  // Of a drawing's text: against the box of its card or label, else the drawing's own ground.
+  const opacity = (element, end) => {
+    let product = 1;
+    for (let e = element; e && e !== end; e = e.parentElement) product *= Number(getComputedStyle(e).opacity);
+    return product;
+  };
+  for (const text of all("svg text")) {
+    if (!shown(text) || !text.textContent.trim()) continue;
+    const drawing = text.closest("svg");
+    const ground = [drawing.querySelector(".cg-paper"), text.closest(".cg-card, .cg-local")?.querySelector(".cg-box, rect")];
+    const below = ground.filter(Boolean).reduce((under, shape) => {
+      const fill = getComputedStyle(shape).fill;
+      return fill === "none" ? under : over([...numbers(fill).slice(0, 3), opacity(shape, drawing)], under);
+    }, behind(drawing.parentElement));
+    const ink = [...numbers(getComputedStyle(text).fill).slice(0, 3), opacity(text, drawing)];
+    const ratio = contrast(ink, below);
+    say(ratio >= 4.5, `contrast ${ratio.toFixed(2)} in a drawing: ${brief(text)}`);
+  }
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !shown(element) || element.closest("svg, script, style")) continue;
     const style = getComputedStyle(element);
     const below = behind(element);
-    const lights = [luminance(over(numbers(style.color), below)), luminance(below)];
-    const ratio = (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+    const ratio = contrast(numbers(style.color), below);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
     say(ratio >= (large ? 3 : 4.5), `contrast ${ratio.toFixed(2)}: ${brief(element)}`);

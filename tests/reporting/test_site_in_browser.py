@@ -169,6 +169,12 @@ BROKEN = {
     ),
     "light: contrast": ("<p>Words", '<p style="color:#9a9a9a">Words'),
     "dark: contrast": ("<p>Words", '<p style="color:#333">Words'),
+    "in a drawing: <text> pale": (
+        "<p>Words", '<svg><title>d</title><text y="9" fill="#ccc">pale</text></svg><p>Words',
+    ),
+    "in a drawing: <text> faint": (
+        "<p>Words", '<svg><title>d</title><text y="9" opacity=".3">faint</text></svg><p>Words',
+    ),
     "focus does not show": ("<p>Words", '<a href="#main" style="outline:none">x</a><p>Words'),
     "Tab does not reach": ("<p>Words", '<button onfocus="this.blur()">x</button><p>Words'),
     "used twice": ("<p>Words", '<p id="main">Words'),

@@ -224,7 +224,7 @@ def layer_norm(x: Any, gamma: Any, beta: Any, epsilon: float = 1e-5) -> Any:
 
     Returns
     -------
-    array of the shape of ``x``
+    array of the shape of x
 
     Raises
     ------
@@ -287,7 +287,7 @@ def dropout(x: Any, rate: float, mask: Any) -> Any:
 
     Returns
     -------
-    array of the shape and dtype of ``x``
+    array of the shape and dtype of x
 
     Raises
     ------

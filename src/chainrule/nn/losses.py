@@ -40,7 +40,7 @@ def squared_error(predictions: Any, targets: Any, *, reduction: str) -> Any:
 
     Returns
     -------
-    scalar, or array of the shape of ``predictions`` for ``"none"``
+    scalar, or array of the shape of predictions for "none"
 
     Raises
     ------
@@ -65,7 +65,7 @@ def absolute_error(predictions: Any, targets: Any, *, reduction: str = "mean") -
 
     Returns
     -------
-    scalar, or array of the shape of ``predictions`` for ``"none"``
+    scalar, or array of the shape of predictions for "none"
 
     Raises
     ------
@@ -88,7 +88,7 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0, *, reduction: str 
 
     Returns
     -------
-    scalar, or array of the shape of ``predictions`` for ``"none"``
+    scalar, or array of the shape of predictions for "none"
 
     Raises
     ------
@@ -121,7 +121,7 @@ def hinge(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
 
     Returns
     -------
-    scalar, or array of the shape of ``scores`` for ``"none"``
+    scalar, or array of the shape of scores for "none"
 
     Raises
     ------
@@ -157,7 +157,7 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
 
     Returns
     -------
-    scalar, or array of shape (...) for ``"none"``
+    scalar, or array of shape (...) for "none"
 
     Raises
     ------
@@ -222,7 +222,7 @@ def binary_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -
 
     Returns
     -------
-    scalar, or array of the shape of ``logits`` for ``"none"``
+    scalar, or array of the shape of logits for "none"
 
     Raises
     ------

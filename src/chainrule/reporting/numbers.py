@@ -18,7 +18,7 @@ _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w]|\.\d)")
 #: A hyphen that is the sign of a number, not a dash between two, nor a part of a name.
 _SIGN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
 #: Commas that group the digits of a whole number.
-_GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])")
+_GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\w|,\d)")
 
 
 def shown(value: Any, *, powers: bool = True) -> str:

@@ -168,7 +168,7 @@ def relu_derivative(q: Any, at_zero: float = 0.0) -> Any:
 
     Returns
     -------
-    array of the shape of ``q``
+    array of the shape of q
         NaN where ``q`` is.
 
     Raises
