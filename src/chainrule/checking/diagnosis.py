@@ -380,11 +380,14 @@ def _idle_sizes(reference: Reference, trials: Sequence[Trial], sizes: Sizes) -> 
         if name not in trials[0].claims or not np.any(reference.gradients[name]):
             continue
         own = np.shape(reference.gradients[name])[axis]
+        idle: list[bool] = []  # on one probe alone it may be a unit that happens to be off
         for trial in trials:
             true = np.moveaxis(trial.replay.gradient(trial.replay.true, name), axis, 0)
             used = [bool(np.any(part)) for part in true]
-            if len(used) > own and all(used[:own]) and not any(used[own:]):
-                found.add(symbol)
+            if len(used) > own:
+                idle.append(all(used[:own]) and not any(used[own:]))
+        if idle and all(idle):
+            found.add(symbol)
     return found
 
 

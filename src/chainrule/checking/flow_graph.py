@@ -208,9 +208,7 @@ def _slope_at_zero(activation: Activation, forward: Sequence[Node]) -> float:
             else:
                 continue
             copies[node.index] = _with_value(node, value)
-        end = copies.get(activation.end.index)
-        if end is None:
-            return 0.0
+        end = copies[activation.end.index]
         nodes = [copies.get(node.index, node) for node in forward]
         for node in copies.values():
             node.inputs = [

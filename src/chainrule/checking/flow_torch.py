@@ -188,9 +188,7 @@ def _tensor(value: Any, torch: Any, module: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value
     tensor = torch.as_tensor(np.asarray(value))
-    first = next(iter(module.parameters()), None)
-    if first is None:
-        return tensor
+    first = next(iter(module.parameters()))
     if tensor.is_floating_point():
         tensor = tensor.to(first.dtype)
     return tensor.to(first.device)

@@ -78,9 +78,11 @@ class Roles:
         return found
 
     def slides(self, name: str) -> bool:
-        """Whether a parameter meets slices of its own shape: it is a kernel."""
+        """Whether a parameter is a kernel: it is convolved, or meets slices of its own shape."""
         node = self.replay.parameters[name]
         for k, position in self.edges_into(node.index):
+            if self.nodes[k].primitive.name == "convolve":
+                return True
             for other, operand in enumerate(self.nodes[k].inputs):
                 if other != position and isinstance(operand, Node):
                     cut = operand.primitive.name == "getitem" and operand.shape == node.shape

@@ -6,7 +6,7 @@ fewer. What is left over stays unexplained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -206,6 +206,8 @@ class Search(Fitting):
         weights = _in_span(claim, [now, direction], trial.exact)
         if weights is None or abs(weights[0]) < 1e-9:
             return None
+        if hypothesis.key[0] == "scale penalty":  # the second is the factor of the data alone
+            return float(weights[0] + weights[1])
         return 1.0 + float(weights[1] / weights[0])
 
     def _advanced(
@@ -218,27 +220,26 @@ class Search(Fitting):
             twin = self.by_key[number].get(hypothesis.key)
             if twin is None:
                 return None
-            after: Pass | None = None
-            if hypothesis.naming is None:
-                after = self.replayed(number, twin, state)
-            else:
-                factor = next(
-                    (
-                        found
-                        for name in sorted(wanted)
-                        if (found := self._spanning(number, twin, state, name)) is not None
-                    ),
-                    None,
-                )
-                alterations = twin.build(self.trials[number], state)
-                if factor is not None and alterations is not None:
-                    factors.append(factor)
-                    exact = with_factor(alterations, factor)
-                    after = applied(self.trials[number], state, exact)
+            after, factor = self._made(number, twin, state, wanted)
             if after is None:
                 return None
             passes.append(after)
+            factors += [] if factor is None else [factor]
         return tuple(passes), factors
+
+    def _made(
+        self, number: int, hypothesis: Hypothesis, state: Pass, wanted: Collection[str]
+    ) -> tuple[Pass | None, float | None]:
+        """A first mistake made on one probe, with its factor if it has one."""
+        if hypothesis.naming is None:
+            return self.replayed(number, hypothesis, state), None
+        found = (self._spanning(number, hypothesis, state, name) for name in sorted(wanted))
+        factor = next((each for each in found if each is not None), None)
+        alterations = hypothesis.build(self.trials[number], state)
+        if factor is None or alterations is None:
+            return None, None
+        exact = with_factor(alterations, factor)
+        return applied(self.trials[number], state, exact), factor
 
     def _as_fit(
         self,
@@ -256,14 +257,14 @@ class Search(Fitting):
 
     def confirmed(self, trial: Trial, explanations: Sequence[Explanation]) -> set[str]:
         """The parameters whose claims on another probe the mistakes reproduce."""
-        search = Fitting([trial])
+        search = Search([trial])
         by_key = search.by_key[0]
         state = trial.replay.true
         for explanation in explanations:
             twin = by_key.get(explanation.alternatives[0].key)
             after: Pass | None = None
-            if twin is not None and twin.naming is None:
-                after = search.replayed(0, twin, state)
+            if twin is not None and (twin.naming is None or not explanation.explains):
+                after, _ = search._made(0, twin, state, explanation.touches)
             elif twin is not None:
                 fits = search.fitted(0, twin, state, sorted(explanation.explains))
                 after = max(
