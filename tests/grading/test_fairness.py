@@ -65,6 +65,10 @@ MISTAKES = [
         {"4b": 2.25, "4c": 2, "4d": 3, "4e": 3}, ["G201"], id="not divided by height times width",
     ),
     pytest.param(
+        "schedules", [("        return const\n", "        return const / 2\n")],
+        {"e-1": 0.75, "e-2": 2}, ["G204"], id="one number shows the factor that others have shown",
+    ),
+    pytest.param(
         "schedules", [("epoch + batch_idx / N", "epoch")],
         {"e-1": 1, "e-2": 2, "e-3": 0}, ["G000"], id="one number is a multiple of any other",
     ),

@@ -92,7 +92,9 @@ def test_what_concerns_others_is_refused_and_said(
 )
 def test_what_a_student_does_in_good_faith_is_allowed(statement: str) -> None:
     text = f"import numpy as np\n{statement}\n{RIGHT}"
-    found = grade("momentum", Submission("hw.py", text), ["iii-1"], limits=LIMITS)
+    # Libraries load slowly where others work.
+    patient = Limits(seconds=30.0, import_seconds=30.0)
+    found = grade("momentum", Submission("hw.py", text), ["iii-1"], limits=patient)
     assert found.notes == ()
     assert found.parts[0].score == 2
 

@@ -16,6 +16,7 @@ from chainrule.grading.formats.gradescope import gradescope
 from chainrule.grading.grading import grade
 from chainrule.grading.result import Grade
 from chainrule.grading.runner import Limits
+from chainrule.grading.submission import find_submission
 from chainrule.programs.whole_files import write_named
 
 
@@ -51,35 +52,6 @@ def main(root: Path | None = None) -> int:
         on_part=lambda current: write_named(results, gradescope(current)),
     )
     return 0
-
-
-def find_submission(folder: Path, name: str) -> Path:
-    """The file to grade: the one named for the exercise, else the only ``.py`` or ``.ipynb``.
-
-    Raises
-    ------
-    GradingError
-        There is none, or several and none has the exercise's name.
-    """
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in (".py", ".ipynb")
-        and path.is_file()
-        and not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
-    )
-    stem = name.replace("-", "_")
-    named = [path for path in found if path.stem.lower().replace("-", "_") == stem]
-    if len(named) == 1:
-        return named[0]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise GradingError(f"There is no .py or .ipynb file; hand in {stem}.py or {stem}.ipynb.")
-    given = ", ".join(str(path.relative_to(folder)) for path in found[:6])
-    raise GradingError(
-        f"It is not clear which file to grade ({given}); name one of them {stem}{found[0].suffix}."
-    )
 
 
 if __name__ == "__main__":

@@ -132,6 +132,7 @@ def relation(
     name: str,
     pairs: Sequence[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
     inputs: Sequence[Mapping[str, Any]],
+    alone: bool = True,
 ) -> Difference | None:
     """What relates wrong values to the right ones, if one thing does in every case.
 
@@ -142,6 +143,9 @@ def relation(
         By case, of equal shapes.
     inputs : sequence of mapping
         By case; a factor may be one of their sizes or numbers.
+    alone : bool
+        Whether these values must show it by themselves; else another value has shown it, and one
+        number is enough.
 
     Returns
     -------
@@ -152,7 +156,8 @@ def relation(
     telling = [k for k, (claimed, true) in enumerate(pairs) if claimed.any() or true.any()]
     pairs, inputs = [pairs[k] for k in telling], [inputs[k] for k in telling]
     # One number is a multiple of any other: several cases must agree on the factor.
-    if not pairs or (len({true.tobytes() for _, true in pairs}) == 1 and pairs[0][0].size < 2):
+    same = len({true.tobytes() for _, true in pairs}) == 1
+    if not pairs or (alone and same and pairs[0][0].size < 2):
         return None
     factors = [_factor(claimed, true) for claimed, true in pairs]
     if all(factor is not None for factor in factors):

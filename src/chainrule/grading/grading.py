@@ -15,7 +15,7 @@ from chainrule.grading.child.calls import Work, perform
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import Exercise, Inputs, Part, Values, load, reference_module
 from chainrule.grading.judging import Answer, Judgement, judge
-from chainrule.grading.result import Grade, PartResult, Status
+from chainrule.grading.result import Grade, PartResult, Status, printable
 from chainrule.grading.runner import Limits, Session, Stopped
 from chainrule.grading.sentences import not_judged, notes_on_file, raised, said
 from chainrule.grading.submission import Submission, read_submission
@@ -68,8 +68,9 @@ def grade(
         try:
             submission = read_submission(path)
         except GradingError as error:
-            nothing = tuple(_ungraded(part, "error", str(error)) for part in chosen)
-            grade = Grade(found.name, found.title, path.name, nothing, (), str(error))
+            message = printable(str(error))
+            nothing = tuple(ungraded(part, "error", message) for part in chosen)
+            grade = Grade(found.name, found.title, printable(path.name), nothing, (), message)
             if on_part is not None:
                 on_part(grade)
             return grade
@@ -87,7 +88,8 @@ def grade(
     return current
 
 
-def _ungraded(part: Part, status: Status, message: str) -> PartResult:
+def ungraded(part: Part, status: Status, message: str) -> PartResult:
+    """A part without points, and why."""
     return PartResult(part.name, part.title, part.points, 0.0, status, message)
 
 
@@ -116,9 +118,9 @@ class _Grader:
 
     def summary(self, results: list[PartResult], chosen: tuple[Part, ...]) -> Grade:
         """What is known so far."""
-        later = [_ungraded(p, "error", "Not graded yet.") for p in chosen[len(results) :]]
+        later = [ungraded(p, "error", "Not graded yet.") for p in chosen[len(results) :]]
         return Grade(
-            self.exercise.name, self.exercise.title, self.submission.name,
+            self.exercise.name, self.exercise.title, printable(self.submission.name),
             (*results, *later), tuple(self.notes),
         )  # fmt: skip
 

@@ -147,6 +147,7 @@ def _wrong(
     found: list[tuple[Difference, tuple[str, ...]]] = []
     unexplained: list[str] = []
     missing: list[str] = []
+    single: dict[str, Difference | None] = {}
     wrong_in: list[list[str]] = [[] for _ in answers]
     for name in names:
         asked = [i for i, true in enumerate(expected) if name in true]
@@ -173,12 +174,17 @@ def _wrong(
             continue
         kind = next((each.difference for each in compared if each.difference), None)
         kind = kind or _slip(part, name, own)
-        kind = kind or _related(
-            name, compared, [expected[i] for i in asked], [answers[i] for i in asked]
-        )
+        cases = ([expected[i] for i in asked], [answers[i] for i in asked])
+        kind = kind or _related(name, compared, *cases)
         if kind is None:
             unexplained.append(name)
+            single[name] = _related(name, compared, *cases, alone=False)
         else:
+            found.append((kind, (name,)))
+    for name, kind in single.items():
+        # One number is a multiple of any other; it shows a factor that others have shown.
+        if kind is not None and any(_alike(kind, name, other, names) for other, names in found):
+            unexplained.remove(name)
             found.append((kind, (name,)))
     if missing:
         found.append((missing_values(part, missing, names, measured), tuple(missing)))
@@ -216,8 +222,18 @@ def _slip(part: Part, name: str, own: Sequence[tuple[Inputs, Values]]) -> Differ
     return None
 
 
+def _alike(kind: Difference, name: str, other: Difference, names: Sequence[str]) -> bool:
+    """Whether two values are wrong in the same way."""
+    said = (each.evidence.removeprefix(whose) for each, whose in ((kind, name), (other, names[0])))
+    return kind.code == other.code and len(set(said)) == 1
+
+
 def _related(
-    name: str, compared: Sequence[Compared], expected: Sequence[Values], answers: Sequence[Answer]
+    name: str,
+    compared: Sequence[Compared],
+    expected: Sequence[Values],
+    answers: Sequence[Answer],
+    alone: bool = True,
 ) -> Difference | None:
     pairs = []
     for each, true in zip(compared, expected, strict=True):
@@ -230,7 +246,7 @@ def _related(
         if wanted.shape != each.claimed.shape:
             return None
         pairs.append((each.claimed, wanted))
-    found = relation(name, pairs, [answer.inputs for answer in answers])
+    found = relation(name, pairs, [answer.inputs for answer in answers], alone)
     return None if found is None or math.isnan(pairs[0][0].ravel()[0]) else found
 
 

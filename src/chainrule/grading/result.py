@@ -103,6 +103,19 @@ class PartResult:
             "seconds": round(self.seconds, 3),
         }
 
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> PartResult:
+        """The verdict that `to_json` wrote."""
+        findings = tuple(
+            Finding(each["code"], each["evidence"], tuple(each["values"]), float(each["points"]))
+            for each in found["findings"]
+        )
+        return cls(
+            found["part"], found["title"], float(found["points"]), float(found["score"]),
+            found["status"], found["message"], findings, tuple(found["notes"]),
+            tuple(found["repaired"]), found["output"], float(found["seconds"]),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Grade:
@@ -155,7 +168,27 @@ class Grade:
             "parts": [part.to_json() for part in self.parts],
         }
 
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Grade:
+        """The verdict that `to_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It did not.
+        """
+        parts = tuple(PartResult.from_json(each) for each in found["parts"])
+        return cls(
+            found["exercise"], found["title"], found["file"], parts, tuple(found["notes"]),
+            found["message"],
+        )  # fmt: skip
+
 
 def shown(points: float) -> str:
     """Points as a person writes them: 2, 0.5, 1.33."""
     return f"{points:.2f}".rstrip("0").rstrip(".")
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal or a page would obey, and that every file can hold."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text.expandtabs(4))

@@ -138,7 +138,7 @@ class Session:
                 "output": limits.output,
                 "given": list(self.given),
                 "skip": list(self.skip),
-                "private": [str(path) for path in (_LIBRARY, *self.private)],
+                "private": [os.path.realpath(path) for path in (_LIBRARY, *self.private)],
             }
         )
         with _no_reply():

@@ -13,6 +13,8 @@ from typing import Any
 from chainrule.grading.errors import GradingError
 
 LARGEST = 20 * 2**20
+#: What a submission's name ends with.
+ENDINGS = (".py", ".ipynb")
 _MAGIC = re.compile(r"^(\s*)(?:%{1,2}|!|\?)\S*")
 _HELP = re.compile(r"^\s*[\w.]+\?{1,2}\s*$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*)([\w, ]+?)\s*=\s*[%!].*$")
@@ -191,3 +193,32 @@ def _inside_strings(lines: list[str]) -> set[int]:
         if isinstance(node, ast.expr) and (found.end_lineno or 0) > found.lineno:
             inside.update(range(found.lineno + 1, found.end_lineno + 1))
     return inside
+
+
+def find_submission(folder: Path, name: str) -> Path:
+    """The file to grade: the one named for the exercise, else the only ``.py`` or ``.ipynb``.
+
+    Raises
+    ------
+    GradingError
+        There is none, or several and none has the exercise's name.
+    """
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in ENDINGS
+        and path.is_file()
+        and not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+    )
+    stem = name.replace("-", "_")
+    named = [path for path in found if path.stem.lower().replace("-", "_") == stem]
+    if len(named) == 1:
+        return named[0]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise GradingError(f"There is no .py or .ipynb file; hand in {stem}.py or {stem}.ipynb.")
+    given = ", ".join(str(path.relative_to(folder)) for path in found[:6])
+    raise GradingError(
+        f"It is not clear which file to grade ({given}); name one of them {stem}{found[0].suffix}."
+    )

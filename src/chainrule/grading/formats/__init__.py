@@ -19,4 +19,14 @@ FORMATS: dict[str, Callable[[Grade], str]] = {
     "junit": junit,
 }
 
-__all__ = ["FORMATS", "as_json", "gradescope", "html", "junit", "markdown", "text"]
+#: What a file in each form is called.
+ENDINGS = {
+    "text": ".txt",
+    "json": ".json",
+    "markdown": ".md",
+    "html": ".html",
+    "gradescope": ".gradescope.json",
+    "junit": ".xml",
+}
+
+__all__ = ["ENDINGS", "FORMATS", "as_json", "gradescope", "html", "junit", "markdown", "text"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chainrule.grading.result import Grade
+from chainrule.grading.result import Grade, printable
 
 
 def gradescope(grade: Grade) -> str:
@@ -13,7 +13,7 @@ def gradescope(grade: Grade) -> str:
     # A score of 0 has no meaning to a test with 0 points, so the sum is always given.
     found: dict[str, Any] = {
         "score": grade.score,
-        "output": _plain(grade.message or "\n\n".join(grade.notes)),
+        "output": printable(grade.message or "\n\n".join(grade.notes)),
         "output_format": "text",
         "stdout_visibility": "hidden",
         "execution_time": round(sum(part.seconds for part in grade.parts)),
@@ -24,7 +24,7 @@ def gradescope(grade: Grade) -> str:
                 "score": round(part.score, 2),
                 "max_score": part.points,
                 "status": "passed" if part.status == "right" else "failed",
-                "output": _plain("\n\n".join(part.sentences()) or "Right."),
+                "output": printable("\n\n".join(part.sentences()) or "Right."),
                 "output_format": "text",
                 "visibility": "visible",
                 "tags": sorted({finding.code for finding in part.findings}),
@@ -33,8 +33,3 @@ def gradescope(grade: Grade) -> str:
         ],
     }
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text without what a terminal or a page would obey."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)

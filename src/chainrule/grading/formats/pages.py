@@ -25,22 +25,22 @@ code { background: var(--wash); padding: 0 .2em; border-radius: 3px; }
 
 def markdown(grade: Grade) -> str:
     """The grade as Markdown: a table of the parts, then what is wrong."""
-    lines = [f"# {_escaped(grade.title)}", ""]
-    lines += [f"{_escaped(grade.file)}: **{shown(grade.score)} of {shown(grade.points)} points**"]
+    lines = [f"# {escaped(grade.title)}", ""]
+    lines += [f"{escaped(grade.file)}: **{shown(grade.score)} of {shown(grade.points)} points**"]
     if grade.message:
-        lines += ["", _escaped(grade.message)]
+        lines += ["", escaped(grade.message)]
     lines += ["", "| part | | points | |", "|---|---|---|---|"]
     lines += [
-        f"| {part.name} | {_escaped(part.title)} | {shown(part.score)} / {shown(part.points)} "
+        f"| {part.name} | {escaped(part.title)} | {shown(part.score)} / {shown(part.points)} "
         f"| {_sign(part)} {part.status} |"
         for part in grade.parts
     ]
     for part in grade.parts:
         sentences = part.sentences()
         if sentences and not grade.message:
-            lines += ["", f"## {part.name} {_escaped(part.title)}", ""]
-            lines += [f"- {_escaped(sentence)}" for sentence in sentences]
-    lines += ["", *(f"*{_escaped(note)}*" for note in grade.notes)] if grade.notes else []
+            lines += ["", f"## {part.name} {escaped(part.title)}", ""]
+            lines += [f"- {escaped(sentence)}" for sentence in sentences]
+    lines += ["", *(f"*{escaped(note)}*" for note in grade.notes)] if grade.notes else []
     return "\n".join(lines) + "\n"
 
 
@@ -65,10 +65,12 @@ def _section(part: PartResult) -> str:
         if part.output
         else ""
     )
+    status = f'<p class="note">{e(part.status)}</p>' if part.status != "right" else ""
     return (
-        f'<section class="{kind}"><h2><span>{_sign(part)}</span><span>{e(part.name)} '
-        f'{e(part.title)}</span><span class="points">{shown(part.score)} / {shown(part.points)}'
-        f'</span></h2><p class="note">{part.status}</p>{said}{output}</section>'
+        f'<section class="{kind}"><h2><span>{_sign(part)}</span>'
+        f'<span class="note">{e(part.name)}</span><span>{e(part.title)}</span>'
+        f'<span class="points">{shown(part.score)} / {shown(part.points)}'
+        f"</span></h2>{status}{said}{output}</section>"
     )
 
 
@@ -80,7 +82,7 @@ def _inline(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape.escape(text))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is; code between backticks stays code."""
     parts = text.replace("|", "\\|").replace("\n", " ").split("`")
     if len(parts) % 2 == 0:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import textwrap
 
-from chainrule.grading.result import Grade, shown
+from chainrule.grading.result import Grade, printable, shown
 
 WIDTH = 96
 
 
 def text(grade: Grade) -> str:
     """The grade as text: a line for each part, what is wrong under it, the sum."""
-    lines = [f"{grade.title}: {grade.file}"]
+    lines = [f"{grade.title}: {printable(grade.file)}"]
     if grade.message:
-        lines += ["", *textwrap.wrap(grade.message, WIDTH)]
+        lines += ["", *textwrap.wrap(printable(grade.message), WIDTH)]
     else:
         width = max((len(part.title) for part in grade.parts), default=0)
         name_width = max((len(part.name) for part in grade.parts), default=0)
@@ -28,7 +28,7 @@ def text(grade: Grade) -> str:
             if part.output and part.status != "right":
                 lines += _said(["It printed:", *part.output.strip("\n").split("\n")[-5:]], "    | ")
     for note in grade.notes:
-        lines += ["", *textwrap.wrap(f"Note: {note}", WIDTH, subsequent_indent="  ")]
+        lines += ["", *textwrap.wrap(f"Note: {printable(note)}", WIDTH, subsequent_indent="  ")]
     return "\n".join([*lines, "", f"{shown(grade.score)} of {shown(grade.points)} points"]) + "\n"
 
 
@@ -37,7 +37,7 @@ def _said(sentences: list[str], indent: str = "    ") -> list[str]:
         line
         for sentence in sentences
         for line in textwrap.wrap(
-            sentence, WIDTH, initial_indent=indent, subsequent_indent=indent + "  "
+            printable(sentence), WIDTH, initial_indent=indent, subsequent_indent=indent + "  "
         )
     ]
 
