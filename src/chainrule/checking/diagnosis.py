@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +22,10 @@ from chainrule.checking.localisation_hygiene import (
 )
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
+from chainrule.checking.repairs.search import RepairSearch
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
+from chainrule.checking.sharing import shared
 from chainrule.checking.shortcuts import shortcuts_of
 from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph, with_batch_of_one
 from chainrule.checking.subject import SubjectError
@@ -33,6 +36,9 @@ from chainrule.engine.errors import ChainruleError
 _PROBES = 2
 _NOISY = 1e-5
 _SECONDS_FOR_LINES = 6.0
+_SECONDS_FOR_REPAIRS = 4.0
+#: Steps of a loss from which on changes of the text are tried before those of the backward pass.
+_LONG = 1500
 
 
 @dataclass
@@ -122,6 +128,13 @@ def diagnose(
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
+    explanations: list[Explanation] = []
+    left = frozenset(wrong)
+    if not reference.untraceable and len(trials[0].graph) > _LONG:  # the backward pass takes long
+        explanations, left = _mended(reference, search, explanations, left, found)
+        if not left:
+            _attribute(explanations, left, left, verdicts, found)
+            return
     explanations, left = search.explain()
     if left and search.is_over:
         found.reasons = "the search for the cause took too long; check a smaller example"
@@ -132,6 +145,8 @@ def diagnose(
         )
         return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
+    if left and not reference.subject.large and len(trials[0].graph) <= _LONG:
+        explanations, left = _mended(reference, search, explanations, left, found)
     _attribute(explanations, left, repaired, verdicts, found)
 
 
@@ -241,7 +256,7 @@ def _repaired(
     symbols = first.symbols
     sizes = dict(symbols.symbols)
     try:
-        graph = forward_graph(reference.subject, reference.point)
+        graph = shared(forward_graph(reference.subject, reference.point))
         trial = Trial(graph, reference.point, sizes, symbols, hygiene.claims, hygiene.single)
         return search.confirmed(trial, explanations)
     except (ChainruleError, ValueError, IndexError):
@@ -291,10 +306,37 @@ def _right_at_these_sizes(
     return True
 
 
+def _mended(
+    reference: Reference,
+    search: Search,
+    explanations: list[Explanation],
+    left: frozenset[str],
+    found: Diagnosis,
+) -> tuple[list[Explanation], frozenset[str]]:
+    """What the backward pass does not explain, by a change of the gradient's text."""
+    repairs = RepairSearch(
+        reference.subject, search.trials, search.roles, reference.point, reference.gradients,
+        left, _SECONDS_FOR_REPAIRS,
+    ).find(found.first_wrong.line if found.first_wrong is not None else None)  # fmt: skip
+    if not repairs:
+        return explanations, left
+    if not repairs[0].codes:
+        found.reasons = f"no mistake of the dictionary does this; {repairs[0].evidence[:-1]}"
+        return explanations, left
+    if repairs[0].complete:
+        explanations = []
+    for repair in repairs:
+        for name in sorted(repair.repairs if repair.complete else left):
+            found.causes.setdefault(name, []).extend(
+                cause(code, repair.evidence, True) for code in repair.codes
+            )
+    return explanations, frozenset()
+
+
 def _attribute(
     explanations: Sequence[Explanation],
     left: frozenset[str],
-    repaired: set[str],
+    repaired: AbstractSet[str],
     verdicts: Mapping[str, GradientVerdict],
     found: Diagnosis,
 ) -> None:
@@ -444,7 +486,7 @@ def _tried(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            graph = forward_graph(subject, probe.point)
+            graph = shared(forward_graph(subject, probe.point))
         except ChainruleError:
             raise
         except Exception as error:  # tracing runs the user's code, which may raise anything

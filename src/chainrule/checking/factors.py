@@ -114,7 +114,7 @@ def _may_be_a_size(
     counts = {float(sizes[0][s]) for s in fixed}
     counts |= {float(a) for a, *rest in zip(*means, strict=False) if all(b == a for b in rest)}
     batch = float(sizes[0][symbols.batch]) if symbols.batch in fixed else None
-    if abs(value) in (1.0, 2.0, 0.5):
+    if any(_close(abs(value), each) for each in (1.0, 2.0, 0.5)):
         return batch is not None and any(
             _close(abs(value), each) for each in (batch, 1 / batch, batch - 1)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,18 @@ class Fitting:
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = list(trials)
         self.roles = [Roles(trial) for trial in trials]
-        self.lists = [hypotheses(roles) for roles in self.roles]
-        self.by_key = [{each.key: each for each in found} for found in self.lists]
         self.states = tuple(trial.replay.true for trial in trials)
         self.ends = time.monotonic() + _SECONDS
+
+    @cached_property
+    def lists(self) -> list[list[Hypothesis]]:
+        """The hypotheses on each probe."""
+        return [hypotheses(roles) for roles in self.roles]
+
+    @cached_property
+    def by_key(self) -> list[dict[tuple[Any, ...], Hypothesis]]:
+        """The same by their keys."""
+        return [{each.key: each for each in found} for found in self.lists]
 
     @property
     def is_over(self) -> bool:

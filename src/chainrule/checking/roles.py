@@ -257,10 +257,11 @@ class Roles:
         Steps inside of a softmax or a standardisation are none.
         """
         inner = self._inside_of_larger
-        return [a for a in self._elementwise if a.a not in inner]
+        return [a for a in self.elementwise if a.a not in inner]
 
     @cached_property
-    def _elementwise(self) -> list[Activation]:
+    def elementwise(self) -> list[Activation]:
+        """Every elementwise function of one value, those inside of larger steps too."""
         found: list[Activation] = []
         covered: set[int] = set()
         for node in self.nodes:
@@ -412,6 +413,8 @@ class Roles:
                 continue
             if isinstance(node.value, tuple) or self.uses_parameter_later[k]:
                 continue
+            if not self.depends_on_data[k] and self.depends_on_data[self.replay.output.index]:
+                continue  # a parameter on its way to where it meets the data
             if any(self.uses_parameter_later[x.index] or not x.inputs for x in node.parents
                    if self.replay.active[x.index]):  # fmt: skip
                 found.append(k)

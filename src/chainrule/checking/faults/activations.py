@@ -82,7 +82,7 @@ def _ratios(
     def new(ratio: Any) -> bool:
         """Whether a ratio is finite, differs from f'(z), and was not tried before."""
         gap = float(np.max(np.abs(ratio - d), initial=0.0))
-        if not np.isfinite(gap) or gap <= 1e-9 or _is_multiple(ratio, d):
+        if not np.isfinite(gap) or gap <= 1e-9 or _is_multiple(ratio, d) or not np.any(ratio):
             return False
         digest = np.round(np.asarray(ratio, dtype=float), 9).tobytes()
         if digest in seen:
@@ -107,6 +107,9 @@ def _ratios(
             yield "dropped", ("G405",), said, _alone(d)
         if not last and roles.trial.batch is not None:
             yield "dropped, averaged", ("G405",), said, _alone(d, 1 / roles.trial.batch)
+        if activation.is_last and _is_sigmoid(z, d) and new(d * (1 - d)):
+            said = "the derivative p(1 - p) is applied though the loss has absorbed it"
+            yield "sigmoid twice", ("G501",), said, times(d * (1 - d))
         if _is_mask(d):
             yield from _masks(roles, activation, z, d, new)
         for text, ratio in _formulas(z, a, d):
@@ -140,6 +143,13 @@ def _alone(d: Any, scale: float = 1.0) -> Ratio:
     return rule
 
 
+def _is_sigmoid(z: Any, d: Any) -> bool:
+    """Whether f' is the sigmoid, up to its sign: f is log(1 + exp(z)), the logistic loss."""
+    with np.errstate(all="ignore"):
+        p = 1 / (1 + np.exp(-z))
+    return any(np.allclose(d, each, rtol=1e-9) for each in (p, p - 1))
+
+
 def _is_mask(d: Any) -> bool:
     return len(np.unique(np.round(d, 12))) <= 2
 
@@ -151,9 +161,10 @@ def _masks(
     low, high = float(np.min(d)), float(np.max(d))
     if low == high:
         return
-    flipped = np.where(z > 0, low, high)
-    if new(flipped):
-        yield "flipped", ("G404",), "the mask is flipped, z < 0", times(flipped)
+    for word, flipped in (("flipped", np.where(d == high, low, high)),
+                          ("flipped at 0", np.where(z > 0, low, high))):  # fmt: skip
+        if new(flipped):
+            yield word, ("G404",), "the mask is flipped, z < 0", times(flipped)
     yield (
         "sign of g",
         ("G404",),

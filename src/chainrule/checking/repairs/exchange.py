@@ -1,0 +1,137 @@
+"""The user's functions run with a change in their text: on the probes, and on the example."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.repairs.sites import Site, Unit, sites_of
+from chainrule.checking.subject import Subject
+
+#: The name under which changed code finds what it calls.
+HOOK = "__chainrule_change__"
+Seen = dict[str, Any]
+
+
+def hooked(expression: ast.expr) -> ast.expr:
+    """``hook(expression, locals())``."""
+    here = ast.Call(ast.Name("locals", ast.Load()), [], [])
+    return placed(ast.Call(ast.Name(HOOK, ast.Load()), [expression, here], []), expression)
+
+
+def placed(new: Any, old: ast.AST) -> Any:
+    """A new piece of a tree at the place in the text of an old one."""
+    if not hasattr(new, "lineno"):
+        ast.copy_location(new, old)
+    return ast.fix_missing_locations(new)
+
+
+@contextlib.contextmanager
+def exchanged(unit: Unit, statement: ast.stmt | None = None) -> Iterator[None]:
+    """The functions of a unit have the code of the unit's tree as it is now.
+
+    Raises
+    ------
+    SyntaxError, ValueError
+        The tree as it is now makes no code that could take the place of the old.
+    """
+    codes = unit.codes(statement)
+    before = [(function, function.__code__) for _, function in unit.functions]
+    try:
+        for number, function in unit.functions:
+            function.__code__ = codes[number]
+        yield
+    finally:
+        for function, code in before:
+            function.__code__ = code
+
+
+@contextlib.contextmanager
+def hook_set(unit: Unit, hook: Callable[..., Any]) -> Iterator[None]:
+    """Changed code of a unit calls this hook."""
+    spaces = {id(f.__globals__): f.__globals__ for _, f in unit.functions}
+    try:
+        for space in spaces.values():
+            space[HOOK] = hook
+        yield
+    finally:
+        for space in spaces.values():
+            space.pop(HOOK, None)
+
+
+def observed(
+    subject: Subject, units: Sequence[Unit], point: Mapping[str, Any], wanted: Mapping[Site, Any]
+) -> tuple[dict[Site, int], dict[Site, Seen]]:
+    """How often each statement runs, and what expressions are worth when it first does.
+
+    Parameters
+    ----------
+    subject : Subject
+    units : sequence of Unit
+    point : mapping of str to object
+    wanted : mapping of Site to list of (str, code)
+        Expressions by site.
+
+    Returns
+    -------
+    counts : dict of Site to int
+    values : dict of Site to dict of str to object
+    """
+    counts: dict[Site, int] = {}
+    values: dict[Site, Seen] = {}
+    sites = list(wanted)
+
+    def hook(number: int, here: Mapping[str, Any]) -> bool:
+        site = sites[number]
+        counts[site] = counts.get(site, 0) + 1
+        if counts[site] == 1:
+            space = sys._getframe(1).f_globals
+            values[site] = {
+                text: found
+                for text, code in wanted[site]
+                if (found := _evaluated(code, space, here)) is not None
+            }
+        return True
+
+    with contextlib.ExitStack() as stack:
+        for unit in units:
+            stack.enter_context(hook_set(unit, hook))
+            stack.enter_context(exchanged(unit, _marked(unit, sites)))
+        with contextlib.suppress(Exception):
+            subject.gradient(point)
+    return counts, values
+
+
+def _evaluated(code: Any, space: dict[str, Any], here: Mapping[str, Any]) -> Any:
+    """An expression as an array of its own; None if it is none."""
+    try:
+        value = eval(code, space, dict(here))
+    except Exception:  # the user's names and functions, anywhere
+        return None
+    if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
+        array = np.array(value)
+        return array if array.dtype.kind in "fiub" else None
+    return None
+
+
+def _marked(unit: Unit, sites: Sequence[Site]) -> ast.stmt:
+    """The unit's statement with a report before each of its statements."""
+    changed = copy.deepcopy(unit.statement)
+    own = [number for number, site in enumerate(sites) if site.unit is unit]
+    twins = list(sites_of(Unit(changed, unit.filename, unit.flags)))
+    for number, twin in reversed(list(zip(own, twins, strict=True))):
+        here = ast.Call(ast.Name("locals", ast.Load()), [], [])
+        report = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(number), here], [])
+        node = twin.statement
+        if twin.body:
+            twin.body.insert(twin.position, placed(ast.Expr(report), node))
+        else:
+            both = ast.BoolOp(ast.And(), [report, node.body])
+            node.body = placed(both, node.body)
+    return changed

@@ -1,0 +1,98 @@
+"""What the values in a hand-written gradient are: forward values, cotangents, derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.roles import Roles
+
+
+class Meanings:
+    """The true quantities of one probe, to look values up in.
+
+    Parameters
+    ----------
+    roles : Roles
+    """
+
+    def __init__(self, roles: Roles) -> None:
+        self._exact: dict[Any, set[str]] = {}
+        self._scaled: dict[Any, set[str]] = {}
+        self._numbers: dict[Any, int] = {}
+        self.roles = roles
+        replay = roles.replay
+        parameters = roles.parameter_indices
+        for node in roles.nodes:
+            if isinstance(node.value, tuple):
+                continue
+            if not node.inputs:
+                self._add("parameter" if node.index in parameters else "data", node.value)
+                continue
+            self._add("forward", node.value)
+            self._numbers.setdefault(_key(np.asarray(node.value), False), node.index)
+            if not replay.active[node.index]:
+                self._add("data", node.value)
+        for index, cotangent in enumerate(replay.true.cotangents):
+            if cotangent is not None and not isinstance(cotangent, tuple):
+                self._add("cotangent", cotangent, scaled=True)
+                if index in parameters:
+                    self._add("gradient", cotangent, scaled=True)
+        for z in roles.logits:
+            self._add("logits", replay.true.cotangents[z], scaled=True)
+        outputs = {each.a for each in roles.activations if each.is_output}
+        for activation in roles.elementwise:
+            word = "output derivative" if activation.a in outputs else "derivative"
+            self._add(word, activation.derivative, scaled=True)
+            self._add("activation", roles.values[activation.a])
+            self._add("argument", roles.values[activation.z])
+        self.derivatives = [
+            (each, each.a in outputs) for each in roles.elementwise if each.derivative.size
+        ]
+
+    def _add(self, word: str, value: Any, scaled: bool = False) -> None:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub" or not array.size:
+            return
+        for each in {id(x): x for x in (array, array.T)}.values():
+            if scaled:
+                self._scaled.setdefault(_key(each, True), set()).add(word)
+            self._exact.setdefault(_key(each, False), set()).add(word)
+
+    def follows(self, value: Any, earlier: Any) -> bool:
+        """Whether one forward value was computed from another."""
+        numbers = [self._numbers.get(_key(np.asarray(x), False)) for x in (value, earlier)]
+        if numbers[0] is None or numbers[1] is None or numbers[0] <= numbers[1]:
+            return False
+        nodes = self.roles.nodes
+        return nodes[numbers[1]] in self.roles.graph.ancestors_of([nodes[numbers[0]]])
+
+    def of(self, value: Any) -> set[str]:
+        """The words for a value: exactly, or up to a factor where that makes no difference."""
+        array = np.asarray(value)
+        if not array.size or array.dtype.kind not in "fiub":
+            return set()
+        if array.size == 1 and abs(float(array.ravel()[0])) in (0.0, 0.5, 1.0, 2.0):
+            return set()  # every such number is some other
+        found = set(self._exact.get(_key(array, False), ()))
+        if array.size > 1 and np.ptp(np.abs(np.asarray(array, dtype=float))) > 0:
+            found |= self._scaled.get(_key(array, True), set())
+        return found
+
+
+def _key(value: Any, scaled: bool) -> Any:
+    flat = np.asarray(value, dtype=float).ravel()
+    largest = float(np.max(np.abs(flat), initial=0.0))
+    if not largest or not np.isfinite(largest):
+        return (scaled, flat.size, largest)
+    if scaled:
+        flat = flat / flat[int(np.argmax(np.abs(flat)))]
+        return (True, flat.size, (np.round(flat, 7) + 0.0).tobytes())
+    return (False, flat.size, f"{largest:.9e}", (np.round(flat / largest, 7) + 0.0).tobytes())
+
+
+def is_mask(value: Any) -> bool:
+    """Whether an array has two values, one of them zero."""
+    found = np.unique(np.asarray(value, dtype=float))
+    return len(found) == 2 and bool(found[0] == 0 or found[1] == 0)

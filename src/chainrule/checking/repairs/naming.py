@@ -1,0 +1,401 @@
+"""Which mistake a change undoes, from what was changed and what the values are."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.factors import Factor
+from chainrule.checking.repairs.changes import Change
+from chainrule.checking.repairs.meanings import Meanings, is_mask
+from chainrule.checking.repairs.sites import Place, Site
+
+Codes = tuple[str, ...]
+_SIGMOID = re.compile(r"^\(?(.+?)\)? \* \(1(?:\.0?)? - \1\)$")
+_ACTIVATIONS = re.compile(
+    r"tanh|sigm|expit|exp|relu|soft|act|logistic|elu|gelu|swish|^f$|^g$", re.I
+)
+
+
+class Context:
+    """What is known where a change was made.
+
+    Parameters
+    ----------
+    meanings : Meanings
+    seen : mapping of str to array
+        What expressions are worth at the statement, by their text.
+    gained : collection of str
+        The parameters whose gradients the change mends.
+    biases : collection of str
+        The parameters whose gradients are sums over the batch.
+    runs : sequence of int
+        How often the statement runs, on each probe.
+    batches : sequence of int or None
+        The batch size of each probe.
+    """
+
+    def __init__(
+        self,
+        meanings: Meanings,
+        seen: Mapping[str, Any],
+        gained: Collection[str],
+        biases: Collection[str],
+        runs: Sequence[int],
+        batches: Sequence[int | None],
+    ) -> None:
+        self.meanings = meanings
+        self.seen = seen
+        self.gained = gained
+        self.biases = biases
+        self.runs = runs
+        self.batches = batches
+
+    def words(self, text: str) -> set[str]:
+        """What an expression stands for."""
+        value = self.seen.get(text)
+        return set() if value is None else self.meanings.of(value)
+
+    def value(self, text: str) -> Any:
+        """What an expression is worth; None if that is not known."""
+        return self.seen.get(text)
+
+    @property
+    def only_biases(self) -> bool:
+        """Whether nothing but gradients of biases is mended."""
+        return bool(self.gained) and set(self.gained) <= set(self.biases)
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether the statement runs once for every sample, or several times."""
+        return all(
+            n is not None and runs >= n and runs % n == 0
+            for runs, n in zip(self.runs, self.batches, strict=True)
+        )
+
+
+def codes_of(change: Change, site: Site, at: Context) -> Codes:
+    """The mistakes that a change of the text undoes; empty if it has no name."""
+    kind, place = change.kind, change.place
+    old = ast.unparse(change.old)
+    if kind == "accumulate":
+        return _of_accumulation(site, at)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "sign":
+        return ("G404",) if place is not None and place.in_test else ("G205",)
+    if kind == "negation":
+        return ("G902",) if "data" in at.words(ast.unparse(change.new)) else ("G404",)
+    if kind == "comparison":
+        return ("G907",) if re.search(r"\.(max|min)\(|max\(|min\(", old) else ("G404",)
+    if kind == "branch":
+        both = {ast.unparse(change.old.body), ast.unparse(change.old.orelse)}
+        return ("G702",) if any(f"{x}.T" in both for x in both) else ()
+    if kind == "transposed":
+        if _is_reduced(place):
+            return ("G603",)
+        words = at.words(ast.unparse(change.new)) | at.words(old)
+        return ("G701",) if "gradient" in words else ("G702",)
+    if kind == "function":
+        return _of_function(change, at)
+    if kind == "reversed":
+        value = at.value(ast.unparse(change.old.value))
+        return ("G906",) if value is not None and value.ndim >= 3 else ("G705",)
+    if kind == "one row":
+        return ("G602",) if at.only_biases else ("G802",)
+    if kind == "index":
+        return ("G906",) if _in_slice(place) else ("G703",)
+    if kind == "number":
+        whole = at.value(ast.unparse(place.above[1])) if place and len(place.above) > 1 else None
+        whole_number = whole is not None and whole.dtype.kind in "iu"
+        return ("G906",) if place and (place.in_index or whole_number) else ()
+    if kind == "exchanged":
+        first, _, second = change.about.partition(" ")
+        if any(text in old for text in (f"{first} - {second}", f"{second} - {first}")):
+            return ("G205",)
+        both_gradients = "gradient" in at.words(first) and "gradient" in at.words(second)
+        return ("G704",) if both_gradients else ("G703",)
+    if kind == "divide":
+        value = at.value(change.about)
+        return ("G403",) if value is not None and value.ndim else ()
+    if kind == "factor left out":
+        return of_extra_factor(change, at)
+    if kind == "function left out":
+        return _of_extra_function(change, at)
+    if kind == "term left out":
+        return _of_extra_term(change, at)
+    if kind == "other":
+        return _of_other(change, at)
+    return ()
+
+
+_PLAIN: dict[str, Codes] = {
+    "axis": ("G603",),
+    "index added": ("G603",),
+    "power": ("G403",),
+    "order": ("G705",),
+    "product": ("G702",),
+    "ddof": ("G905",),
+    "mode": ("G906",),
+    "flattened": ("G604",),
+}
+
+
+def _of_accumulation(site: Site, at: Context) -> Codes:
+    target = site.statement.targets[0]
+    if isinstance(target, ast.Subscript):
+        counted = {
+            name.id
+            for loop in site.loops
+            if isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) == "range"
+            for name in ast.walk(loop.target)
+            if isinstance(name, ast.Name)
+        } | {
+            loop.target.elts[0].id
+            for loop in site.loops
+            if isinstance(loop.iter, ast.Call)
+            and ast.unparse(loop.iter.func) == "enumerate"
+            and isinstance(loop.target, ast.Tuple)
+            and isinstance(loop.target.elts[0], ast.Name)
+        }
+        names = {x.id for x in ast.walk(target.slice) if isinstance(x, ast.Name)}
+        if site.loops and (
+            names - counted or any(isinstance(x, ast.Subscript) for x in ast.walk(target.slice))
+        ):
+            return ("G803", "G801")
+    return ("G802", "G801") if site.loops and at.per_sample else ("G801",)
+
+
+def _of_function(change: Change, at: Context) -> Codes:
+    names = set(change.about.split())
+    if names == {"sum", "mean"}:
+        return ("G601",) if at.only_biases else ("G203",)
+    if names & {"argmax", "argmin"}:
+        return ("G907",)
+    return ("G404",) if names & {"maximum", "minimum"} else ("G907",)
+
+
+def of_extra_factor(change: Change, at: Context) -> Codes:
+    """A factor that is not due."""
+    words, kept = at.words(change.about), at.words(ast.unparse(change.new))
+    twice = _SIGMOID.match(change.about) is not None
+    if "logits" in kept or "output derivative" in words:
+        return ("G501",)
+    if twice:
+        return ("G501",) if not kept & {"cotangent"} else ("G403",)
+    if "derivative" in words:
+        return ("G403",)
+    value = at.value(change.about)
+    if value is not None and value.size > 1 and is_mask(value):
+        return ("G902",) if "data" in words else ("G404",)
+    return ()
+
+
+def _of_extra_function(change: Change, at: Context) -> Codes:
+    name = change.about.rpartition(".")[2]
+    words = at.words(ast.unparse(change.new))
+    if name in ("ones_like", "zeros_like"):
+        return ("G405",) if "cotangent" in words else ("G401",)
+    if name in ("sum", "mean", "max", "min"):
+        return ()
+    if _ACTIVATIONS.search(name):
+        return ("G403",) if "argument" in words and "activation" not in words else ("G402",)
+    return ("G403",) if name in ("sign", "abs", "sqrt", "square", "log", "fabs") else ()
+
+
+def _of_extra_term(change: Change, at: Context) -> Codes:
+    kept, left_out = ast.unparse(change.new), change.about
+    words = at.words(kept)
+    if isinstance(change.old, ast.BinOp) and isinstance(change.old.left, ast.Constant):
+        value = at.value(kept)
+        mask = value is not None and value.size > 1 and is_mask(value)
+        return (("G902",) if "data" in words else ("G404",)) if mask else ("G403",)
+    if "parameter" in words:
+        return ("G804",)
+    value = at.value(left_out)
+    if value is not None and "parameter" in _multiples(value, at):
+        return ("G304",)
+    return ()
+
+
+def _multiples(value: Any, at: Context) -> set[str]:
+    """Whether an array is a number times a parameter."""
+    flat = np.asarray(value, dtype=float)
+    for node in at.meanings.roles.replay.parameters.values():
+        own = np.asarray(node.value, dtype=float)
+        if own.shape == flat.shape and np.any(own):
+            weight = float(np.sum(flat * own) / np.sum(own * own))
+            if weight and np.allclose(weight * own, flat, rtol=1e-9, atol=1e-14):
+                return {"parameter"}
+    return set()
+
+
+def _of_other(change: Change, at: Context) -> Codes:
+    """One value in the place of another."""
+    place = change.place
+    old_text = ast.unparse(change.old)
+    old, new = at.words(old_text), at.words(change.about)
+    value, other = at.value(old_text), at.value(change.about)
+    if place is not None and place.in_test:
+        return ("G902",) if "data" in new and "forward" not in new else ("G404",)
+    if isinstance(change.old, ast.Constant):
+        return of_missing_factor(at.value(change.about), old_text, "{}", None, at)
+    if other is not None and is_mask(other):
+        return ("G902",) if "data" in new else ("G404",)
+    if "cotangent" in new and "cotangent" not in old:
+        return ("G405",)
+    if "cotangent" in new and value is not None and other is not None:
+        with np.errstate(all="ignore"):
+            ratio = np.asarray(other, dtype=float) / np.asarray(value, dtype=float)
+        finite = np.where(np.isfinite(ratio), ratio, 0.0)
+        return ("G401",) if "derivative" in at.meanings.of(finite) else ("G703",)
+    if _in_product(place):
+        return ("G703",)
+    formula = place is not None and _is_in_formula(place)
+    if ("activation" in old and "argument" in new) or (
+        formula and at.meanings.follows(value, other)
+    ):
+        return ("G402",)
+    if ("argument" in old and "activation" in new) or (
+        formula and at.meanings.follows(other, value)
+    ):
+        return ("G403",)
+    return ("G703",) if old & {"forward", "parameter", "data"} else ()
+
+
+def _in_product(place: Place | None) -> bool:
+    """Whether an expression is a factor of a matrix product."""
+    for node in reversed(place.above if place is not None else ()):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            return True
+        if isinstance(node, ast.Call) and re.search(
+            r"dot|matmul|outer|einsum", ast.unparse(node.func)
+        ):
+            return True
+        if not isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
+            return False
+    return False
+
+
+def _is_reduced(place: Place | None) -> bool:
+    """Whether an expression is what a sum runs over."""
+    node = place.above[-1] if place is not None else None
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
+        "sum", "mean", "max", "min",
+    )  # fmt: skip
+
+
+def _in_slice(place: Place | None) -> bool:
+    return place is not None and any(isinstance(x, ast.Slice) for x in place.above)
+
+
+def of_missing_factor(
+    value: Any, beside: str, form: str, place: Place | None, at: Context
+) -> Codes:
+    """A factor that is due and missing beside a value."""
+    if value is None:
+        return ()
+    if place is not None and in_formula(place):
+        return ("G403",)
+    words, own = at.meanings.of(value), at.words(beside)
+    made = at.value(beside)
+    if made is not None:
+        with np.errstate(all="ignore"):
+            product = at.meanings.of(made * value)
+        if "derivative" in product and not {"cotangent", "data"} & product:
+            return ("G403",)
+    if "cotangent" in words and "cotangent" not in own:
+        return ("G405",)
+    if "output derivative" in words:
+        return ("G502",)
+    if "derivative" in words:
+        return ("G401",)
+    if "cotangent" in words:
+        return ("G405",)
+    array = np.asarray(value)
+    if array.size > 1 and is_mask(array):
+        return ("G901",) if "data" in words else ("G401",)
+    if words & {"forward", "activation"}:
+        return ("G401",)
+    return _FORMS.get(form, ()) if array.size == 1 else ()
+
+
+#: What a factor of this form is where single numbers are too few to be recognised.
+_FORMS: dict[str, Codes] = {
+    "(1 - {0}**2)": ("G401",),
+    "{0} * (1 - {0})": ("G401",),
+    "({0} > 0)": ("G401",),
+    "np.exp({})": ("G401",),
+    "np.sign({})": ("G403",),
+}
+
+
+def of_missing_term(
+    value: Any, weights: Sequence[float], factor: Factor | None, at: Context
+) -> Codes:
+    """An addend that is due and missing."""
+    words = at.meanings.of(value)
+    if "parameter" in words:
+        return ("G301",) if factor is not None else ()
+    plain = all(abs(abs(weight) - 1) < 1e-6 for weight in weights)
+    return ("G801",) if plain else ()
+
+
+def of_factor(
+    values: Sequence[float], factor: Factor | None, place: Place | None, at: Context
+) -> Codes:
+    """A factor on an expression, fitted on every probe."""
+    if place is not None and in_formula(place):
+        return ("G403",)
+    if factor is None:
+        return ("G206", "G203") if all(abs(v - values[0]) < 1e-9 for v in values) else ()
+    if at.only_biases and (factor.codes in (("G201",), ("G202",)) or factor.follows == "sum"):
+        return ("G601",)
+    return factor.codes
+
+
+def in_formula(place: Place) -> bool:
+    """Whether an expression is added to a number: ``1 - a**2``."""
+    parent = place.parent
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, (ast.Add, ast.Sub)):
+        return False
+    other = parent.right if place.field == "left" else parent.left
+    return isinstance(other, ast.Constant)
+
+
+def _is_in_formula(place: Place) -> bool:
+    """Whether an expression is part of something that is added to a number, or of a power."""
+    for node in place.above:
+        if isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Pow):
+                return True
+            both = (node.left, node.right)
+            if isinstance(node.op, (ast.Add, ast.Sub)) and any(
+                isinstance(x, ast.Constant) for x in both
+            ):
+                return True
+    return False
+
+
+def of_wrong_derivative(value: Any, true: Any, output: bool, at: Context) -> Codes:
+    """Something else where f'(z) is due."""
+    array = np.asarray(value, dtype=float)
+    if not array.size or np.ptp(array) == 0:
+        return ("G502",) if output else ("G401",)
+    two = len(np.unique(np.round(true, 12))) <= 2
+    if two and len(np.unique(np.round(array, 12))) <= 2:
+        same = set(np.unique(np.round(array, 9))) == set(np.unique(np.round(true, 9)))
+        return ("G404",) if same else ("G403",)
+    for activation, _ in at.meanings.derivatives:
+        roles = at.meanings.roles
+        a = np.asarray(roles.values[activation.a], dtype=float)
+        if a.shape != array.shape:
+            continue
+        moved = roles.local_derivative(activation.z, activation.a, activation.inside, a)
+        if moved is not None and np.allclose(moved, array, rtol=1e-9, atol=1e-12):
+            return ("G402",)
+    return ("G403",)

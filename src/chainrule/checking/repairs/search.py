@@ -1,0 +1,674 @@
+"""The search for a change of one expression after which the gradient is right.
+
+Where no altered backward pass reproduces a claim, the text of the gradient is altered instead: a
+sign turned, an axis, a factor or a name exchanged, a sum accumulated. A change counts if it makes
+the gradients right on every probe and at the example, and is named by what it undoes.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.factors import Factor, name_factor
+from chainrule.checking.repairs.changes import Change, mistaken_names, slips
+from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed
+from chainrule.checking.repairs.meanings import Meanings
+from chainrule.checking.repairs.naming import (
+    Codes,
+    Context,
+    codes_of,
+    of_factor,
+    of_missing_factor,
+    of_missing_term,
+    of_wrong_derivative,
+)
+from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
+from chainrule.checking.roles import Roles
+from chainrule.checking.subject import Subject, SubjectError, same_randomness
+from chainrule.checking.trial import Trial
+from chainrule.engine.errors import ChainruleError
+
+_MOST_ATOMS = 28
+_LONGEST = 72
+
+#: What an array may be turned into before it is multiplied with.
+_FORMS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("{}", lambda v: v),
+    ("(1 - {0}**2)", lambda v: 1 - v * v),
+    ("{0} * (1 - {0})", lambda v: v * (1 - v)),
+    ("({0} > 0)", lambda v: (v > 0) * 1.0),
+    ("np.sign({})", np.sign),
+    ("np.exp({})", np.exp),
+    ("(1 - {})", lambda v: 1 - v),
+    ("1 / {}", lambda v: 1 / v),
+    ("sigmoid({})", lambda v: 1 / (1 + np.exp(-v))),
+)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A change of one line that makes gradients right.
+
+    Attributes
+    ----------
+    line : int
+    text : str
+        The line as it is written.
+    codes : tuple of str
+        The mistakes that it undoes; empty where it has no name.
+    evidence : str
+    rank : int
+        Of several at one line, those of the lowest rank are reported.
+    repairs : frozenset of str
+        The parameters whose gradients it makes right.
+    complete : bool
+        Every gradient is right with it.
+    """
+
+    line: int
+    text: str
+    codes: Codes
+    evidence: str
+    rank: int
+    repairs: frozenset[str]
+    complete: bool
+
+
+class RepairSearch:
+    """The search for a repair of one gradient.
+
+    Parameters
+    ----------
+    subject : Subject
+    trials : sequence of Trial
+    roles : sequence of Roles
+        Of the trials.
+    point, truth : mapping
+        The example and its true gradients.
+    left : collection of str
+        The parameters whose gradients must become right.
+    seconds : float
+        Of computing, whatever else the machine does.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        trials: Sequence[Trial],
+        roles: Sequence[Roles],
+        point: Mapping[str, Any],
+        truth: Mapping[str, Any],
+        left: frozenset[str],
+        seconds: float,
+    ) -> None:
+        self.subject = subject
+        self.trials = trials
+        self.point = point
+        self.truth = truth
+        self.left = left
+        self.ends = time.thread_time() + seconds
+        self.true = [
+            {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims}
+            for trial in trials
+        ]
+        self.right = frozenset.intersection(
+            *(frozenset(trial.matched(trial.replay.true)) for trial in trials)
+        )
+        self.everything = frozenset(trials[0].claims)
+        self.every = [Meanings(each) for each in roles]
+        self.meanings = self.every[0]
+        self.biases = {
+            name
+            for name, node in roles[0].replay.parameters.items()
+            if (edges := roles[0].edges_into(node.index))
+            and all(roles[0].is_bias_edge(*edge) for edge in edges)
+        }
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is used up."""
+        return time.thread_time() > self.ends
+
+    def find(self, first: int | None) -> list[Repair]:
+        """The repairs of the first line that has any, the likeliest lines first.
+
+        Parameters
+        ----------
+        first : int or None
+            A line that is likely to be wrong.
+        """
+        try:
+            units = units_of(self.subject.user_gradient)
+        except (OSError, TypeError, ValueError):
+            return []
+        with same_randomness():
+            self._observe(units)
+            sites = [site for site in self.wanted if self.counts[0].get(site)]
+            near = [site for site in sites if first in site.lines]
+            far = [site for site in reversed(sites) if site not in near]
+            for group, tiers in (
+                (near, (0, 1)),
+                (far, (0,)),
+                (far, (1,)),
+                (near, (2, 3)),
+                (far, (2, 3)),
+            ):
+                for site in group:
+                    found = self._at(site, tiers)
+                    if found:
+                        return self._likeliest(found)
+                    if self.is_over:
+                        return []
+        return []
+
+    def _likeliest(self, found: list[Repair]) -> list[Repair]:
+        """The repairs that mend most, and of those the most telling; each code once."""
+        complete = [repair for repair in found if repair.complete] or found
+        named = [repair for repair in complete if repair.codes] or complete
+        rank = min(repair.rank for repair in named)
+        by_codes: dict[Codes, Repair] = {}
+        for repair in named:
+            if repair.rank == rank:
+                by_codes.setdefault(repair.codes, repair)
+        return list(by_codes.values())
+
+    # --- what is there ---------------------------------------------------------------------------
+
+    def _observe(self, units: Sequence[Unit]) -> None:
+        """What runs, how often, and what expressions are worth there."""
+        self.wanted: dict[Site, list[tuple[str, Any]]] = {}
+        self.atoms: dict[Site, list[str]] = {}
+        known: dict[Any, list[str]] = {}
+        for unit in units:
+            for site in sites_of(unit):
+                if site.function not in known:
+                    known[site.function] = list(_atoms(site.function))
+                texts = dict.fromkeys(known[site.function])
+                texts.update(
+                    dict.fromkeys(
+                        ast.unparse(place.expression)
+                        for place in site.places()
+                        if _is_quiet(place.expression)
+                    )
+                )
+                self.atoms[site] = known[site.function]
+                self.wanted[site] = [(text, _compiled(text)) for text in texts]
+        self.counts: list[dict[Site, int]] = []
+        self.seen: dict[Site, dict[str, Any]] = {}
+        for number, trial in enumerate(self.trials):
+            wanted = self.wanted if not number else dict.fromkeys(self.wanted, ())
+            counts, values = observed(self.subject, units, trial.point, wanted)
+            self.counts.append(counts)
+            self.seen = self.seen or values
+
+    def _context(self, site: Site, gained: frozenset[str]) -> Context:
+        return Context(
+            self.meanings,
+            self.seen.get(site, {}),
+            gained,
+            self.biases,
+            [counts.get(site, 0) for counts in self.counts],
+            [trial.batch for trial in self.trials],
+        )
+
+    # --- what comes of a change ------------------------------------------------------------------
+
+    def _claims(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            named, _ = self.subject.named(self.subject.gradient(point))
+            return {name: np.asarray(value, dtype=float) for name, value in named.items()}
+        except (ChainruleError, SubjectError, TypeError, ValueError):
+            return None
+
+    def _mended(self, number: int, claims: Mapping[str, Any] | None) -> frozenset[str]:
+        """The parameters whose gradients are right on a probe."""
+        if claims is None:
+            return frozenset()
+        trial = self.trials[number]
+        return frozenset(
+            name
+            for name, true in self.true[number].items()
+            if name in claims and _equal(claims[name], true, trial.exact, trial.largest)
+        )
+
+    def _confirmed(self, number: int = 0) -> frozenset[str] | None:
+        """The gradients that are right on every probe and at the example; None if it does not do.
+
+        Parameters
+        ----------
+        number : int
+            The first probe to be tried.
+        """
+        found = self.everything
+        for each in range(number, len(self.trials)):
+            found &= self._mended(each, self._claims(self.trials[each].point))
+            if not found >= self.left | self.right:
+                return None
+        claims = self._claims(self.point)
+        for name in found & frozenset(self.truth):
+            if claims is None or name not in claims:
+                return None
+            true = np.asarray(self.truth[name], dtype=float)
+            if np.shape(claims[name]) != true.shape:
+                return None
+            gap = float(np.linalg.norm(claims[name] - true))
+            if gap > 1e-6 * float(np.linalg.norm(true)) + 1e-12:
+                return None
+        return found
+
+    # --- changes ---------------------------------------------------------------------------------
+
+    def _at(self, site: Site, tiers: Sequence[int]) -> list[Repair]:
+        kinds = (self._of_text, self._of_factors, self._of_names, self._of_values,
+                 self._of_derivatives)  # fmt: skip
+        found: list[Repair] = []
+        for tier in tiers:
+            for kind in kinds[:2] if not tier else kinds[tier + 1 : tier + 2]:
+                found += kind(site)
+            if any(repair.codes for repair in found):
+                break
+        return found
+
+    def _of_text(self, site: Site) -> Iterator[Repair]:
+        """What stands there, written slightly otherwise."""
+        seen = self.seen.get(site, {})
+        integers = [
+            text
+            for text in self.atoms[site]
+            if text in seen and seen[text].ndim == 0 and seen[text].dtype.kind in "iu"
+        ]
+        space = site.unit.functions[0][1].__globals__
+        integers += [name for name, value in space.items() if type(value) is int]
+        yield from self._changed(site, list(slips(site, seen, integers)))
+
+    def _of_names(self, site: Site) -> Iterator[Repair]:
+        """Another value in the place of one."""
+        seen = self.seen.get(site, {})
+        own = [text for text in self.atoms[site] if text in seen][:_MOST_ATOMS]
+        yield from self._changed(site, list(mistaken_names(site, seen, own)))
+
+    def _changed(self, site: Site, changes: Sequence[Change]) -> Iterator[Repair]:
+        for change in changes:
+            if self.is_over:
+                return
+            change.make(site)
+            try:
+                with exchanged(site.unit):
+                    mended = self._confirmed()
+            except (SyntaxError, ValueError, RecursionError):
+                mended = None
+            finally:
+                change.undo(site)
+            if mended is not None:
+                gained = mended - self.right
+                codes = codes_of(change, site, self._context(site, gained))
+                said = f"{_short(change.new)} in the place of {_short(change.old)}"
+                rank = _RANKS.get(change.kind, 1)
+                yield self._repair(site, change.old, codes, mended, rank, said)
+
+    def _hooks(self, site: Site) -> Iterator[tuple[Place, ast.expr]]:
+        """The expressions on which a hook makes sense, each with the hook in the tree."""
+        seen = self.seen.get(site, {})
+        for place in list(site.places()):
+            old = place.expression
+            value = seen.get(ast.unparse(old))
+            if place.in_index or place.in_test or value is None or value.dtype.kind not in "fiub":
+                continue
+            if isinstance(old, ast.Constant) and not _is_root(place):
+                continue
+            if isinstance(old, (ast.Tuple, ast.List, ast.Dict)):
+                continue
+            place.put(hooked(old))
+            try:
+                with exchanged(site.unit):
+                    yield place, old
+            except (SyntaxError, ValueError, RecursionError):
+                pass
+            finally:
+                place.put(old)
+
+    def _of_factors(self, site: Site) -> Iterator[Repair]:
+        """A factor on a value, or on a term of it."""
+        for place, old in self._hooks(site):
+            if self.is_over:
+                return
+            if not _is_term(place):
+                continue
+            found = self._fitted(site, lambda value, k, here: value * k, 1.0)
+            if found is None and self.counts[0][site] > 1:
+                found = self._guessed(site)
+            if found is None:
+                continue
+            values, mended = found
+            if all(abs(value) < 1e-6 for value in values):
+                continue
+            at = self._context(site, mended - self.right)
+            factor = self._factor([1 / value for value in values])
+            codes = of_factor(values, factor, place, at)
+            rank = 4 if "G206" in codes else 1
+            text = factor.text if factor is not None else f"{1 / values[0]:.6g}"
+            said = f"{_short(old)} divided by {text}"
+            for code in codes if factor is None else ("",):
+                own = (code,) if code else codes
+                yield self._repair(site, old, own, mended, rank, said)
+
+    def _of_values(self, site: Site) -> Iterator[Repair]:
+        """Another value as a factor or as an addend."""
+        seen = self.seen.get(site, {})
+        atoms = [
+            text for text in self.atoms[site]
+            if text in seen and (seen[text].dtype.kind in "fb" or seen[text].ndim == 0)
+        ][:_MOST_ATOMS]  # fmt: skip
+        for place, old in self._hooks(site):
+            value = seen[ast.unparse(old)]
+            if not (_is_term(place) or _is_factor(place)):
+                continue
+            if ast.unparse(old) in atoms and _is_factor(place):
+                yield from self._turned(site, place, old)
+            for atom in atoms:
+                if self.is_over:
+                    return
+                other = seen[atom]
+                if other.ndim == 0 and value.ndim:
+                    if not _is_term(place):
+                        continue
+                elif not _spreads(other.shape, value.shape):
+                    continue
+                if other.ndim or not value.ndim:
+                    yield from self._multiplied(site, place, old, atom, other)
+                if _is_term(place) and (place.parent is site.statement or _is_sum(place.parent)):
+                    yield from self._added(site, old, atom, other)
+
+    def _multiplied(
+        self, site: Site, place: Place, old: ast.expr, atom: str, value: Any
+    ) -> Iterator[Repair]:
+        code = _compiled(atom)
+        space = site.unit.functions[0][1].__globals__
+        forms = _FORMS if value.dtype.kind == "f" else _FORMS[:1]
+        for text, form in forms:
+
+            def hook(found: Any, here: Mapping[str, Any], form: Any = form) -> Any:
+                return found * form(np.asarray(eval(code, space, dict(here))))
+
+            with hook_set(site.unit, hook):
+                mended = self._confirmed()
+            if mended is not None:
+                with np.errstate(all="ignore"):
+                    factor = form(np.asarray(value))
+                at = self._context(site, mended - self.right)
+                codes = of_missing_factor(factor, ast.unparse(old), text, place, at)
+                yield self._repair(
+                    site, old, codes, mended, 2, f"{_short(old)} times {text.format(atom)}"
+                )
+
+    def _turned(self, site: Site, place: Place, old: ast.expr) -> Iterator[Repair]:
+        """A value where a function of it is due, such as ``1 - a**2`` for ``a``."""
+        for text, form in _FORMS[1:]:
+            with hook_set(site.unit, lambda found, here, form=form: form(np.asarray(found))):
+                mended = self._confirmed()
+            if mended is not None:
+                said = f"{text.format(ast.unparse(old))} in the place of {_short(old)}"
+                yield self._repair(site, old, ("G403",), mended, 2, said)
+
+    def _added(self, site: Site, old: ast.expr, atom: str, value: Any) -> Iterator[Repair]:
+        code = _compiled(atom)
+        space = site.unit.functions[0][1].__globals__
+
+        def hook(found: Any, k: float, here: Mapping[str, Any]) -> Any:
+            return found + k * np.asarray(eval(code, space, dict(here)))
+
+        fitted = self._fitted(site, hook, 0.0)
+        if fitted is None:
+            return
+        weights, mended = fitted
+        at = self._context(site, mended - self.right)
+        codes = of_missing_term(value, weights, self._factor(weights), at)
+        yield self._repair(
+            site, old, codes, mended, 2, f"{_short(old)} plus {weights[0]:.6g} * {atom}"
+        )
+
+    def _of_derivatives(self, site: Site) -> Iterator[Repair]:
+        """The true derivative of an elementwise function in the place of an expression."""
+        seen = self.seen.get(site, {})
+        every = [each.derivatives for each in self.every]
+        if len({len(each) for each in every}) > 1:
+            return
+        for place, old in self._hooks(site):
+            value = seen[ast.unparse(old)]
+            for numbers in self._series(site, place, value):
+                if self.is_over:
+                    return
+                mended = self.everything
+                for probe, derivatives in enumerate(every):
+                    exact = iter([derivatives[number][0].derivative for number in numbers])
+                    with hook_set(
+                        site.unit, lambda found, here, exact=exact: _in_shape(next(exact), found)
+                    ):
+                        mended &= self._mended(probe, self._claims(self.trials[probe].point))
+                    if not mended >= self.left | self.right:
+                        break
+                else:
+                    activation, output = self.meanings.derivatives[numbers[0]]
+                    at = self._context(site, mended - self.right)
+                    codes = of_wrong_derivative(value, activation.derivative, output, at)
+                    what = self.meanings.roles.trial.describe(activation.a)
+                    yield self._repair(
+                        site, old, codes, mended, 3,
+                        f"the derivative at {what} in the place of {_short(old)}",
+                    )  # fmt: skip
+
+    def _series(self, site: Site, place: Place, value: Any) -> Iterator[list[int]]:
+        """Which derivatives could be due in the passes of a loop: one each, first or last first."""
+        runs = self.counts[0][site]
+        shapes = [each.derivative.shape for each, _ in self.meanings.derivatives]
+        if runs == 1:
+            for number, shape in enumerate(shapes):
+                if shape == value.shape and shape:
+                    yield [number]
+            return
+        if any(counts[site] != runs for counts in self.counts) or runs > len(shapes):
+            return
+        for first in range(len(shapes) - runs + 1):
+            if shapes[first] == value.shape:
+                yield list(range(first, first + runs))
+            last = first + runs - 1
+            if shapes[last] == value.shape:
+                yield list(range(last, first - 1, -1))
+
+    # --- factors ---------------------------------------------------------------------------------
+
+    def _fitted(
+        self, site: Site, change: Callable[[Any, float, Any], Any], neutral: float
+    ) -> tuple[list[float], frozenset[str]] | None:
+        """The factor of a hook that makes the gradients right on every probe, in which they are
+        linear.
+        """
+        values: list[float] = []
+        mended = self.everything
+        for number, trial in enumerate(self.trials):
+            moved = self._with(site, number, change, neutral + 1.0)
+            if moved is None:
+                return None
+            names = [
+                n
+                for n in sorted(self.left)
+                if n in moved and moved[n].shape == trial.claims[n].shape
+            ]
+            if len(names) < len(self.left):
+                return None
+            direction = np.concatenate([np.ravel(moved[n] - trial.claims[n]) for n in names])
+            gap = np.concatenate([np.ravel(self.true[number][n] - trial.claims[n]) for n in names])
+            length = float(direction @ direction)
+            if not length > 0 or not np.isfinite(length):
+                return None
+            extra = float(gap @ direction) / length
+            rest = float(np.max(np.abs(gap - extra * direction)))
+            if rest > 1e-6 * float(np.max(np.abs(gap))) or gap.size < 2:
+                return None
+            values.append(neutral + extra)
+            mended &= self._mended(number, self._with(site, number, change, values[-1]))
+            if not mended >= self.left | self.right:
+                return None
+        return values, mended
+
+    def _guessed(self, site: Site) -> tuple[list[float], frozenset[str]] | None:
+        """The same for a step of a recurrence, in which gradients are not linear."""
+        for factor in (-1.0, 2.0, 0.5):
+            mended = self.everything
+            for number in range(len(self.trials)):
+                mended &= self._mended(
+                    number, self._with(site, number, lambda value, k, here: value * k, factor)
+                )
+                if not mended >= self.left | self.right:
+                    break
+            else:
+                return [factor] * len(self.trials), mended
+        return None
+
+    def _with(
+        self, site: Site, number: int, change: Callable[[Any, float, Any], Any], k: float
+    ) -> dict[str, Any] | None:
+        with hook_set(site.unit, lambda value, here: change(value, k, here)):
+            return self._claims(self.trials[number].point)
+
+    def _factor(self, values: Sequence[float]) -> Factor | None:
+        return name_factor(
+            values,
+            [trial.sizes for trial in self.trials],
+            [trial.scalars for trial in self.trials],
+            self.trials[0].symbols,
+            [trial.means for trial in self.trials],
+            [trial.sums for trial in self.trials],
+        )
+
+    def _repair(
+        self, site: Site, at: Any, codes: Codes, mended: frozenset[str], rank: int, said: str
+    ) -> Repair:
+        line = getattr(at, "lineno", site.lines.start)
+        every = "every gradient" if mended == self.everything else "it"
+        return Repair(
+            line,
+            linecache.getline(site.unit.filename, line).strip(),
+            codes,
+            f"line {line}: with {said} {every} is right on probes of different sizes.",
+            rank,
+            mended - self.right,
+            mended == self.everything,
+        )
+
+
+_RANKS = {"other": 2, "exchanged": 2, "number": 2, "index added": 2, "power": 2}
+
+
+def _equal(claim: Any, true: Any, exact: float, largest: float) -> bool:
+    if claim.shape != true.shape:
+        return False
+    with np.errstate(all="ignore"):
+        gap = float(np.max(np.abs(claim - true), initial=0.0))
+        scale = float(np.max(np.abs(true), initial=0.0))
+    return gap <= exact * scale + 1e-14 * largest
+
+
+def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
+    """Whether an array can be combined with another without making it larger."""
+    try:
+        return np.broadcast_shapes(shape, over) == over
+    except ValueError:
+        return False
+
+
+def _in_shape(value: Any, like: Any) -> Any:
+    if np.shape(value) != np.shape(like):
+        raise ValueError("another shape")
+    return value.copy()
+
+
+def _is_root(place: Place) -> bool:
+    return len(place.above) == 1
+
+
+def _is_sum(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
+
+
+def _is_term(place: Place) -> bool:
+    """Whether a factor on it is not also one on what it is part of."""
+    parent = place.parent
+    if _is_root(place) or _is_sum(parent):
+        return True
+    return isinstance(parent, (ast.Dict, ast.Tuple, ast.List, ast.DictComp, ast.ListComp)) or (
+        isinstance(parent, ast.keyword) and len(place.above) <= 2
+    )
+
+
+def _is_factor(place: Place) -> bool:
+    """Whether it is summed over, or is a factor of a product."""
+    parent = place.parent
+    if isinstance(parent, ast.BinOp):
+        return isinstance(parent.op, (ast.MatMult, ast.Mult))
+    return isinstance(parent, (ast.Call, ast.Attribute))
+
+
+def _atoms(function: Any) -> Iterator[str]:
+    """Expressions in a function that stand for one value: names, attributes, entries."""
+    found: dict[str, None] = {}
+    called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    if isinstance(function, ast.FunctionDef):
+        found.update(dict.fromkeys(x.arg for x in function.args.args if x.arg != "self"))
+    for node in ast.walk(function):
+        simple = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        if not simple or id(node) in called or not _is_chain(node):
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size"):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.setdefault(node.id)
+        elif isinstance(getattr(node, "ctx", None), ast.Load):
+            found.setdefault(ast.unparse(node))
+    yield from found
+
+
+def _is_chain(node: ast.AST) -> bool:
+    """Whether an expression is a name with attributes and simple indices."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        if isinstance(node, ast.Subscript):
+            index = node.slice
+            entries = index.elts if isinstance(index, ast.Tuple) else [index]
+            if not all(isinstance(x, (ast.Constant, ast.Name, ast.UnaryOp)) or (
+                isinstance(x, ast.BinOp) and isinstance(x.left, (ast.Name, ast.Constant))
+                and isinstance(x.right, (ast.Name, ast.Constant))
+            ) for x in entries):  # fmt: skip
+                return False
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+_LOUD = frozenset({"pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort"})
+
+
+def _is_quiet(node: ast.AST) -> bool:
+    """Whether an expression can be evaluated on its own, and once more without harm."""
+    if isinstance(node, ast.Tuple) and any(isinstance(x, ast.Slice) for x in node.elts):
+        return False
+    for each in ast.walk(node):
+        if isinstance(each, (ast.Yield, ast.Await, ast.NamedExpr, ast.YieldFrom)):
+            return False
+        if isinstance(each, ast.Attribute) and each.attr in _LOUD:
+            return False
+    return True
+
+
+def _compiled(text: str) -> Any:
+    return compile(text, "<value>", "eval")
+
+
+def _short(node: ast.AST) -> str:
+    text = ast.unparse(node).replace("\n", " ")
+    return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
