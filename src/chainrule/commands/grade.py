@@ -49,11 +49,12 @@ def grade(
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
-    """Grade a submission, or a folder of them; each part runs in a process of its own.
+    """Grade a submission or a folder of them, part by part.
 
-    Of a folder every .py and .ipynb is graded, and every folder with one in it. Each result is kept
-    as soon as it is there: the same command goes on where it was interrupted, and grades again what
-    has changed. Tables of points and of causes are printed and written beside the results.
+    Each part runs in a process of its own. Of a folder every .py and .ipynb is graded, and every
+    folder with one in it. Each result is kept as soon as it is there: the same command goes on
+    where it was interrupted, and grades again what has changed. Tables of points and of causes are
+    printed and written beside the results.
 
     Exit status: 0 every part is right, 1 something is wrong, 2 the file cannot be graded.
 

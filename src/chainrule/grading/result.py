@@ -105,7 +105,7 @@ class PartResult:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> PartResult:
-        """The verdict that `to_json` wrote."""
+        """The verdict that `to_json` wrote as `found`."""
         findings = tuple(
             Finding(each["code"], each["evidence"], tuple(each["values"]), float(each["points"]))
             for each in found["findings"]
@@ -170,7 +170,7 @@ class Grade:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Grade:
-        """The verdict that `to_json` wrote.
+        """The verdict that `to_json` wrote as `found`.
 
         Raises
         ------
