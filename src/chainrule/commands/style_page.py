@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.commands.output import write_text
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from chainrule.vision.style.settings import Settings
@@ -93,7 +94,8 @@ def write_page(path: Path, result: Stylised, settings: Settings, pictures: Seque
             title=f"{names[0]} in the style of {', '.join(names[1:])}",
             summary=(
                 f"{width} × {height} pixels, encoder {result.encoder}, computed in "
-                f"{result.precision}, {len(steps)} evaluations, {result.history[-1][3]:.1f} s."
+                f"{result.precision}, {counted(len(steps), 'evaluation')}, "
+                f"{result.history[-1][3]:.1f} s."
             ),
             notes=result.notes,
             figures=figures,
