@@ -26,6 +26,7 @@ from chainrule.commands.selftest import selftest
 from chainrule.commands.source import source
 from chainrule.commands.start import start
 from chainrule.commands.style import style
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from chainrule.experiments.experiment import Experiment
@@ -423,7 +424,7 @@ def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) 
         print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
         claims = sum(len(result["claims"]) for result in results)
         held = sum(claim["holds"] is True for result in results for claim in result["claims"])
-        of = f"{len(results)} experiment{'s' * (len(results) != 1)}"
+        of = counted(len(results), "experiment")
         over = "; the page over them:" if index else "."
         options["terminal"].note(f"{held} of {claims} claims of {of} held{over}")
         if index:

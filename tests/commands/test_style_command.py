@@ -94,6 +94,21 @@ def test_a_page_holds_everything_it_shows(folder, torch, capsys):
     assert "Losses on the way" in page
 
 
+def test_a_long_name_is_shortened_in_the_title_and_whole_among_the_settings(folder, torch, capsys):
+    long = "x" * 240 + ".png"
+    (folder / "cat.png").rename(folder / long)
+    words = [long, "wave.png=2", "-o", "out.png", "--report", "out.html", *SMALL]
+    status, _, error = run(capsys, *words)
+    assert status == 0, error
+    page = Path("out.html").read_text(encoding="utf-8")
+    title = re.search(r"<h1>(.*)</h1>", page)[1]
+    assert title == f"{'x' * 27}…{'x' * 8}.png in the style of wave.png"
+    for whole in (long, "wave.png × 2"):
+        assert f'<td class="words">{whole}</td>' in page
+    # A name of which nothing longer fits into a folder is written as well.
+    assert run(capsys, long, "wave.png", "-o", "y" * 250 + ".png", *SMALL)[0] == 0
+
+
 def test_previews_are_written_on_the_way(folder, torch, capsys, monkeypatch):
     written: list[str] = []
     from chainrule.vision import images

@@ -370,8 +370,8 @@ def test_custom_vjp_of_trees_and_second_order():
     ("forward", "backward", "message"),
     [
         (lambda x: x, lambda r, g: (g,), "must return .value, residuals."),
-        (lambda x: (x * 1.0, None), lambda r, g: g, "must return a tuple of 1 cotangents"),
-        (lambda x: (x * 1.0, None), lambda r, g: (g, g), "tuple of 1 cotangents, got 2"),
+        (lambda x: (x * 1.0, None), lambda r, g: g, "must return a tuple of 1 cotangent"),
+        (lambda x: (x * 1.0, None), lambda r, g: (g, g), "tuple of 1 cotangent, got 2"),
         (lambda x: (x * 1.0, None), lambda r, g: ({"a": g},), "whose structure is"),
         (lambda x: (x * 1.0, None), lambda r, g: (np.ones(7),), r"cotangent of shape \(7,\)"),
     ],

@@ -30,6 +30,8 @@ from typing import Literal
 
 import numpy as np
 
+from chainrule.engine.wording import counted
+
 FlowVerdict = Literal["exploding", "vanishing", "dead", "saturated", "not enough data", "healthy"]
 
 VANISHED, EXPLODED = 1e-3, 1e3
@@ -192,8 +194,8 @@ def _judged(
     elif not enough:
         verdict = "not enough data"
         reason = (
-            f"{_count(samples, 'sample')} in {_count(batches, 'batch')}; units are judged on "
-            f"{SAMPLES} in {BATCHES} or more"
+            f"{counted(samples, 'sample')} in {counted(batches, 'batch', 'batches')}; units are "
+            f"judged on {SAMPLES} in {BATCHES} or more"
         )
     else:
         verdict, reason = "healthy", ""
@@ -211,8 +213,3 @@ def _mean(norms: Sequence[float]) -> float:
 
 def _ratio(a: float, b: float) -> float | None:
     return a / b if b > 0 and math.isfinite(a) and math.isfinite(b) else None
-
-
-def _count(number: int, what: str) -> str:
-    plural = f"{what}es" if what.endswith("h") else f"{what}s"
-    return f"{number} {what if number == 1 else plural}"

@@ -17,6 +17,7 @@ from chainrule.checking.flow_layers import (
     FlowVerdict,
     LayerFlow,
 )
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from chainrule.programs.picture import Picture
@@ -114,8 +115,8 @@ class Flow:
         ]
         reasons = list(self._reasons())
         head = (
-            f"gradient flow: {self.verdict} ({self.batches} "
-            f"{'batch' if self.batches == 1 else 'batches'}, {self.samples} samples)"
+            f"gradient flow: {self.verdict} "
+            f"({counted(self.batches, 'batch', 'batches')}, {counted(self.samples, 'sample')})"
         )
         return "\n".join([head, "", *lines, *([""] if reasons or self.notes else []), *reasons,
                           *self.notes])  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from chainrule.commands.output import print_json
+from chainrule.engine.wording import counted_were
 
 OK, FAILED = 0, 1
 
@@ -117,8 +118,8 @@ def train(
     for name, reason in result["values"]["skipped"]:
         print(f"skipped {name}: {reason}", file=sys.stderr)
     if result["values"]["skipped"]:
-        count = len(result["values"]["skipped"])
-        print(f"{count} file{'s were' if count > 1 else ' was'} skipped.", file=sys.stderr)
+        skipped = counted_were(len(result["values"]["skipped"]), "file")
+        print(f"{skipped} skipped.", file=sys.stderr)
     print_table(
         ["network", "validation accuracy"],
         [[name, f"{value:.4f}"] for name, value in result["values"]["accuracy"].items()],

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from chainrule.commands.output import AsJson, print_json
+from chainrule.engine.wording import counted
 
 #: What each extra of the package adds, the distribution that shows it, and the module it is.
 EXTRAS = {
@@ -102,11 +103,6 @@ def examine(data_directory: Path | None = None) -> dict[str, Any]:
     }
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun, in the plural where there are several."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
@@ -174,7 +170,7 @@ def _show(findings: dict[str, Any]) -> None:
     rows = [
         ["chainrule", findings["chainrule"], ""],
         ["Python", findings["python"], sys.executable],
-        ["platform", findings["platform"], f"{findings['processors']} processors"],
+        ["platform", findings["platform"], counted(findings["processors"], "processor")],
     ]
     rows += [
         [
@@ -203,7 +199,7 @@ def _show(findings: dict[str, Any]) -> None:
             [
                 "GPU",
                 torch.get("gpu") or "none",
-                torch.get("problem", f"PyTorch uses {counted(torch.get('threads'), 'thread')}"),
+                torch.get("problem") or f"PyTorch uses {counted(torch['threads'], 'thread')}",
             ]
         )
     for name in dict.fromkeys(each["data_set"] for each in findings["data"]):

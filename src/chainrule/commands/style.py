@@ -125,7 +125,7 @@ def style(
     if report is not None:
         from chainrule.commands.style_page import write_page
 
-        write_page(report, result, settings, [str(content), *styles])
+        write_page(report, result, settings, content, pictures)
     if as_json:
         print_json(_facts(result, settings, output, report))
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.commands.output import write_text
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from chainrule.vision.style.settings import Settings
@@ -42,9 +43,17 @@ _PAGE = """{% extends "base.html" %}
 
 #: Rows of the table of losses.
 ROWS = 11
+#: Characters of a file's name in the title; the whole one is among the settings.
+LONGEST_NAME = 40
 
 
-def write_page(path: Path, result: Stylised, settings: Settings, pictures: Sequence[str]) -> None:
+def write_page(
+    path: Path,
+    result: Stylised,
+    settings: Settings,
+    content: Path,
+    styles: Sequence[tuple[str, float]],
+) -> None:
     """Write one HTML file that needs nothing else.
 
     Parameters
@@ -52,8 +61,10 @@ def write_page(path: Path, result: Stylised, settings: Settings, pictures: Seque
     path : Path
     result : Stylised
     settings : Settings
-    pictures : sequence of str
-        The content picture's name, then the styles'.
+    content : Path
+        The picture that was painted.
+    styles : sequence of (str, float)
+        The style pictures with their weights.
 
     Raises
     ------
@@ -64,7 +75,11 @@ def write_page(path: Path, result: Stylised, settings: Settings, pictures: Seque
     from chainrule.reporting.figures import house_style, to_svg
     from chainrule.reporting.page import columns, environment
 
-    names = [Path(picture).name for picture in pictures]
+    names = [Path(picture).name for picture, _ in styles]
+    weighted = [
+        name if weight == 1 else f"{name} × {weight:g}"
+        for name, (_, weight) in zip(names, styles, strict=True)
+    ]
     steps = [moment[0] for moment in result.history]
     parts = {
         name: [getattr(moment[2], name) for moment in result.history]
@@ -90,18 +105,28 @@ def write_page(path: Path, result: Stylised, settings: Settings, pictures: Seque
         environment()
         .from_string(_PAGE)
         .render(
-            title=f"{names[0]} in the style of {', '.join(names[1:])}",
+            title=f"{_shortened(content.name)} in the style of {', '.join(map(_shortened, names))}",
             summary=(
                 f"{width} × {height} pixels, encoder {result.encoder}, computed in "
-                f"{result.precision}, {len(steps)} evaluations, {result.history[-1][3]:.1f} s."
+                f"{result.precision}, {counted(len(steps), 'evaluation')}, "
+                f"{result.history[-1][3]:.1f} s."
             ),
             notes=result.notes,
             figures=figures,
             columns=columns(table),
-            settings=[(name, str(value)) for name, value in asdict(settings).items()],
+            settings=[
+                ("content", content.name),
+                ("style", ", ".join(weighted)),
+                *((name, str(value)) for name, value in asdict(settings).items()),
+            ],
         )
     )
     write_text(path, html)
+
+
+def _shortened(name: str) -> str:
+    """A file's name for a title: of a long one the beginning and the end."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 13]}…{name[-12:]}"
 
 
 def _png(picture: Any) -> bytes:

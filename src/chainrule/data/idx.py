@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from chainrule.data.errors import DataError
+from chainrule.engine.wording import counted
 
 ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
@@ -113,7 +114,9 @@ def _exactly(stream: BinaryIO | gzip.GzipFile, count: int, path: Path) -> bytear
     while len(data) < count:
         chunk = stream.read(min(CHUNK, count - len(data)))
         if not chunk:
-            raise _refusal(path, f"it ends {count - len(data)} bytes too early (truncated)")
+            raise _refusal(
+                path, f"it ends {counted(count - len(data), 'byte')} too early (truncated)"
+            )
         data += chunk
     return data
 

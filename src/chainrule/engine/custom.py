@@ -18,6 +18,7 @@ from chainrule.engine.rules.own import concrete
 from chainrule.engine.tracing import Traced, record, snapshot
 from chainrule.engine.transforms import vjp
 from chainrule.engine.trees import flatten, flatten_like, tree_map
+from chainrule.engine.wording import counted
 
 
 @primitive(
@@ -263,8 +264,9 @@ def _call_with_rule(
         )
         if not isinstance(found, tuple) or len(found) != len(args):
             raise InvalidInput(
-                f"the backward function of {name} must return a tuple of {len(args)} cotangents, "
-                f"got {type(found).__name__ if not isinstance(found, tuple) else len(found)}."
+                f"the backward function of {name} must return a tuple of "
+                f"{counted(len(args), 'cotangent')}, got "
+                f"{type(found).__name__ if not isinstance(found, tuple) else len(found)}."
             )
         cotangents: list[Any] = []
         for number, (cotangent, structure) in enumerate(

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.engine.errors import GuardMiss, InvalidInput
 from chainrule.engine.location import Location, locate
 from chainrule.engine.trees import Structure, flatten_like
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from chainrule.engine.primitive import Primitive
@@ -312,7 +313,7 @@ class Graph:
         )
 
     def __repr__(self) -> str:
-        lines = [f"graph of {self.name}: {len(self.nodes)} nodes"]
+        lines = [f"graph of {self.name}: {counted(len(self.nodes), 'node')}"]
         lines += [f"  {node!r}" for node in self.nodes]
         outputs = ", ".join(f"%{x.index}" if type(x) is Node else _brief(x) for x in self.outputs)
         return "\n".join([*lines, f"  return {outputs}"])

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.tracing import Trace, Traced
 from chainrule.engine.trees import Structure, flatten
+from chainrule.engine.wording import counted
 
 ArgumentNumbers = int | Sequence[int] | None
 ArgumentNames = str | Sequence[str] | None
@@ -171,7 +172,8 @@ def select(
             if not isinstance(number, (int, np.integer)) or not -len(args) <= number < len(args):
                 raise InvalidInput(
                     f"argnums={argnums!r} asks for argument {number!r}, but {name} was called with "
-                    f"{len(args)} positional arguments; name a keyword argument with argnames."
+                    f"{counted(len(args), 'positional argument')}; name a keyword argument with "
+                    "argnames."
                 )
         positions = [int(n) % len(args) for n in numbers]
         if len(set(positions)) != len(positions):

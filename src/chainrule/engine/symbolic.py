@@ -13,6 +13,7 @@ from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import CONSTANT
 from chainrule.engine.tracing import Trace, Traced
 from chainrule.engine.trees import Structure, flatten
+from chainrule.engine.wording import counted
 
 
 def backward_graph(
@@ -142,7 +143,9 @@ def _chosen_inputs(graph: Graph, wrt: Any) -> list[Node]:
         elif 0 <= key < len(graph.inputs):
             chosen.append(graph.inputs[key])
         else:
-            raise InvalidInput(f"{graph.name} has {len(graph.inputs)} inputs, no input {key}.")
+            raise InvalidInput(
+                f"{graph.name} has {counted(len(graph.inputs), 'input')}, no input {key}."
+            )
     for node in chosen:
         if node.dtype.kind != "f":
             raise InvalidInput(
@@ -162,7 +165,7 @@ def _chosen_outputs(graph: Graph, of: Any) -> list[int]:
     for number in numbers:
         if not 0 <= number < len(graph.outputs):
             raise InvalidInput(
-                f"{graph.name} has {len(graph.outputs)} outputs, no output {number}."
+                f"{graph.name} has {counted(len(graph.outputs), 'output')}, no output {number}."
             )
         output = graph.outputs[number]
         if type(output) is not Node or output.dtype.kind != "f":

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.wording import counted, counted_were
 from chainrule.experiments import cifar10_figures as figures
 from chainrule.experiments.run import Run
 from chainrule.vision.folders import Pictures, read_folder, split
@@ -72,14 +73,16 @@ def describe(run: Run, pictures: Pictures, validation: float) -> tuple[Any, Any]
     ]  # fmt: skip
     run.table("classes", "Pictures", ["class", "pictures", "training", "validation"], rows)
     lost = len(pictures.labels) - len(training) - len(held)
-    sentences = [f"{len(pictures.skipped)} files were skipped."]
+    sentences = [f"{counted_were(len(pictures.skipped), 'file')} skipped."]
     if near:
         sentences.append(
-            f"{len(near)} pairs of pictures are nearly the same, such as {near[0][0]} and "
-            f"{near[0][1]}; each pair is on one side of the split."
+            f"{counted(len(near), 'pair')} of nearly the same pictures, such as {near[0][0]} and "
+            f"{near[0][1]}: each is on one side of the split."
         )
     if lost:
-        sentences.append(f"{lost} pictures like one held out in another class are left out.")
+        sentences.append(
+            f"{counted_were(lost, 'picture')} left out, being like one held out in another class."
+        )
     run.text(" ".join(sentences))
     if pictures.skipped:
         run.table("skipped", "Files that were skipped", ["file", "reason"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.engine.wording import counted
 from chainrule.experiments import registry, sources
 from chainrule.experiments.experiment import DATA_KINDS, Experiment, ExperimentError, written
 from chainrule.experiments.run import Run
@@ -110,8 +111,8 @@ def run_experiment(
             return Outcome(finished, directory.path, reused=True)
         if continued:
             steps = directory.finished_steps()
-            found = "1 step is" if steps == 1 else f"{steps} steps are"
-            terminal.note(f"Continuing the run in {directory.path}: {found} already finished.")
+            found = f"{counted(steps, 'step')} {'is' if steps == 1 else 'are'} already finished"
+            terminal.note(f"Continuing the run in {directory.path}: {found}.")
         run = Run(
             directory,
             parameters=parameters,

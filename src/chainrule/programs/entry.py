@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.engine.errors import GuardMiss
 from chainrule.engine.graph import dtype_of, shape_of
 from chainrule.engine.trees import Structure, flatten
+from chainrule.engine.wording import counted
 from chainrule.programs.environment import LIFTED, Environment, same_leaf
 from chainrule.programs.plan import Plan
 from chainrule.programs.plan_report import plan_report
@@ -148,8 +149,9 @@ class Entry:
         inputs = [f"v{n.index} = {n.name}: {n.dtype}{list(n.shape)}" for n in plan.graph.inputs]
         lines = [
             *textwrap.wrap(f"plan for {', '.join(inputs)}", 100, subsequent_indent="  "),
-            f"  {len(plan.statements)} statements, {len(plan.buffers)} buffers of "
-            f"{plan.buffer_bytes:,} bytes, {len(plan.graph.guards)} guards",
+            f"  {counted(len(plan.statements), 'statement')}, "
+            f"{counted(len(plan.buffers), 'buffer')} of {plan.buffer_bytes:,} bytes, "
+            f"{counted(len(plan.graph.guards), 'guard')}",
         ]
         if statements:
             lines += plan_report(plan)

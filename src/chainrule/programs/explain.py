@@ -12,6 +12,7 @@ from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import PLACEHOLDER
 from chainrule.engine.trees import flatten
+from chainrule.engine.wording import counted
 from chainrule.programs.contributions import ChainRule, Contribution, chain_rule, forward_nodes
 from chainrule.programs.explanation import (
     ConstantArrays,
@@ -288,7 +289,7 @@ def _with_one_output(graph: Graph, of: int) -> Graph:
     """The same nodes with one of the results."""
     outputs = graph.outputs[: graph.structure.count]
     if not 0 <= of < len(outputs):
-        raise InvalidInput(f"{graph.name} has {len(outputs)} outputs, no output {of}.")
+        raise InvalidInput(f"{graph.name} has {counted(len(outputs), 'output')}, no output {of}.")
     chosen = [outputs[of]]
     return Graph(
         graph.nodes, graph.inputs, chosen, flatten(0.0)[1], graph.arguments, graph.guards,

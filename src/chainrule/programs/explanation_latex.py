@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.wording import counted
 from chainrule.programs.explanation import ExplainedValue, Explanation, Summand
 from chainrule.programs.explanation_values import DIGITS, is_small, value_text
 from chainrule.programs.summaries import number_text
@@ -33,7 +34,7 @@ def latex_number(value: Any) -> str:
     An array of one axis is neither a row nor a column: NumPy multiplies it from either side.
     """
     if isinstance(value, tuple):
-        return rf"\text{{{len(value)} results}}"
+        return rf"\text{{{counted(len(value), 'result')}}}"
     if not is_small(value):
         words = value_text(value).replace(" × ", r"$\,\times\,$").replace("∞", r"$\infty$")
         return rf"\text{{{words}}}"

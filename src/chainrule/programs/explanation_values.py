@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.wording import counted
 from chainrule.programs.explanation import ExplainedValue, Explanation
 from chainrule.programs.statements import Statement
 from chainrule.programs.summaries import number_text, shape_text, summarise
@@ -38,7 +39,7 @@ def is_small(value: Any) -> bool:
 def value_text(value: Any) -> str:
     """A number, a small array in full, or a larger one by shape, range, mean and norm."""
     if isinstance(value, tuple):
-        return f"{len(value)} results"
+        return counted(len(value), "result")
     if is_small(value):
         return summarise(value, digits=DIGITS, full=_VECTOR).text
     found = summarise(value, digits=4, full=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph
+from chainrule.engine.wording import counted
 from chainrule.programs.card_drawing import card_size, clean, draw_card
 from chainrule.programs.cards import Card, Edge, Sketch
 from chainrule.programs.layout import Point, layered_layout
@@ -207,7 +208,7 @@ def draw(
 
 def describe(graph: Graph, drawn: Sketch) -> str:
     """What a picture shows, in words, one card per line."""
-    head = f"Computational graph of {graph.name}: {len(drawn.cards)} cards."
+    head = f"Computational graph of {graph.name}: {counted(len(drawn.cards), 'card')}."
     if drawn.differentiated:
         head += f" Derivatives are of {drawn.differentiated}."
     if drawn.note:

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.engine.errors import GuardMiss
 from chainrule.engine.graph import Graph
 from chainrule.engine.trees import flatten
+from chainrule.engine.wording import counted
 from chainrule.programs.compiled import Compiled
 from chainrule.programs.environment import Environment
 from chainrule.programs.plan import Plan
@@ -120,6 +121,7 @@ class PlanStep(Step):
     def explain(self) -> list[str]:
         plan = self.plan
         return [
-            f"  {len(plan.statements)} statements, {plan.buffer_bytes:,} bytes of buffers",
+            f"  {counted(len(plan.statements), 'statement')}, "
+            f"{plan.buffer_bytes:,} bytes of buffers",
             *plan_report(plan),
         ]

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.engine.wording import counted
+
 FULL = 3  # an array of up to FULL × FULL is shown in full
 
 
@@ -68,7 +70,7 @@ def summarise(value: Any, digits: int = 4, full: int = FULL) -> Summary:
     '0 … 5.5 … 11'
     """
     if isinstance(value, tuple):
-        return Summary((), "", [], "", "", "", f"{len(value)} results", True)
+        return Summary((), "", [], "", "", "", counted(len(value), "result"), True)
     array = np.asarray(value)
     shape, dtype = array.shape, array.dtype.name
     if array.dtype.kind not in "fiub":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chainrule.engine.errors import InvalidInput, NotDifferentiable
 from chainrule.engine.graph import Graph, shape_of
+from chainrule.engine.wording import counted
 from chainrule.programs.contributions import chain_rule, forward_nodes
 from chainrule.programs.expressions import Expressions
 from chainrule.programs.names import CotangentStyle
@@ -179,7 +180,7 @@ def step_table(graph: Graph, cotangents: CotangentStyle = "bar") -> Table:
                 "forward" if node.index < forward else "backward",
             )
         )
-    return Table(f"{graph.name}: {len(steps)} steps", steps, note)
+    return Table(f"{graph.name}: {counted(len(steps), 'step')}", steps, note)
 
 
 def _code(text: str) -> str:

@@ -192,8 +192,9 @@ def _end(executor: Executor, future: Future[Any]) -> None:
 
 
 def _broken(error: BaseException) -> SearchError:
+    reason = str(error).rstrip(".")
     return SearchError(
-        f"Trials cannot be run: {type(error).__name__}: {error}. Unfinished ones wait again; run "
+        f"Trials cannot be run: {type(error).__name__}: {reason}. Unfinished ones wait again; run "
         "the same command when the workers can be reached."
     )
 

@@ -206,7 +206,8 @@ def _import(target: str, folder: str) -> Callable[..., Any]:
         raise
     except (Exception, SystemExit) as error:
         raise SearchError(
-            f"The objective {target!r} cannot be imported: {type(error).__name__}: {error}."
+            f"The objective {target!r} cannot be imported: {type(error).__name__}: "
+            f"{str(error).rstrip('.')}."
         ) from error
     function: Any = module
     for part in name.split("."):
@@ -269,6 +270,7 @@ def _check_signature(
         signature.bind(*given, **named)
     except TypeError as error:
         raise SearchError(
-            f"The objective {objective.title} does not take what it is given: {error}. Its "
+            f"The objective {objective.title} does not take what it is given: "
+            f"{str(error).rstrip('.')}. Its "
             f"parameters are {signature}; the axes are {', '.join(objective.names)}."
         ) from None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule.engine.wording import counted
 from chainrule.reporting.figures import house_style, to_svg
 from chainrule.reporting.files import finite, write_text
 from chainrule.reporting.page import environment, picture
@@ -126,7 +127,7 @@ def _sections(outcome: Outcome, coverage: Coverage, folder: Path) -> list[dict[s
         rows = [[trial.value, *(_cell(trial.parameters[name]) for name in names), trial.seconds]
                 for trial in done[:BEST]]  # fmt: skip
         sections.append({"title": "Best trials", "anchor": "best", "blocks": [
-            _table("best", f"The best {len(rows)} of {len(done)} finished trials"
+            _table("best", f"The best {len(rows)} of {counted(len(done), 'finished trial')}"
                    + (f" with a budget of {best.budget:g}" if best and best.budget else ""),
                    [label, *names, "seconds"], rows)]})  # fmt: skip
         drawn = [
@@ -155,7 +156,7 @@ def _sections(outcome: Outcome, coverage: Coverage, folder: Path) -> list[dict[s
             [trial.configuration, json.dumps(trial.parameters), trial.error] for trial in failed
         ]
         sections.append({"title": "Failed trials", "anchor": "failed", "blocks": [
-            _table("failed", f"{len(failed)} trials failed; --retry runs them again",
+            _table("failed", f"{counted(len(failed), 'trial')} failed; --retry runs them again",
                    ["trial", "values", "error"], rows[:BEST])]})  # fmt: skip
     axes = [[axis["name"], axis["type"], *_ends(axis)] for axis in search.space.describe()]
     block = _table("space", "The axes", ["axis", "type", "from", "to", "scale"], axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from chainrule.engine.wording import counted
 from chainrule.search.coverage import Coverage
 from chainrule.search.space import Categorical, Space
 from chainrule.search.strategies import Plan, cover_size, coverable_radius
@@ -40,15 +41,14 @@ def plan_statements(space: Space, plan: Plan, planned: Coverage) -> list[str]:
 
 def coverage_statement(space: Space, coverage: Coverage, which: str = "finished") -> str:
     """Return the certificate of some trials as a sentence."""
-    trials = f"{coverage.trials:,} {which} {'trial' if coverage.trials == 1 else 'trials'}"
+    trials = counted(coverage.trials, f"{which} trial")
     verb = "leaves" if coverage.trials == 1 else "leave"
     if coverage.trials == 0:
         return f"There are no {which} trials, so nothing is covered."
     if coverage.missing:
-        combinations = "combination" if coverage.missing == 1 else "combinations"
         return (
-            f"The {trials} {verb} {coverage.missing:,} {combinations} of choices out altogether, "
-            f"as {_values(space, coverage.hole)}."
+            f"The {trials} {verb} {counted(coverage.missing, 'combination')} of choices out "
+            f"altogether, as {_values(space, coverage.hole)}."
         )
     unit = " (in multiples of each axis's ε)" if coverage.unit == "epsilons" else ""
     if coverage.exact:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.engine.errors import InvalidInput
+from chainrule.engine.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ class History(Mapping[str, np.ndarray]):
             return "History of 0 epochs"
         shown = {k: v for k, v in self._rows[-1].items() if "[" not in k}
         last = ", ".join(f"{name} {value:.5g}" for name, value in shown.items())
-        return f"History of {len(self._rows)} epochs; {last}"
+        return f"History of {counted(len(self._rows), 'epoch')}; {last}"
 
     def _names(self) -> list[str]:
         return list(dict.fromkeys(name for row in self._rows for name in row))

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.trees import flatten, tree_map
+from chainrule.engine.wording import counted
 from chainrule.nn.layers import Layer
 from chainrule.optim.optimizer import Optimizer, Schedule, Transform, as_schedule
 from chainrule.training.batches import DRAWS, Batches, checked_data, checked_seed, generator
@@ -358,8 +359,8 @@ class _Run:
         watch = self.watch
         if watch is not None and watch.see(row, trainer.flat, trainer.state):
             self.stopped = (
-                f"{watch.rule.column} did not improve for {watch.waited} epochs after epoch "
-                f"{watch.best_epoch}"
+                f"{watch.rule.column} did not improve for {counted(watch.waited, 'epoch')} after "
+                f"epoch {watch.best_epoch}"
             )
 
     def _not_finite(self, problem: NotFinite, batch: tuple[np.ndarray, ...], start: int) -> None:

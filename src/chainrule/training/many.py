@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.trees import flatten, tree_map
+from chainrule.engine.wording import counted
 from chainrule.nn.layers import Layer
 from chainrule.nn.sequential import Sequential
 from chainrule.optim.optimizer import Optimizer, Schedule, as_schedule
@@ -153,7 +154,7 @@ class Many:
             figure, axes = subplots()
             for name in names or ("train_loss",):
                 band = self.band(name, (low, 0.5, high))
-                label = f"{name.replace('_', ' ')}, {int(band['runs'][0])} runs"
+                label = f"{name.replace('_', ' ')}, {counted(int(band['runs'][0]), 'run')}"
                 (line,) = axes.plot(band["epoch"], band["q0.5"], label=label)
                 edges = (band[f"q{low:g}"], band[f"q{high:g}"])
                 axes.fill_between(
