@@ -252,7 +252,7 @@ def test_an_interrupted_start_over_is_resumed_without_starting_over(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_run_all", interrupted)
+    monkeypatch.setattr("chainrule.commands.run._run_all", interrupted)
     assert main(["run", "--all", "--fresh"]) == 130
     assert capsys.readouterr().err == (
         "Interrupted; what is finished is kept, run the same command without --fresh to resume.\n"

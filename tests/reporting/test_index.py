@@ -33,8 +33,9 @@ def test_the_index_shows_finished_and_unfinished_runs(tmp_path: Path) -> None:
     text = page.text()
     assert "1 of 2 claims did not hold." in text
     assert "crashing … unfinished 1 step stored; the same command continues it" in text
-    assert [each.text for each in page.all("h2")] == [
-        "A tiny experiment", "A tiny experiment", "crashing", "All claims",
+    assert [each.text for each in page.all("h2")] == ["Document 001", "Unfinished", "All claims"]
+    assert [each.text for each in page.all("h3")] == [
+        "A tiny experiment", "A tiny experiment", "crashing",
     ]  # fmt: skip
     links = {each.attributes["href"].partition("#")[0] for each in page.all("a")} - {""}
     assert {unquote(link) for link in links} == {
@@ -47,11 +48,25 @@ def test_the_index_shows_finished_and_unfinished_runs(tmp_path: Path) -> None:
     assert sum(row.endswith("✕ not held") for row in rows) == 1
 
 
+def test_runs_stand_under_their_documents(tmp_path: Path) -> None:
+    for name, document in (("c", ""), ("b", "004"), ("a", "000"), ("d", "000")):
+        run_experiment(replace(TINY, document=document), output=tmp_path / name)
+        path = tmp_path / name / "page.json"
+        page = json.loads(path.read_text(encoding="utf-8"))
+        page["document_title"] = f"what {document} is" if document else ""
+        path.write_text(json.dumps(page), encoding="utf-8")
+    page = index_of(tmp_path, tmp_path / "index.html")
+    text = " ".join(page.text().split())
+    words = ("Other runs", "Document 000 What 000 is", "Document 004 What 004 is", "All claims")
+    assert [text.count(each) for each in words] == [1, 1, 1, 1]
+    assert sorted(words[:3], key=text.index) == list(words[:3])
+
+
 def test_names_from_elsewhere_are_escaped(tmp_path: Path) -> None:
     title = "<script>alert(1)</script>"
     run_experiment(replace(TINY, title=title), output=tmp_path / "<b>&")
     page = index_of(tmp_path, tmp_path / "index.html")
-    assert page.all("h2")[0].text == title
+    assert page.all("h3")[0].text == title
     assert "<b>&" in page.text()
 
 

@@ -1,1 +1,1 @@
-"""Commands of the command line that work on a user's own file."""
+"""The commands of the command line, one file each: they parse, call and print."""

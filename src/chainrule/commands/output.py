@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,21 @@ def exercise_names(incomplete: str) -> list[str]:
     return [name for name in grading.names() if name.startswith(incomplete)]
 
 
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """Return what completes one of a few words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+DataDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of real data files; else CHAINRULE_DATA, else the user's cache."
+    ),
+]
 ExerciseName = Annotated[
     str,
     typer.Argument(

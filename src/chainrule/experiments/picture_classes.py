@@ -203,8 +203,3 @@ def _errors(run: Run, best: str, probabilities: Any, pictures: Pictures, held: A
               pictures.classes[predicted[k]], probabilities[k, predicted[k]]] for k in wrong],
         ),
     )  # fmt: skip
-
-
-def known_methods() -> Sequence[str]:
-    """Names of the ways to train."""
-    return tuple(TITLES)

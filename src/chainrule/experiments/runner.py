@@ -210,6 +210,7 @@ def _finish(
     page = {
         "title": experiment.title,
         "document": experiment.document,
+        "document_title": sources.title_of(experiment.name, experiment.document),
         "question": experiment.question,
         "asks": sources.asked(experiment.name),
         "found": sources.found(experiment.name, run.claims),

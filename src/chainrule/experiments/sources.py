@@ -549,6 +549,11 @@ def together(outcomes: Sequence[bool | None]) -> bool | None:
     return all(outcomes)
 
 
+def title_of(name: str, document: str) -> str:
+    """Return the title of an experiment's document; "" where the experiment is not ours."""
+    return DOCUMENTS[document].title if name in QUESTIONS else ""
+
+
 def about(name: str, document: str, question: str) -> str:
     """Return a sentence or two, in Markdown, on where an experiment's question comes from."""
     if name not in QUESTIONS:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from chainrule.reporting.page import claims_summary, environment, picture, rende
 from chainrule.reporting.run_directory import CONFIG, FORMAT, REPORT, RunDirectory
 
 INDEX = "index.html"
-LARGEST_THUMBNAIL = 400_000
+LARGEST_THUMBNAIL = 500_000
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,12 @@ def write_index(runs: Iterable[RunSummary], path: Path) -> None:
     ordered = sorted(runs, key=_order)
     entries = [_entry(run, path.parent) for run in ordered]
     outcomes = [holds for run in ordered for holds in run.outcomes]
-    html = (
-        environment()
-        .get_template("index.html")
-        .render(entries=entries, summary=claims_summary(outcomes))
-    )
+    groups = [
+        {"title": title, "about": about, "entries": list(members)}
+        for (title, about), members in groupby(entries, key=_group)
+    ]
+    template = environment().get_template("index.html")
+    html = template.render(entries=entries, groups=groups, summary=claims_summary(outcomes))
     write_text(path, html)
 
 
@@ -123,6 +125,16 @@ def _order(run: RunSummary) -> tuple[Any, ...]:
         run.config["experiment"],
         str(run.path),
     )
+
+
+def _group(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the heading that an entry stands under, and what is said below it."""
+    run: RunSummary = entry["run"]
+    if run.result is None or run.page is None:
+        return "Unfinished", ""
+    if not run.page["document"]:
+        return "Other runs", ""
+    return f"Document {run.page['document']}", str(run.page.get("document_title", ""))
 
 
 def _entry(run: RunSummary, folder: Path) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def environment() -> Environment:
     environment.filters["shown"] = shown
     environment.filters["figures"] = shown_figures
     environment.filters["moment"] = moment
+    environment.filters["duration"] = duration
     environment.filters["verdict"] = verdict
     environment.filters["columns"] = columns
     return environment
@@ -112,6 +113,11 @@ def columns(table: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         listed.append({"title": title, "cells": shown_column(cells), "numeric": numeric})
     return listed
+
+
+def duration(seconds: Any) -> str:
+    """Return how long something took, to a tenth of a second or three digits."""
+    return f"{shown(round(seconds, 1) if seconds < 1000 else round(seconds))} s"
 
 
 def moment(iso: str) -> str:
