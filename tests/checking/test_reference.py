@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.checking import plain_numbers
+from chainrule.checking import plain_numbers, reference
 from chainrule.checking.reference import reference_at
 from chainrule.checking.subject import Subject
 
@@ -142,6 +142,9 @@ def test_a_loss_of_whole_numbers_has_the_gradient_zero():
     report = cr.check(lambda w: np.sum(w > 0.5), lambda w: {"w": 0 * w}, {"w": W.copy()})
     assert report.verdict == "ok"
     assert "vacuous" in report.gradients["w"].note
+    wrong = cr.check(lambda w: np.sum(w > 0.5), lambda w: {"w": 1.0 * w}, {"w": W.copy()})
+    assert wrong.codes == ("G000",)
+    assert wrong.first_wrong is None
 
 
 # --- losses that cannot be traced ----------------------------------------------------------------
@@ -160,7 +163,18 @@ def test_too_many_parameters_for_differences_are_inconclusive_and_say_so():
     assert ".)," not in report.message
 
 
-def test_two_losses_written_in_one_module_are_traced_with_its_imports():
+def test_probes_of_too_many_parameters_for_differences_take_the_sizes_of_the_example(monkeypatch):
+    monkeypatch.setattr(reference, "_ALL_ENTRIES", 13)
+    report = cr.check(
+        lambda w: untraceable(w.ravel()),
+        lambda w: {"w": -2 * w},
+        {"w": np.arange(12.0).reshape(4, 3)},
+    )
+    assert report.codes == ("G205",)
+    assert "other sizes than the example's for s0 = 4, s1 = 3" in report.blind_spots[0]
+
+
+def test_functions_imported_by_name_are_traced_as_well():
     space: dict = {}
     exec(
         "from math import exp, pi\n"
@@ -235,3 +249,40 @@ def test_a_loss_that_makes_plain_numbers_and_still_fails_gives_the_first_reason(
     assert "float()" in found.untraceable
     assert not subject.converts
     np.testing.assert_allclose(found.gradients["w"], 2 * W + [1, 0, 0], rtol=1e-9)
+
+
+# --- PyTorch -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+def test_tensors_in_containers_are_refused_with_the_cure(torch):
+    for holder in ({"w": torch.ones(3)}, [torch.ones(3)]):
+        report = cr.check(lambda p: 0.0, lambda p: {}, {"X": np.ones(2), "p": holder})
+        assert report.verdict == "error"
+        assert report.message == (
+            f"p is a {type(holder).__name__} of PyTorch tensors; give each tensor as an argument "
+            "of its own."
+        )
+
+
+@pytest.mark.parametrize("result", [None, [1.0]])
+def test_a_pytorch_gradient_that_is_no_dict_says_what_to_return(torch, result):
+    report = cr.check(lambda w: torch.sum(w), lambda w: result, {"w": torch.ones(3)})
+    assert report.verdict == "error"
+    assert "it must return a dict of gradients by parameter name" in report.message
+
+
+def test_arguments_that_are_no_tensors_stay_as_they_are(torch):
+    def loss(w, rows, power):
+        assert isinstance(power, float)
+        return torch.sum(w[rows] ** power)
+
+    def gradient(w, rows, power):
+        return {"w": torch.zeros_like(w).index_add_(0, rows, power * w[rows] ** (power - 1))}
+
+    example = {"w": torch.rand(4) + 0.5, "rows": torch.tensor([0, 1, 1]), "power": 2.0}
+    assert cr.check(loss, gradient, example).verdict == "ok"

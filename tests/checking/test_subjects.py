@@ -289,6 +289,19 @@ def test_a_difference_at_the_example_alone_is_not_explained_away():
     assert "differs at the example and is right beside it" in report.notes[0]
 
 
+@pytest.mark.parametrize(("size", "verdict"), [(1e-5, "inconclusive"), (1e-2, "wrong")])
+def test_a_difference_around_the_example_that_probes_do_not_show_is_told(size, verdict):
+    here = np.array([0.3, -0.5, 0.8])
+
+    def local(w):
+        near = len(w) == 3 and np.allclose(w, here, atol=0.05)
+        return {"w": 2 * w + size * np.sign(w) * near}
+
+    report = cr.check(lambda w: np.sum(w**2), local, {"w": here})
+    assert report.verdict == verdict
+    assert report.notes[0].endswith("and by nothing on probes with other numbers.")
+
+
 def test_a_kink_in_thousands_of_entries_is_judged_beside_it():
     w = np.concatenate([np.zeros(1), RNG.normal(size=10_500)])
     report = cr.check(
@@ -306,6 +319,19 @@ def test_all_pairs_that_the_gradient_accounts_for_are_a_note():
 
     report = cr.check(loss, of_pairs, example)
     assert report.verdict == "ok", str(report)
+    assert "array of all pairs; reshape one of them" in report.notes[0]
+
+
+def test_all_pairs_that_cannot_be_made_straight_are_a_note():
+    def of_products(X, y, w):
+        ones = np.ones(len(y))
+        return np.dot(np.dot(ones, (X @ w - y) ** 2), ones) / len(y) ** 2
+
+    example = {"X": SMALL["X"], "y": SMALL["y"][:, :1], "w": SMALL["W"][:, 0]}
+    report = cr.check(
+        of_products, lambda X, y, w: {"w": 2 * X.T @ (X @ w - y[:, 0]) / len(y)}, example
+    )
+    assert report.codes == ("G604",)
     assert "array of all pairs; reshape one of them" in report.notes[0]
 
 

@@ -32,18 +32,14 @@ def straightened_gradients(
 ) -> dict[str, np.ndarray[Any, Any]] | None:
     """The gradients of the loss if the two columns were combined entry by entry.
 
-    None if the loss has no such place, or cannot be evaluated without it.
+    None if the loss cannot be evaluated so.
     """
     crossed = {node.index for node in crossed_lines(graph)}
-    if not crossed:
-        return None
     by_name = {node.name: node for node in graph.inputs}
     active = depends_on(graph.nodes, [by_name[name] for name in parameters])
     nodes: list[Node] = []
     try:
         for node in graph.nodes:
-            if node.of is not None:
-                break
             nodes.append(_evaluated(node, nodes, active, node.index in crossed))
         output = nodes[graph.outputs[0].index]
         if output.shape != ():

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.checking.subject import SubjectError
+from chainrule.engine.trees import flatten
+
 
 class TorchFunctions(NamedTuple):
     """A PyTorch loss and gradient as functions of arrays.
@@ -26,10 +29,26 @@ class TorchFunctions(NamedTuple):
 
 
 def holds_tensors(example: Any) -> bool:
-    """Whether the example's arrays are PyTorch tensors; does not import PyTorch."""
-    return isinstance(example, Mapping) and any(
-        type(value).__module__.split(".")[0] == "torch" for value in example.values()
-    )
+    """Whether the example's arrays are PyTorch tensors; does not import PyTorch.
+
+    Raises
+    ------
+    SubjectError
+        There are tensors inside of lists or dicts.
+    """
+    if not isinstance(example, Mapping):
+        return False
+    for name, value in example.items():
+        if not _is_tensor(value) and any(map(_is_tensor, flatten(value)[0])):
+            raise SubjectError(
+                f"{name} is a {type(value).__name__} of PyTorch tensors; give each tensor as an "
+                "argument of its own."
+            )
+    return any(map(_is_tensor, example.values()))
+
+
+def _is_tensor(value: Any) -> bool:
+    return type(value).__module__.split(".")[0] == "torch"
 
 
 def torch_functions(

@@ -36,8 +36,6 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
         found = np.unique(mask)
         if mask.size < 2 or len(found) != 2 or found[0] != 0 or k in roles.penalty:
             continue
-        if roles.derived_from(operand, node.inputs[position]):
-            continue  # the mask of a ReLU, not of a dropout
         key = roles.trial.keys[k]
         what = roles.described(node.inputs[position])
         every[k, position] = passed
