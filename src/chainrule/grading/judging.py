@@ -172,8 +172,8 @@ def _wrong(
         if kinds:
             found += [(each, (name,)) for each in kinds]
             continue
-        kind = next((each.difference for each in compared if each.difference), None)
-        kind = kind or _slip(part, name, own)
+        kind = _slip(part, name, own)
+        kind = kind or next((each.difference for each in compared if each.difference), None)
         cases = ([expected[i] for i in asked], [answers[i] for i in asked])
         kind = kind or _related(name, compared, *cases)
         if kind is None:
@@ -216,9 +216,11 @@ def _follows(
 
 def _slip(part: Part, name: str, own: Sequence[tuple[Inputs, Values]]) -> Difference | None:
     """The first of the part's expected mistakes that gives exactly this value."""
-    for code, rule in part.slips.items():
-        if _follows(rule, name, own, EXACT):
-            return Difference(code, f"{mistake(code).name}: {name} agrees with this mistake.")
+    for code, ways in part.slips.items():
+        for rule, words in ((ways, ""),) if callable(ways) else ways:
+            if _follows(rule, name, own, EXACT):
+                said = f"is {words}" if words else "agrees with this mistake"
+                return Difference(code, f"{mistake(code).name}: {name} {said}.")
     return None
 
 
