@@ -31,6 +31,19 @@ SLIPS: list[tuple[str, str, list[tuple[str, str]], dict[str, float]]] = [
                                "        step = learning_rate * gradients(new, x, y)[name]\n"
                                "        new[name] = new[name] - step\n    return new")],
      {"G804": 0.8}),
+    ("curve-fitting", "d", [("active = z > 0", "active = z >= 0")], {"G404": 1.6}),
+    ("schedules", "e-3", [("2 * hp_max * p / epochs", "hp_max * p / epochs")], {"G204": 0.75}),
+    ("schedules", "e-3", [("return hp_final / 10", "return hp_final")], {"G206": 0.6}),
+    ("computational-graph", "iii", [("h2 * s * (1 - s)", "s * (1 - s)")], {"G405": 0.6923}),
+    ("computational-graph", "iii", [("(1 - s), s", "(1 - s), h1")], {"G703": 0.6923}),
+    ("computational-graph", "iv-2", [("+= g\n", "= g\n"), ("+= g *", "= g *"), ("-= g", "= -g"),
+                                     ("+= g if", "= g if")], {"G801": 1.2}),
+    ("computational-graph", "iv-2", [("g * values[second]", "g * values[FIRST]"),
+                                     ("g * values[first]", "g * values[second]"),
+                                     ("FIRST", "first")], {"G703": 0.9}),
+    ("computational-graph", "iv-2", [("g * values[name] * (1 - values[name])", "g * values[name]")],
+     {"G403": 1.2}),
+    ("computational-graph", "iv-2", [('g if operation == "add" else -g', "g")], {"G205": 0.75}),
     ("deep-elu", "i-1", [("np.exp(np.minimum(z, 0))", "elu(z)")], {"G403": 0.6667}),
 ]  # fmt: skip
 
