@@ -17,13 +17,13 @@ EXERCISE = load("digits-3-vs-9")
     [
         ("np.square(y - yp) / 2", "np.square(y - yp)", "b", "G204", 1.5),
         ("return yp - y", "return y - yp", "b", "G205", 1.5),
-        ("1 - np.tanh(z) ** 2", "1 - z**2", "c", "G000", 2.5),
-        ("np.where(z > 0, 1.0, 0.0)", "np.where(z >= 0, 1.0, 0.0)", "c", "G000", 2.5),
+        ("1 - np.tanh(z) ** 2", "1 - z**2", "c", "G403", 2.5),
+        ("np.where(z > 0, 1.0, 0.0)", "np.where(z >= 0, 1.0, 0.0)", "c", "G404", 2.5),
         ("np.where(z > 0, 1.0, 0.0)", "np.maximum(z, 0) / z", "c", "G103", 2.5),
         ("da = layer.W.T.dot(dz)", "da = layer.W.dot(dz)", "d", "", 0.0),
         ("dz = da * layer.dx(zi)", "dz = da * layer.dx(layer.a(zi))", "d", "G402", 3.5),
         ("dz = da * layer.dx(zi)", "dz = da * 1", "d", "G401", 3.0),
-        ("return grad[::-1], a", "return grad, a", "d", "", None),
+        ("return grad[::-1], a", "return grad, a", "d", "G704", 3.5),
         # Every derivative is wrong, but only the first by a step of its own.
         ("da = self.cost.dx(y.T, yp)", "da = (y.T - yp) ** 3", "d", "G000", None),
         ("da = self.cost.dx(y.T, yp)", "da = y.T - yp", "d", "G205", 3.75),

@@ -26,7 +26,7 @@ MISTAKES = [
     ),
     pytest.param(
         "computational-graph", [("h2 * s * (1 - s)", "h2 * s")],
-        {"ii": 2, "iii": 2.3077, "iv-1": 2, "iv-2": 3}, ["G000"], id="a derivative of sigmoid",
+        {"ii": 2, "iii": 2.3077, "iv-1": 2, "iv-2": 3}, ["G403"], id="a derivative of sigmoid",
     ),
     pytest.param(
         "covering-numbers", [("max(1, math.ceil((b - a) / (2 * epsilon)))",

@@ -88,6 +88,9 @@ def test_text_shows_scores_mistakes_notes_and_what_was_printed_where_it_failed(
     assert "G201: dW is exactly 11 × the right one. (-0.75)" in text
     assert "Graded with the right sigmoid" in text
     assert "It printed:" in text
+    # A terminal would obey it.
+    assert "\x1b" not in text
+    assert "\x00" not in text
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import chainrule.grading
+from chainrule.cli import main
 from chainrule.grading import Limits, Submission, grade, load, names
 from chainrule.grading.child.calls import Work, perform
 from chainrule.grading.child.wire import Opaque
 from chainrule.grading.exercise import reference_module
+from chainrule.grading.formats import FORMATS
 from chainrule.grading.judging import Answer, judge
 
 LIMITS = Limits(seconds=2.0, import_seconds=1.0)
@@ -183,3 +185,29 @@ def test_numbers_beyond_all_bounds_write_nothing_to_stderr(
     (part,) = grade("momentum", Submission("hw.py", text), ["iii-1"], limits=LIMITS).parts
     assert part.status == "wrong"
     assert capfd.readouterr().err == ""
+
+
+#: What no file can hold, or a terminal would obey.
+ODD_TEXT = r"\ud800 \x1b[2J \u202e \x00 \x9b31m"
+OBEYED = set("\x1b\u202e\x00\x9b")
+
+
+def test_what_a_submission_says_can_be_written_and_is_not_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, results = tmp_path / "hw.py", tmp_path / "results"
+    path.write_text(
+        f"TEXT = '{ODD_TEXT}'\nprint(TEXT)\ndef sgd(g, w0, r):\n"
+        "    raise type(TEXT.replace(chr(0), ''), (Exception,), {})(TEXT)\n"
+        "def weight_norm(p): return {TEXT: [TEXT]}\n",
+        encoding="utf-8",
+    )
+    found = grade("momentum", path, ["iii-1", "iii-4"], limits=LIMITS)
+    for name, form in FORMATS.items():
+        shown = form(found).encode("utf-8").decode("utf-8")
+        assert len(shown) > 50
+        if name in ("text", "gradescope"):
+            assert not set(shown) & OBEYED, name
+    assert main(["grade", "momentum", str(path), "--part", "iii-1", "-o", str(results)]) == 1
+    assert main(["grade", "momentum", str(path), "--part", "iii-1"]) == 1
+    assert not set(capsys.readouterr().out) & OBEYED

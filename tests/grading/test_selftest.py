@@ -38,6 +38,25 @@ def test_typical_mistakes_are_made(code: str, after: str) -> None:
     assert (code, after) in changes(SOLUTION)
 
 
+@pytest.mark.parametrize(
+    ("line", "kind", "made"),
+    [
+        ("return np.sum((X @ w - y) ** 2)", "taken the wrong way round", False),
+        ("return np.sum((X @ w - y) ** 3)", "taken the wrong way round", True),
+        ("return np.abs(X @ w - y)", "taken the wrong way round", False),
+        ("return np.square(X @ w - y)", "taken the wrong way round", False),
+        ("return np.exp(X @ w - y)", "taken the wrong way round", True),
+        ("return np.array(r)", "a function is not applied", False),
+        ("return float(r)", "a function is not applied", False),
+        ("return [list(each) for each in r]", "a function is not applied", False),
+        ("return np.exp(r)", "a function is not applied", True),
+    ],
+)
+def test_what_changes_nothing_is_no_mistake(line: str, kind: str, made: bool) -> None:
+    kinds = {mutant.kind for mutant in mutants(f"def loss(w, X, y, r):\n    {line}\n")}
+    assert (kind in kinds) == made, kinds
+
+
 @pytest.mark.parametrize("name", ["curve-fitting", "momentum", "parity", "style-losses"])
 def test_mutants_parse_differ_and_leave_signatures_alone(name: str) -> None:
     text = load(name).reference_path.read_text(encoding="utf-8")

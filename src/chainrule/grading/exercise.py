@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from chainrule.grading.errors import GradingError
 
 Inputs = dict[str, Any]
 Values = dict[str, Any]
+Rule = Callable[[Inputs, Values], Values]
 
 #: Share of a part's points that a mistake costs, by its code or its family; the rest costs all of
 #: what it makes wrong. Scales and signs are slips of the pen, a step left out is a step not shown.
@@ -39,6 +40,13 @@ DEDUCTIONS: Mapping[str, float] = {
     "U5": 0.3,
     "U6": 0.3,
 }  # fmt: skip
+
+
+class Slip(NamedTuple):
+    """One way to make a mistake: what it gives, and what that is, in words."""
+
+    rule: Rule
+    words: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Part:
     earlier : tuple of str
         Functions of earlier parts, or of ``calls.py``, whose own values for the same inputs
         ``follow`` is given too, those in a dict by its keys.
-    slips : mapping of str to callable
+    slips : mapping of str to callable, or to tuple of Slip
         By mistake code, what ``follow`` would give with that mistake in it. A value that agrees is
         told which mistake it holds.
     updates : mapping of str to callable
@@ -108,7 +116,7 @@ class Part:
     builds_on: tuple[str, ...] = ()
     follow: Callable[[Inputs, Values], Values] | None = None
     earlier: tuple[str, ...] = ()
-    slips: Mapping[str, Callable[[Inputs, Values], Values]] = field(default_factory=dict)
+    slips: Mapping[str, Rule | tuple[Slip, ...]] = field(default_factory=dict)
     updates: Mapping[str, Callable[[Inputs], Walk]] = field(default_factory=dict)
     may_change: tuple[str, ...] = ()
     rtol: float = 1e-6

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.mistakes import mistake
-from chainrule.grading.comparison import EXACT, UNKNOWN, Compared, Difference, compare, relation
+from chainrule.grading.comparison import UNKNOWN, Compared, Difference, compare, relation
 from chainrule.grading.exercise import Inputs, Part, Values
 from chainrule.grading.result import Finding
+from chainrule.grading.rules import chosen, follows, slips_in
 from chainrule.grading.updates import wrong_updates
 from chainrule.grading.values import flattened, missing_values, renamed
 
@@ -148,6 +148,7 @@ def _wrong(
     unexplained: list[str] = []
     missing: list[str] = []
     single: dict[str, Difference | None] = {}
+    slips: dict[str, dict[tuple[str, str], Difference]] = {}
     wrong_in: list[list[str]] = [[] for _ in answers]
     for name in names:
         asked = [i for i, true in enumerate(expected) if name in true]
@@ -163,7 +164,7 @@ def _wrong(
         if all(each.right for each in compared):
             continue
         own = [(answers[i].inputs, {**answers[i].earlier, **measured[i]}) for i in asked]
-        if part.follow is not None and _follows(part.follow, name, own, part.rtol):
+        if part.follow is not None and follows(part.follow, name, own, part.rtol):
             notes.append(f"{name} is wrong only because what it is made from is.")
             continue
         for i, each in zip(asked, compared, strict=True):
@@ -172,8 +173,10 @@ def _wrong(
         if kinds:
             found += [(each, (name,)) for each in kinds]
             continue
+        slips[name] = slips_in(part, name, own)
+        if slips[name]:
+            continue
         kind = next((each.difference for each in compared if each.difference), None)
-        kind = kind or _slip(part, name, own)
         cases = ([expected[i] for i in asked], [answers[i] for i in asked])
         kind = kind or _related(name, compared, *cases)
         if kind is None:
@@ -181,6 +184,8 @@ def _wrong(
             single[name] = _related(name, compared, *cases, alone=False)
         else:
             found.append((kind, (name,)))
+    found += chosen({name: ways for name, ways in slips.items() if ways})
+    found.sort(key=lambda each: names.index(each[1][0]))
     for name, kind in single.items():
         # One number is a multiple of any other; it shows a factor that others have shown.
         if kind is not None and any(_alike(kind, name, other, names) for other, names in found):
@@ -195,31 +200,6 @@ def _wrong(
     else:
         found += [(_unknown(part, name), (name,)) for name in unexplained]
     return _merged(found)
-
-
-def _follows(
-    rule: Callable[[Inputs, Values], Values],
-    name: str,
-    own: Sequence[tuple[Inputs, Values]],
-    rtol: float,
-) -> bool:
-    """Whether a value is what a rule makes of the submission's own values, in every case."""
-    try:
-        made = [rule(inputs, values) for inputs, values in own]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
-        return False
-    return all(
-        name in right and compare(name, values[name], right[name], rtol).right
-        for (_, values), right in zip(own, made, strict=True)
-    )
-
-
-def _slip(part: Part, name: str, own: Sequence[tuple[Inputs, Values]]) -> Difference | None:
-    """The first of the part's expected mistakes that gives exactly this value."""
-    for code, rule in part.slips.items():
-        if _follows(rule, name, own, EXACT):
-            return Difference(code, f"{mistake(code).name}: {name} agrees with this mistake.")
-    return None
 
 
 def _alike(kind: Difference, name: str, other: Difference, names: Sequence[str]) -> bool:

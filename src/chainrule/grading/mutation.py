@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _SUMS = {"sum": "mean", "mean": "sum"}
+#: Functions that keep the numbers: a value of another kind is accepted with a note.
+_CONVERSIONS = ("array", "asarray", "list", "tuple", "float", "Fraction", "copy")
 _ORDER: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
 }  # fmt: skip
@@ -142,7 +144,7 @@ def _replace(parent: ast.AST, old: ast.AST, new: ast.AST) -> None:
 
 def _changes(node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[_Change]:
     if isinstance(node, ast.BinOp):
-        yield from _of_operation(node)
+        yield from _of_operation(node, parents)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield _Change("sign", "G205", node.operand)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
@@ -163,7 +165,7 @@ def _changes(node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[_Change]:
         yield from _of_name(node, parents)
 
 
-def _of_operation(node: ast.BinOp) -> Iterator[_Change]:
+def _of_operation(node: ast.BinOp, parents: tuple[ast.AST, ...]) -> Iterator[_Change]:
     left, right, op = node.left, node.right, node.op
     if isinstance(op, ast.Mult):
         for kept, lost in ((right, left), (left, right)):
@@ -172,7 +174,9 @@ def _of_operation(node: ast.BinOp) -> Iterator[_Change]:
     elif isinstance(op, ast.Div):
         yield _Change("not divided", "G201", left)
     elif isinstance(op, ast.Sub):
-        yield _Change("taken the wrong way round", "G205", ast.BinOp(right, ast.Sub(), left))
+        if not _forgets_the_sign(parents[-1]):
+            swapped = ast.BinOp(right, ast.Sub(), left)
+            yield _Change("taken the wrong way round", "G205", swapped)
         yield _Change("a plus for a minus", "", ast.BinOp(left, ast.Add(), right))
     elif isinstance(op, ast.Add):
         yield _Change("a minus for a plus", "", ast.BinOp(left, ast.Sub(), right))
@@ -183,6 +187,16 @@ def _of_operation(node: ast.BinOp) -> Iterator[_Change]:
     elif isinstance(op, ast.MatMult):
         swapped = ast.BinOp(right, ast.MatMult(), left)
         yield _Change("the product in another order", "G701", swapped)
+
+
+def _forgets_the_sign(outside: ast.AST) -> bool:
+    """Whether a square or an absolute value is taken of it: a difference has no wrong way round."""
+    if isinstance(outside, ast.Call):
+        function = outside.func
+        return getattr(function, "attr", getattr(function, "id", "")) in ("abs", "square")
+    if not isinstance(outside, ast.BinOp) or not isinstance(outside.op, ast.Pow):
+        return False
+    return isinstance(outside.right, ast.Constant) and outside.right.value == 2
 
 
 def _of_call(node: ast.Call) -> Iterator[_Change]:
@@ -201,7 +215,8 @@ def _of_call(node: ast.Call) -> Iterator[_Change]:
                 changed = ast.Call(node.func, node.args, [moved, *others])
                 yield _Change("over another axis", "G603", changed)
             yield _Change("over all axes", "G603", ast.Call(node.func, node.args, others))
-    single = len(node.args) == 1 and not node.keywords
+    called = name or (node.func.id if isinstance(node.func, ast.Name) else "")
+    single = len(node.args) == 1 and not node.keywords and called not in _CONVERSIONS
     if single and not isinstance(node.args[0], ast.GeneratorExp | ast.ListComp | ast.Starred):
         yield _Change("a function is not applied", "", node.args[0])
 

@@ -130,7 +130,8 @@ EXERCISE = Exercise(
         Part(
             "b", "covering number of a box", 4, ("covering_number",), boxes,
             measure=numbers, slips=SLIPS,
-            hint="A side that is a single point needs one point, not none; the result is an int.",
+            hint="A side that is a single point needs one point, not none; floats round, so keep "
+            "Fractions; the result is an int.",
         ),
         Part(
             "b-2", "a smallest cover", 4, ("minimal_cover",), small_boxes, measure=is_cover,

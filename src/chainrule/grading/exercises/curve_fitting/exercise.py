@@ -69,6 +69,19 @@ def at_points(rng: np.random.Generator) -> list[Inputs]:
     return [{**_question(), "x": 2.0}, {**_question(), "x": 1.0}, *others]
 
 
+def output(W_H: Any, b_H: Any, W_O: Any, b_O: Any, x: Any) -> Any:
+    """f at one x."""
+    h = np.maximum(W_H * x + b_H, 0)
+    return np.sum(W_O * h) + b_O
+
+
+def active_at_zero(inputs: Inputs, values: Values) -> Values:
+    """The derivatives with a ReLU that counts as active at exactly 0."""
+    x = inputs["x"]
+    active = inputs["W_H"] * x + inputs["b_H"] >= 0
+    return {"W_H": inputs["W_O"] * active * x, "b_H": inputs["W_O"] * active}
+
+
 def data(rng: np.random.Generator) -> list[Inputs]:
     """Parameters and data of different sizes."""
     return [{**_random(rng), "x": rng.normal(size=n), "y": rng.normal(size=n)} for n in (5, 7)] + [
@@ -78,9 +91,12 @@ def data(rng: np.random.Generator) -> list[Inputs]:
 
 def loss(W_H: Any, b_H: Any, W_O: Any, b_O: Any, x: Any, y: Any) -> Any:
     """The sum of squared errors."""
-    f = np.maximum(np.outer(x, W_H) + b_H, 0) @ W_O + b_O
+    h = np.maximum(np.outer(x, W_H) + b_H, 0)
+    f = h @ W_O + b_O
     return np.sum((y - f) ** 2)
 
+
+_PARAMETERS = ("W_H", "b_H", "W_O", "b_O")
 
 EXERCISE = Exercise(
     name="curve-fitting",
@@ -96,12 +112,13 @@ EXERCISE = Exercise(
         ),
         Part("c", "forward", 2, ("forward",), at_points),
         Part(
-            "d", "the gradient of f", 4, ("gradient",), at_points,
-            hint="Where a unit is exactly 0 its derivative is 0.",
+            "d", "the gradient of f", 4, ("gradient",), at_points, loss=output,
+            parameters=_PARAMETERS,
+            hint="Where a unit is exactly 0 its derivative is 0.", slips={"G404": active_at_zero},
         ),
         Part(
             "b", "the gradient of the loss", 4, ("loss_gradient",), data, loss=loss,
-            builds_on=("forward", "gradient"), parameters=("W_H", "b_H", "W_O", "b_O"),
+            builds_on=("forward", "gradient"), parameters=_PARAMETERS,
         ),
     ),
 )  # fmt: skip

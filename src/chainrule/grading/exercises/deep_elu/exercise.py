@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.grading.exercise import Exercise, Inputs, Part
+from chainrule.grading.slips import of_derivatives
 
 #: The network of part (i), and small ones whose widths all differ.
 FIVE = (5, 10, 10, 10, 10, 10, 3)
@@ -60,10 +61,15 @@ def loss(parameters: Any, x: Any, y: Any) -> Any:
     layers = len(parameters) // 2
     for layer in range(1, layers + 1):
         z = parameters[f"W{layer}"] @ a + parameters[f"b{layer}"]
-        a = np.where(z > 0, z, np.expm1(np.minimum(z, 0))) if layer < layers else z
+        a = elu(z) if layer < layers else z
     top = np.max(a)
     # log Σ e^a - y·a: for one-hot y the same, and its gradient is p - y for any y.
     return top + np.log(np.sum(np.exp(a - top))) - np.sum(y * a)
+
+
+def elu(z: Any) -> Any:
+    """With α = 1."""
+    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
 
 _FUNCTIONS = ("elu", "elu_derivative", "softmax")
@@ -79,6 +85,7 @@ EXERCISE = Exercise(
         Part(
             "i-1", "ELU, its derivative and softmax", 2, _FUNCTIONS, pre_activations,
             hint="Does it hold at 0, and for z = ±800?",
+            slips=of_derivatives({"elu_derivative": (elu, lambda z: np.exp(np.minimum(z, 0)))}),
         ),
         Part(
             "i-2", "the output of the network", 2, ("feed_forward",), networks,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.grading.exercise import Exercise, Inputs, Part, Values
+from chainrule.grading.slips import of_derivatives
 
 #: Each activation with its derivative.
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -66,10 +67,10 @@ def networks(rng: np.random.Generator) -> list[Inputs]:
 
 def _backwards(
     inputs: Inputs,
-    values: Values,
+    values: Values | None,
     local: Callable[[Any, Any, Callable[[Any], Any]], Any],
 ) -> Values:
-    """Each derivative from the submission's own of the layer after it, by a local derivative."""
+    """Each derivative from the given one of the layer after it, else from its own."""
     layers = inputs["layers"]
     a, pairs = inputs["x"].T, []
     for layer in layers:
@@ -79,7 +80,8 @@ def _backwards(
         pairs.append(local(z, a, derivative))
     found = {"grad[-1]": (a - inputs["y"].T) * pairs[-1]}
     for i in range(-2, -len(layers) - 1, -1):
-        after = layers[i + 1]["W"].T @ np.asarray(values[f"grad[{i + 1}]"])
+        given = (found if values is None else values)[f"grad[{i + 1}]"]
+        after = layers[i + 1]["W"].T @ np.asarray(given)
         found[f"grad[{i}]"] = after * pairs[i]
     return found
 
@@ -89,9 +91,21 @@ def from_the_layer_after(inputs: Inputs, values: Values) -> Values:
     return _backwards(inputs, values, lambda z, a, derivative: derivative(z))
 
 
+def first_layer_last(inputs: Inputs, values: Values) -> Values:
+    """The right derivatives in the order in which they are found."""
+    right = _backwards(inputs, None, lambda z, a, derivative: derivative(z))
+    return dict(zip(reversed(right), right.values(), strict=True))
+
+
+def without_bias(inputs: Inputs, values: Values) -> Values:
+    """No step of any bias."""
+    return {f"step of b{i}": np.zeros_like(each["b"]) for i, each in enumerate(inputs["layers"], 1)}
+
+
 SLIPS: dict[str, Callable[[Inputs, Values], Values]] = {
     "G401": lambda inputs, values: _backwards(inputs, values, lambda z, a, f: 1.0),
     "G402": lambda inputs, values: _backwards(inputs, values, lambda z, a, f: f(a)),
+    "G704": first_layer_last,
 }
 
 
@@ -142,6 +156,7 @@ EXERCISE = Exercise(
         Part(
             "c", "tanh, ReLU and linear, and their derivatives", 3, _FUNCTIONS, pre_activations,
             hint="Derivatives are taken at the pre-activation z; that of ReLU at 0 is 0.",
+            slips=of_derivatives({f"{name}.dx": pair for name, pair in FUNCTIONS.items()}),
         ),
         Part(
             "d", "backpropagation through the layers", 5, ("Model.compute_grad",), networks,
@@ -151,6 +166,7 @@ EXERCISE = Exercise(
         ),
         Part(
             "e", "the step of gradient descent", 3, ("GDOptimizer.update",), steps, call="update",
+            slips={"U105": without_bias},
             hint="The step is -eta times the mean over the batch of g aᵀ, and of g.",
         ),
         Part(

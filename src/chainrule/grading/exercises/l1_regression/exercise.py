@@ -63,10 +63,12 @@ EXERCISE = Exercise(
         Part(
             "b-1", "a median with weights", 3, ("weighted_median",), samples, measure=its_cost,
             rtol=1e-9,
+            hint="It is larger than the smallest; half of the weights lie on each side of m.",
         ),
         Part(
             "b-2", "a best w", 5, ("l1_regression",), data, measure=its_loss, rtol=1e-9,
             builds_on=("l1_loss",), weights={"the shape of w is (d,)": 3 / 7},
+            hint="It is larger than the smallest, which some w that fits d points exactly has.",
         ),
         Part("c", "least squares", 1, ("least_squares",), data),
     ),

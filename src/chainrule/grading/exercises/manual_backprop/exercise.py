@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.grading.exercise import Exercise, Inputs, Part, Values
+from chainrule.grading.slips import of_derivatives
 
 SIZES = ((7, 5, 4, 3), (4, 6, 3, 5), (4, 4, 4, 4))
 
@@ -64,15 +65,43 @@ def loss(parameters: Any, x: Any, y: Any) -> Any:
     return top + np.log(np.sum(np.exp(z - top))) - np.sum(y * z)
 
 
-def uphill(inputs: Inputs, values: Values) -> Values:
-    """The step with the wrong sign."""
+def stepped(parameters: Values, inputs: Inputs, scale: float) -> Values:
+    """Parameters after a step of ``scale`` times the gradient."""
     from chainrule import grad
 
-    parameters = inputs["parameters"]
     found = grad(loss)(parameters, inputs["x"], inputs["y"])
-    return {k: w + inputs["learning_rate"] * found[k] for k, w in parameters.items()}
+    return {name: w + scale * found[name] for name, w in parameters.items()}
 
 
+def uphill(inputs: Inputs, values: Values) -> Values:
+    """The step with the wrong sign."""
+    return stepped(inputs["parameters"], inputs, inputs["learning_rate"])
+
+
+def without_rate(inputs: Inputs, values: Values) -> Values:
+    """The gradient itself is subtracted."""
+    return stepped(inputs["parameters"], inputs, -1.0)
+
+
+def one_after_another(inputs: Inputs, values: Values) -> Values:
+    """Each gradient is taken when the parameters before it have changed already."""
+    found = dict(inputs["parameters"])
+    for name in found:
+        found[name] = stepped(found, inputs, -inputs["learning_rate"])[name]
+    return found
+
+
+def unchanged(inputs: Inputs, values: Values) -> Values:
+    """What the parameters were."""
+    return dict(inputs["parameters"])
+
+
+def sigmoid(z: Any) -> Any:
+    """Without overflow."""
+    return 0.5 * (1 + np.tanh(z / 2))
+
+
+SLIPS = {"G205": uphill, "U102": without_rate, "U105": unchanged, "G804": one_after_another}
 _FUNCTIONS = ("sigmoid", "dsigmoid", "softmax")
 
 EXERCISE = Exercise(
@@ -86,6 +115,7 @@ EXERCISE = Exercise(
         Part(
             "a-1", "sigmoid and softmax with their derivatives", 4, (*_FUNCTIONS, "dsoftmax"),
             vectors, hint="Derivatives are taken at z, not at the activation; try z = ±800.",
+            slips=of_derivatives({"dsigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z)))}),
         ),
         Part("a-2", "cross-entropy", 1, ("cross_entropy_loss",), predictions),
         Part(
@@ -99,7 +129,7 @@ EXERCISE = Exercise(
         Part(
             "d", "one step of training", 2, ("train_one_sample",), steps,
             builds_on=("gradients", *_FUNCTIONS),
-            slips={"G205": uphill},
+            slips=SLIPS,
             hint="All gradients are taken before any parameter changes.",
         ),
     ),

@@ -48,7 +48,7 @@ EXERCISE = Exercise(
                 "special_lr_maker", {"epochs": 4},
                 {"hp_max": 0.3, "epochs": 3, "hp_final": 0.02, "extra": 4},
             ),
-            call="rates", hint="Is p the epoch plus the share of it that is done?",
+            call="phases", hint="Is p the epoch plus the share of it that is done?",
         ),
     ),
 )  # fmt: skip
