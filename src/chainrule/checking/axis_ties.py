@@ -150,13 +150,48 @@ def _tie_joined(
         _unite_all(classes, own, rest)
 
 
-def unrolled_axes(node: Node, labels: Sequence[int | None]) -> list[int]:
-    """The axes of which one entry is read by its number, as loops do."""
+class Passes:
+    """The axes of which one entry is read by its number, as loops do, and which of them meet.
+
+    Two loops run in step if entry i of one axis only ever meets entry i of the other.
+
+    Attributes
+    ----------
+    axes : set of int
+    """
+
+    def __init__(self) -> None:
+        self.axes: set[int] = set()
+        self._crossed: set[tuple[int, int]] = set()
+        self._entries: dict[int, dict[int, frozenset[int]]] = {}
+
+    def follow(self, node: Node, labels: Sequence[int | None]) -> None:
+        """Note which entries a node is made from."""
+        found: dict[int, frozenset[int]] = {}
+        for parent in node.parents:
+            for axis, entries in self._entries.get(parent.index, {}).items():
+                found[axis] = found.get(axis, frozenset()) | entries
+        if node.primitive.name == "getitem":
+            for axis, entry in _read_by_number(node, labels):
+                found[axis] = found.get(axis, frozenset()) | {entry}
+                self.axes.add(axis)
+        alone = [(axis, min(entries)) for axis, entries in found.items() if len(entries) == 1]
+        self._crossed.update((a, b) for a, i in alone for b, j in alone if i != j)
+        self._entries[node.index] = {axis: frozenset((entry,)) for axis, entry in alone}
+
+    def cross(self, first: int, second: int) -> bool:
+        """Whether entries of different numbers meet."""
+        return (first, second) in self._crossed
+
+
+def _read_by_number(node: Node, labels: Sequence[int | None]) -> list[tuple[int, int]]:
+    """The axes of which an index reads one entry, with its number."""
     index = node.params.get("index")
     entries = index if isinstance(index, tuple) else (index,)
+    shape = np.shape(node.operands[0])
     return [
-        item
-        for entry, item in zip(entries, labels, strict=False)
+        (item, int(entry) % shape[axis])
+        for axis, (entry, item) in enumerate(zip(entries, labels, strict=False))
         if isinstance(entry, (int, np.integer)) and item is not None
     ]
 

@@ -24,16 +24,20 @@ class Factor:
     codes : tuple of str
         The mistakes that it stands for; two for a product of two.
     follows : str
-        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"batch"``, ``"scalar"`` or
-        ``"constant"``.
+        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"part"`` of a sum,
+        ``"batch"``, ``"scalar"`` or ``"constant"``.
     meaning : str
         A clause that says what the number is.
+    of_sum : bool
+        It is also the number of entries that the gradient of a broadcast parameter sums over, or
+        one over it.
     """
 
     text: str
     codes: tuple[str, ...]
     follows: str
     meaning: str
+    of_sum: bool = False
 
 
 _TWOS: tuple[tuple[float, str, tuple[str, ...]], ...] = (
@@ -56,6 +60,7 @@ def name_factor(
     symbols: Sizes,
     means: Sequence[Sequence[int]],
     sums: Sequence[Sequence[int]] = (),
+    rates: Sequence[float] = (),
 ) -> Factor | None:
     """What a factor is, from its value on every probe; None if nothing follows it.
 
@@ -72,6 +77,8 @@ def name_factor(
         How many elements each mean of the loss runs over, on each probe.
     sums : sequence of sequence of int
         The same for the sums of which gradients of broadcast parameters consist.
+    rates : sequence of float
+        The numbers by which dropout scales.
     """
     constant = all(_close(value, values[0]) for value in values)
     if constant and _may_be_a_size(values[0], symbols, sizes, means):
@@ -88,7 +95,11 @@ def name_factor(
         for text, code, follows, meaning, formula in formulas:
             fits = all(_close(v, number * f) for v, f in zip(values, formula, strict=True))
             if fits and _moves(formula):
-                return Factor(sign + text, (*codes, code), follows, meaning)
+                plain = not codes and any(
+                    all(_close(v, f) for v, f in zip(values, each[-1], strict=True))
+                    for each in _of_sums(sums)
+                )
+                return Factor(sign + text, (*codes, code), follows, meaning, plain)
     batch = symbols.batch
     if not constant and batch is not None:
         ns = [float(each[batch]) for each in sizes]
@@ -99,7 +110,26 @@ def name_factor(
             if all(_close(v, scaled[0]) for v in scaled):
                 return Factor(f"{scaled[0]:.6g}{text}", ("G206",), "batch", "n is the batch size")
     if constant:
+        for rate in rates:
+            for text, number in ((f"{rate:.6g}", rate), (f"1/{rate:.6g}", 1 / rate)):
+                if _close(values[0], number):
+                    return Factor(text, ("G902",), "scalar", f"{rate:.6g} is dropout's scale")
+        part = _part_of_sum(values[0], sums)
+        if part is not None:
+            return part
         return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
+    return None
+
+
+def _part_of_sum(value: float, sums: Sequence[Sequence[int]]) -> Factor | None:
+    """One over a count of entries that stays the same, such as those of an image, where the sums
+    run over a multiple of it.
+    """
+    count = round(1 / value) if 0 < value < 0.4 else 0
+    if not count or not _close(1 / value, count) or not sums:
+        return None
+    if all(any(each % count == 0 for each in counts) for counts in sums):
+        return Factor(f"1/{count}", ("G206",), "part", f"{count} entries enter each sum")
     return None
 
 

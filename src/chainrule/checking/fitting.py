@@ -17,7 +17,7 @@ from chainrule.checking.replay import Alterations, EdgeRule, NodeRule, Pass
 from chainrule.checking.roles import Roles
 from chainrule.checking.trial import Trial
 
-_SECONDS = 15.0
+_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,7 @@ class Fitting:
             self.trials[0].symbols,
             [trial.means for trial in self.trials],
             [trial.sums for trial in self.trials],
+            self.trials[0].rates,
         )
 
     def replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:

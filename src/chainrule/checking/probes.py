@@ -88,7 +88,8 @@ def draw_probe(
     for name, value in example.items():
         if isinstance(value, np.ndarray):
             shape = sizes.shape(name, value, chosen)
-            high = chosen.get(sizes.ranges.get(name, ""), None)
+            bounds = [chosen[symbol] for symbol in sizes.ranges.get(name, ()) if symbol in chosen]
+            high = min(bounds) if bounds else None
             if sizes.batch in own_axes(sizes, name) and _are_equal_labels(value):
                 point[name] = np.asarray(_both(rng, shape, *_LABELS[float(value.flat[0])]), float)
             else:

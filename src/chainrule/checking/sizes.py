@@ -6,13 +6,14 @@ equal (a batch of five and five classes) stay two symbols.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from chainrule.checking.axis_ties import AxisClasses, tie, tie_equal, unrolled_axes
+from chainrule.checking.axis_ties import AxisClasses, Passes, tie
 from chainrule.engine.graph import Graph, Node
 
 Axis = tuple[str, int]
@@ -28,8 +29,8 @@ class Sizes:
         Every symbol and its size in the example.
     axes : dict of (str, int) to str
         The symbol of every axis of every array; axes of size 1 have none.
-    ranges : dict of str to str
-        The symbol that bounds the values of an integer array.
+    ranges : dict of str to tuple of str
+        The symbols that bound the values of an integer array; several where it is not known which.
     integers : dict of str to str
         The symbol that an integer argument repeats.
     batch, classes : str or None
@@ -38,7 +39,7 @@ class Sizes:
 
     symbols: Mapping[str, int]
     axes: Mapping[Axis, str]
-    ranges: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     integers: Mapping[str, str] = field(default_factory=dict)
     batch: str | None = None
     classes: str | None = None
@@ -56,7 +57,7 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
     classes = AxisClasses()
     labels: dict[int, list[int | None]] = {}
     ranges: dict[int, int] = {}
-    unrolled: set[int] = set()
+    passes = Passes()
 
     def fresh(shape: Sequence[int]) -> list[int | None]:
         return [classes.new(size) if size != 1 else None for size in shape]
@@ -78,9 +79,11 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
         if node.inputs:
             operands = [label(x) for x in node.inputs]
             tie(classes, node, operands, out, ranges)
-            if node.primitive.name == "getitem":
-                unrolled.update(unrolled_axes(node, operands[0]))
-    tie_equal(classes, [sorted(unrolled)])  # loops over several arrays run in step
+            passes.follow(node, operands[0])
+    unrolled = passes.axes
+    for first, second in itertools.combinations(sorted(unrolled), 2):
+        if classes.size[first] == classes.size[second] and not passes.cross(first, second):
+            classes.unite(first, second)  # loops over several arrays run in step
     by_name = {node.name: node for node in graph.inputs if node.of is None}
     axes: dict[Axis, int] = {}
     for name, value in example.items():
@@ -144,11 +147,13 @@ def _named(
     names: dict[int, str] = {}
     for root in roots.values():
         names.setdefault(root, f"s{len(names)}")
-    ranges = {name: root for name, root in bounds.items() if root in names}
+    ranges: dict[str, tuple[int, ...]] = {
+        name: (root,) for name, root in bounds.items() if root in names
+    }
     for name, value in example.items():
         if name not in ranges and _is_labels(value):
-            bound = _bound_of(value, roots, size_of, name)
-            if bound is not None:
+            bound = _bounds_of(value, roots, size_of, name)
+            if bound:
                 ranges[name] = bound
     batch = _batch(example, claimed, roots, loops)
     classes = _classes(example, claimed, roots, ranges, batch)
@@ -167,7 +172,7 @@ def _named(
     return Sizes(
         symbols,
         {axis: shown[root] for axis, root in roots.items()},
-        {name: shown[root] for name, root in ranges.items()},
+        {name: tuple(shown[root] for root in each) for name, each in ranges.items()},
         integers,
         shown[batch] if batch is not None else None,
         shown[classes] if classes is not None else None,
@@ -183,17 +188,18 @@ def _is_labels(value: Any) -> bool:
     )
 
 
-def _bound_of(
+def _bounds_of(
     value: Any, roots: Mapping[Axis, int], size_of: Mapping[int, int], name: str
-) -> int | None:
-    """The smallest size that all labels are below."""
+) -> tuple[int, ...]:
+    """The smallest sizes that all labels are below."""
     above = int(value.max()) + 1
     own = {root for (owner, _), root in roots.items() if owner == name}
+    others = list(dict.fromkeys(root for root in roots.values() if root not in own))
     if set(np.unique(value)) <= {0, 1} and above <= 2:
-        exact = [root for root in roots.values() if size_of[root] == 2 and root not in own]
-        return exact[0] if exact else None
-    fits = [root for root in roots.values() if size_of[root] >= above and root not in own]
-    return min(fits, key=lambda root: size_of[root]) if fits else None
+        return tuple(root for root in others if size_of[root] == 2)[:1]
+    fits = [root for root in others if size_of[root] >= above]
+    least = min((size_of[root] for root in fits), default=0)
+    return tuple(root for root in fits if size_of[root] == least)
 
 
 def _batch(
@@ -220,11 +226,11 @@ def _classes(
     example: Mapping[str, Any],
     claimed: Sequence[str],
     roots: Mapping[Axis, int],
-    ranges: Mapping[str, int],
+    ranges: Mapping[str, tuple[int, ...]],
     batch: int | None,
 ) -> int | None:
     """The class that bounds labels, or the second axis of targets such as one-hot rows."""
-    for name, root in ranges.items():
+    for name, (root, *_) in ranges.items():
         if name not in claimed and root != batch:
             return root
     others = [name for name in example if name not in claimed]

@@ -121,6 +121,20 @@ class Trial:
                         total[operand.index] = total.get(operand.index, 0) + found[-1]
         return found + list(total.values())  # a loop may add a bias in every pass
 
+    @cached_property
+    def rates(self) -> list[float]:
+        """The numbers by which dropout scales: after a mask of two values, or in it."""
+        found: set[float] = set()
+        for node in self.graph.nodes:
+            if node.primitive.name not in ("multiply", "divide"):
+                continue
+            numbers = [float(x) for x in node.operands if np.ndim(x) == 0]
+            if numbers and any(_has_mask(self.graph, x) for x in node.parents):
+                found.update(numbers)
+            elif len(node.parents) == 2:
+                found.update(filter(None, map(_mask_scale, node.operands)))
+        return sorted(x for x in found if x > 0 and x != 1)
+
     def matches(self, name: str, found: Any) -> bool:
         """Whether a gradient equals the claim."""
         claim = self.claims[name]
@@ -147,3 +161,20 @@ class Trial:
         where = node.where
         name = self.names.get(index, node.primitive.name)
         return f"{name} (line {where.line})" if where is not None else name
+
+
+def _mask_scale(value: Any) -> float:
+    """What an array of two values, zero and another, holds besides zero; 0 for any other array."""
+    array = np.asarray(value)
+    if array.size < 2 or array.dtype.kind not in "fiub":
+        return 0.0
+    found = np.unique(array)
+    return float(found[1]) if len(found) == 2 and found[0] == 0 else 0.0
+
+
+def _has_mask(graph: Graph, node: Node) -> bool:
+    """Whether a value is a product with a mask that comes from an argument."""
+    inputs = {x.index for x in graph.inputs}
+    return node.primitive.name == "multiply" and any(
+        x.index in inputs and _mask_scale(x.value) for x in node.parents
+    )

@@ -94,6 +94,8 @@ def _ratios(
         code = "G502" if output else "G401"
         yield "missing", (code,), "the cotangent passes without f'(z)", lambda g: g
     with np.errstate(all="ignore"):
+        if _is_mask(d):
+            yield from _masks(roles, activation, z, d, new)
         at_a = roles.local_derivative(activation.z, activation.a, activation.inside, a)
         if at_a is not None and new(at_a):
             yield "at a", ("G402",), "the derivative is f'(a) instead of f'(z)", times(at_a)
@@ -110,8 +112,6 @@ def _ratios(
         if activation.is_last and _is_sigmoid(z, d) and new(d * (1 - d)):
             said = "the derivative p(1 - p) is applied though the loss has absorbed it"
             yield "sigmoid twice", ("G501",), said, times(d * (1 - d))
-        if _is_mask(d):
-            yield from _masks(roles, activation, z, d, new)
         for text, ratio in _formulas(z, a, d):
             if new(ratio):
                 yield (

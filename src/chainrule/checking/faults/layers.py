@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from chainrule.engine.graph import Node
 
 def layer_faults(roles: Roles) -> list[Hypothesis]:
     """Mistakes at masks, standardisations, convolutions and pooling."""
-    found = [*_dropout(roles), *_pooling(roles), *_convolution(roles)]
+    found = [
+        *_dropout(roles), *_pooling(roles), *_pooling_in_loops(roles), *_convolution(roles),
+        *_padding(roles),
+    ]  # fmt: skip
     for normalisation in roles.normalisations:
         found += _normalisation(roles, normalisation)
     return found
@@ -53,6 +56,13 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
                 f"the cotangent of {what} passes dropout, mask and scale, as if there were none.",
                 edges,
             )  # fmt: skip
+            for word, rule in (("missing", passed), ("applied twice", _again(roles, scaling[0])),
+                               ("inverted", _inverted(roles, scaling[0]))):  # fmt: skip
+                yield _edge(
+                    ("scale after mask", word, *key, position), ("G902",), 1,
+                    f"at the dropout of {what} the scale after the mask is {word}.",
+                    dict.fromkeys(scaling, rule),
+                )  # fmt: skip
         if found[1] != 1:
             kept = mask > 0
             for word, ratio in (
@@ -99,6 +109,19 @@ def _scalar_users(roles: Roles, k: int) -> list[tuple[int, int]]:
     if node.primitive.name not in ("multiply", "divide") or np.ndim(other[0]) > 0:
         return []
     return edges
+
+
+def _again(roles: Roles, edge: tuple[int, int]) -> EdgeRule:
+    node = roles.nodes[edge[0]]
+    return lambda g, contribution: roles.replay.contribution(node, edge[1], contribution)
+
+
+def _inverted(roles: Roles, edge: tuple[int, int]) -> EdgeRule:
+    """The number divides where it should multiply, or the other way round."""
+    node = roles.nodes[edge[0]]
+    number = float(node.operands[1 - edge[1]])
+    ratio = number if node.primitive.name == "divide" else 1 / number
+    return lambda g, contribution: g * ratio
 
 
 def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
@@ -209,6 +232,43 @@ def _pooling(roles: Roles) -> Iterator[Hypothesis]:
                 )  # fmt: skip
 
 
+def _pooling_in_loops(roles: Roles) -> Iterator[Hypothesis]:
+    """The same where a loop takes the maximum of one window after the other."""
+    for place, members in roles.loops.items():
+        node = roles.nodes[members[-1]]
+        if node.primitive.name != "max" or node.shape or not isinstance(node.inputs[0], Node):
+            continue
+        edges = [(k, 0) for k in members if (k, 0) in roles.replay.rules]
+        if not edges or np.ndim(node.operands[0]) < 1 or roles.is_added[members[-1]]:
+            continue
+        what = roles.described(node.inputs[0])
+        for word, rule in _WINDOWS:
+            yield _edge(
+                ("windows", word, *place), ("G907",), 1,
+                f"the cotangent of {what} goes to {word} instead of the winner.",
+                {(k, 0): _in_window(roles.nodes[k].operands[0], rule) for k, _ in edges},
+            )  # fmt: skip
+
+
+def _first_of(window: Any) -> Any:
+    chosen = np.zeros(np.shape(window))
+    chosen.flat[0] = 1.0
+    return chosen
+
+
+_WINDOWS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("every entry of the window", lambda w: np.ones(np.shape(w))),
+    ("every entry of the window, shared,", lambda w: np.ones(np.shape(w)) / np.size(w)),
+    ("the first entry of the window", _first_of),
+    ("the smallest entry of the window", lambda w: (w == np.min(w)) * 1.0),
+)
+
+
+def _in_window(window: Any, rule: Callable[[Any], Any]) -> EdgeRule:
+    share = rule(np.asarray(window))
+    return lambda g, contribution: g * share
+
+
 def _spread(axis: Any, keepdims: bool, share: float) -> EdgeRule:
     def rule(g: Any, contribution: Any) -> Any:
         wide = g if keepdims or axis is None else np.expand_dims(g, axis)
@@ -232,6 +292,27 @@ def _convolution(roles: Roles) -> Iterator[Hypothesis]:
             "is computed.",
             {(k, 0): _with_operands(roles, node, operands)},
         )  # fmt: skip
+
+
+def _padding(roles: Roles) -> Iterator[Hypothesis]:
+    """The padding is cut off at the wrong place."""
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.primitive.name != "pad" or position:
+            continue
+        inner = np.shape(node.operands[0])
+        spare = [wide - own for wide, own in zip(node.shape, inner, strict=True)]
+        for word, starts in (("end", [0] * len(inner)), ("beginning", spare)):
+            cut = tuple(slice(i, i + own) for i, own in zip(starts, inner, strict=True))
+            yield _edge(
+                ("padding", word, *roles.trial.keys[k]), ("G906",), 1,
+                f"the padding of {roles.described(node.inputs[0])} is cut off at its {word} only.",
+                {(k, 0): _cut(cut)},
+            )  # fmt: skip
+
+
+def _cut(index: tuple[slice, ...]) -> EdgeRule:
+    return lambda g, contribution: g[index]
 
 
 def _with_operands(roles: Roles, node: Node, operands: list[Any]) -> EdgeRule:

@@ -4,6 +4,7 @@ G701, G704, G705, G906).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -58,9 +59,10 @@ def _reordered(roles: Roles, name: str) -> Iterator[Hypothesis]:
         )  # fmt: skip
     yield from _of_kernels(roles, name, shape)
     if shape and max(shape) > 2:
-        for axis in range(len(shape)):
+        codes = ("G705", "G906") if len(shape) > 3 else ("G705",)  # channels have an order too
+        for code, axis in itertools.product(codes, range(len(shape))):
             yield Hypothesis(
-                ("permuted", name, axis), ("G705",), 2,
+                ("permuted", code, name, axis), (code,), 2,
                 f"the gradient of {name} holds the true entries in another order along axis "
                 f"{axis}.",
                 _permuted(name, axis),

@@ -152,7 +152,15 @@ def _of_bias(name: str) -> Naming:
         factor = name_of(values)
         if factor is None or all(abs(value) < 1e-6 for value in values):
             return None
-        if factor.codes in (("G201",), ("G202",)) or factor.follows == "sum":
+        if (
+            factor.codes in (("G201",), ("G202",))
+            or factor.of_sum
+            or factor.follows
+            in (
+                "sum",
+                "part",
+            )
+        ):
             averaged = factor.codes == ("G202",) or factor.text.startswith("1/")
             how = "averaged instead of summed" if averaged else "not averaged"
             said = _said(f"the gradient of {name}", factor).partition(";")[0]

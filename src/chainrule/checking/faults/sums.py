@@ -33,12 +33,16 @@ def _of_pairs(roles: Roles) -> Iterator[Hypothesis]:
             target = roles.values[node.index]
             if target is None or target.size != n or node.index in roles.parameter_indices:
                 continue
-            spread = np.reshape(target - np.mean(target), shape).astype(float)
-            yield Hypothesis(
-                ("pairs", *roles.trial.keys[z], node.name), (), 2, "",
-                always(Alterations(nodes={z: plus(spread)})),
-                _of_crossing(str(node.name), roles.trial.describe(z)),
-            )  # fmt: skip
+            value = np.asarray(roles.values[z], dtype=float)
+            for name, spread in (
+                (str(node.name), np.reshape(target - np.mean(target), shape).astype(float)),
+                (roles.trial.describe(z), np.mean(value) - value),
+            ):
+                yield Hypothesis(
+                    ("pairs", *roles.trial.keys[z], node.name, name), (), 2, "",
+                    always(Alterations(nodes={z: plus(spread)})),
+                    _of_crossing(name, roles.trial.describe(z)),
+                )  # fmt: skip
 
 
 def _of_crossing(target: str, what: str) -> Naming:

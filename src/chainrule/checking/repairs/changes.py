@@ -133,6 +133,9 @@ def _instead(
         yield from _of_number(place, old, integers)
     text = ast.unparse(old)
     value = seen.get(text)
+    if value is not None and len(place.above) == 1 and not value.ndim and value.dtype.kind in "iu":
+        for name in integers:
+            yield "number", ast.BinOp(old, ast.Mult(), _parsed(name)), name
     if place.in_index and isinstance(old, ast.Name) and (value is None or value.ndim == 0):
         yield "index", ast.BinOp(old, ast.Add(), ast.Constant(1)), ""
         yield "index", ast.BinOp(old, ast.Sub(), ast.Constant(1)), ""

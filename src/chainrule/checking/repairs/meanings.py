@@ -8,6 +8,8 @@ import numpy as np
 
 from chainrule.checking.roles import Roles
 
+_MOST_ROWS = 64
+
 
 class Meanings:
     """The true quantities of one probe, to look values up in.
@@ -29,6 +31,9 @@ class Meanings:
                 continue
             if not node.inputs:
                 self._add("parameter" if node.index in parameters else "data", node.value)
+                rows = node.value if node.index in parameters and np.ndim(node.value) > 1 else ()
+                for row in rows[:_MOST_ROWS]:
+                    self._add("parameter", row)
                 continue
             self._add("forward", node.value)
             self._numbers.setdefault(_key(np.asarray(node.value), False), node.index)

@@ -103,14 +103,14 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "function":
         return _of_function(change, at)
     if kind == "reversed":
-        value = at.value(ast.unparse(change.old.value))
-        return ("G906",) if value is not None and value.ndim >= 3 else ("G705",)
+        return ("G906",) if _is_kernel(at.value(ast.unparse(change.old.value)), at) else ("G705",)
     if kind == "one row":
         return ("G602",) if at.only_biases else ("G802",)
     if kind == "index":
         return ("G906",) if _in_slice(place) else ("G703",)
     if kind == "number":
-        whole = at.value(ast.unparse(place.above[1])) if place and len(place.above) > 1 else None
+        around = place.above[1] if place and len(place.above) > 1 else change.old
+        whole = at.value(ast.unparse(around))
         whole_number = whole is not None and whole.dtype.kind in "iu"
         return ("G906",) if place and (place.in_index or whole_number) else ()
     if kind == "exchanged":
@@ -143,6 +143,15 @@ _PLAIN: dict[str, Codes] = {
     "mode": ("G906",),
     "flattened": ("G604",),
 }
+
+
+def _is_kernel(value: Any, at: Context) -> bool:
+    """Whether an array has the shape of a kernel, or of one of a stack of kernels."""
+    roles = at.meanings.roles
+    return value is not None and any(
+        value.shape in (node.shape, node.shape[1:]) and (len(node.shape) >= 3 or roles.slides(name))
+        for name, node in roles.replay.parameters.items()
+    )
 
 
 def _of_accumulation(site: Site, at: Context) -> Codes:
@@ -214,12 +223,17 @@ def _of_extra_term(change: Change, at: Context) -> Codes:
         value = at.value(kept)
         mask = value is not None and value.size > 1 and is_mask(value)
         return (("G902",) if "data" in words else ("G404",)) if mask else ("G403",)
-    if "parameter" in words:
-        return ("G804",)
     value = at.value(left_out)
     if value is not None and "parameter" in _multiples(value, at):
         return ("G304",)
-    return ()
+    return ("G804",) if "parameter" in words else ()
+
+
+def of_permuted(value: Any, true: Any) -> Codes:
+    """The right numbers in another order, or of a window that is shifted."""
+    a, b = (np.sort(np.ravel(x)) for x in (value, true))
+    scale = float(np.max(np.abs(b)))
+    return ("G705",) if np.max(np.abs(a - b)) <= 1e-7 * scale else ()
 
 
 def _multiples(value: Any, at: Context) -> set[str]:
@@ -353,7 +367,8 @@ def of_factor(
         return ("G403",)
     if factor is None:
         return ("G206", "G203") if all(abs(v - values[0]) < 1e-9 for v in values) else ()
-    if at.only_biases and (factor.codes in (("G201",), ("G202",)) or factor.follows == "sum"):
+    summed = factor.of_sum or factor.follows in ("sum", "part")
+    if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
         return ("G601",)
     return factor.codes
 

@@ -8,6 +8,7 @@ the gradients right on every probe and at the example, and is named by what it u
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from chainrule.checking.repairs.naming import (
     of_factor,
     of_missing_factor,
     of_missing_term,
+    of_permuted,
     of_wrong_derivative,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
@@ -153,23 +155,24 @@ class RepairSearch:
             sites = [site for site in self.wanted if self.counts[0].get(site)]
             near = [site for site in sites if first in site.lines]
             far = [site for site in reversed(sites) if site not in near]
-            for group, tiers in (
-                (near, (0, 1)),
-                (far, (0,)),
-                (far, (1,)),
-                (near, (2, 3)),
-                (far, (2, 3)),
-            ):
+            order = (
+                (near, (0, 1)), (far, (0,)), (near, (2, 3, 4)), (far, (1,)), (far, (2, 3, 4)),
+            )  # fmt: skip
+            unnamed: list[Repair] = []
+            for group, tiers in order:
                 for site in group:
                     found = self._at(site, tiers)
-                    if found:
+                    if any(repair.codes for repair in found):
                         return self._likeliest(found)
+                    unnamed = unnamed or found
                     if self.is_over:
-                        return []
-        return []
+                        return self._likeliest(unnamed)
+        return self._likeliest(unnamed)
 
     def _likeliest(self, found: list[Repair]) -> list[Repair]:
         """The repairs that mend most, and of those the most telling; each code once."""
+        if not found:
+            return []
         complete = [repair for repair in found if repair.complete] or found
         named = [repair for repair in complete if repair.codes] or complete
         rank = min(repair.rank for repair in named)
@@ -198,7 +201,9 @@ class RepairSearch:
                         if _is_quiet(place.expression)
                     )
                 )
-                self.atoms[site] = known[site.function]
+                own = [*known[site.function], *_in_loops(site, known[site.function])]
+                texts.update(dict.fromkeys(own))
+                self.atoms[site] = own
                 self.wanted[site] = [(text, _compiled(text)) for text in texts]
         self.counts: list[dict[Site, int]] = []
         self.seen: dict[Site, dict[str, Any]] = {}
@@ -207,6 +212,17 @@ class RepairSearch:
             counts, values = observed(self.subject, units, trial.point, wanted)
             self.counts.append(counts)
             self.seen = self.seen or values
+
+    def _within(self, site: Site) -> list[str]:
+        """What stands for a value at a statement, each value once, the nearest names first."""
+        seen = self.seen.get(site, {})
+        own = {ast.unparse(place.expression) for place in site.places()}
+        found: dict[Any, str] = {}
+        for text in sorted(self.atoms[site], key=lambda text: text not in own):
+            if text in seen:
+                value = seen[text]
+                found.setdefault((value.shape, value.dtype.kind, value.tobytes()), text)
+        return list(found.values())
 
     def _context(self, site: Site, gained: frozenset[str]) -> Context:
         return Context(
@@ -267,7 +283,7 @@ class RepairSearch:
 
     def _at(self, site: Site, tiers: Sequence[int]) -> list[Repair]:
         kinds = (self._of_text, self._of_factors, self._of_names, self._of_values,
-                 self._of_derivatives)  # fmt: skip
+                 self._of_derivatives, self._of_order)  # fmt: skip
         found: list[Repair] = []
         for tier in tiers:
             for kind in kinds[:2] if not tier else kinds[tier + 1 : tier + 2]:
@@ -291,7 +307,7 @@ class RepairSearch:
     def _of_names(self, site: Site) -> Iterator[Repair]:
         """Another value in the place of one."""
         seen = self.seen.get(site, {})
-        own = [text for text in self.atoms[site] if text in seen][:_MOST_ATOMS]
+        own = self._within(site)[:_MOST_ATOMS]
         yield from self._changed(site, list(mistaken_names(site, seen, own)))
 
     def _changed(self, site: Site, changes: Sequence[Change]) -> Iterator[Repair]:
@@ -341,7 +357,10 @@ class RepairSearch:
                 return
             if not _is_term(place):
                 continue
-            found = self._fitted(site, lambda value, k, here: value * k, 1.0)
+            divides = isinstance(place.parent, ast.AugAssign) and isinstance(
+                place.parent.op, ast.Div
+            )
+            found = self._fitted(site, _divided if divides else _multiplied, 1.0)
             if found is None and self.counts[0][site] > 1:
                 found = self._guessed(site)
             if found is None:
@@ -354,7 +373,7 @@ class RepairSearch:
             codes = of_factor(values, factor, place, at)
             rank = 4 if "G206" in codes else 1
             text = factor.text if factor is not None else f"{1 / values[0]:.6g}"
-            said = f"{_short(old)} divided by {text}"
+            said = f"{_short(old)} {'times' if divides else 'divided by'} {text}"
             for code in codes if factor is None else ("",):
                 own = (code,) if code else codes
                 yield self._repair(site, old, own, mended, rank, said)
@@ -363,9 +382,10 @@ class RepairSearch:
         """Another value as a factor or as an addend."""
         seen = self.seen.get(site, {})
         atoms = [
-            text for text in self.atoms[site]
-            if text in seen and (seen[text].dtype.kind in "fb" or seen[text].ndim == 0)
-        ][:_MOST_ATOMS]  # fmt: skip
+            text
+            for text in self._within(site)
+            if seen[text].dtype.kind in "fb" or seen[text].ndim == 0
+        ][:_MOST_ATOMS]
         for place, old in self._hooks(site):
             value = seen[ast.unparse(old)]
             if not (_is_term(place) or _is_factor(place)):
@@ -442,12 +462,13 @@ class RepairSearch:
             return
         for place, old in self._hooks(site):
             value = seen[ast.unparse(old)]
-            for numbers in self._series(site, place, value):
+            series = self._series(site, place, value)
+            for numbers, scale in itertools.product(series, (1.0, 2.0, 0.5)):
                 if self.is_over:
                     return
                 mended = self.everything
                 for probe, derivatives in enumerate(every):
-                    exact = iter([derivatives[number][0].derivative for number in numbers])
+                    exact = iter([scale * derivatives[n][0].derivative for n in numbers])
                     with hook_set(
                         site.unit, lambda found, here, exact=exact: _in_shape(next(exact), found)
                     ):
@@ -457,12 +478,47 @@ class RepairSearch:
                 else:
                     activation, output = self.meanings.derivatives[numbers[0]]
                     at = self._context(site, mended - self.right)
-                    codes = of_wrong_derivative(value, activation.derivative, output, at)
+                    true = scale * activation.derivative
+                    codes = of_wrong_derivative(value, true, output, at)
                     what = self.meanings.roles.trial.describe(activation.a)
                     yield self._repair(
                         site, old, codes, mended, 3,
                         f"the derivative at {what} in the place of {_short(old)}",
                     )  # fmt: skip
+
+    def _of_order(self, site: Site) -> Iterator[Repair]:
+        """A true cotangent in the place of its own numbers in another order."""
+        if any(counts[site] != 1 for counts in self.counts):
+            return
+        seen = self.seen.get(site, {})
+        for place, old in self._hooks(site):
+            value = seen[ast.unparse(old)]
+            if value.ndim < 2 or not (_is_root(place) or isinstance(place.parent, ast.Call)):
+                continue
+            for number, true, scale in self._reordered(value):
+                mended = self.everything
+                for probe, trial in enumerate(self.trials):
+                    there = scale * np.asarray(trial.replay.true.cotangents[number])
+                    with hook_set(site.unit, lambda found, here, t=there: _in_shape(t, found)):
+                        mended &= self._mended(probe, self._claims(trial.point))
+                if mended >= self.left | self.right:
+                    yield self._repair(
+                        site, old, of_permuted(value, scale * true), mended, 3,
+                        f"the entries of {_short(old)} in another order",
+                    )  # fmt: skip
+
+    def _reordered(self, value: Any) -> Iterator[tuple[int, Any, float]]:
+        """The cotangents that hold the numbers of an array, up to a factor."""
+        if any(len(trial.graph) != len(self.trials[0].graph) for trial in self.trials):
+            return
+        size = float(np.max(np.abs(value), initial=0.0))
+        for number, true in enumerate(self.trials[0].replay.true.cotangents):
+            if true is None or isinstance(true, tuple) or np.shape(true) != value.shape:
+                continue
+            scale = size / max(float(np.max(np.abs(true), initial=0.0)), 1e-300)
+            for sign in (scale, -scale):
+                if of_permuted(value, sign * true) and not np.allclose(value, sign * true):
+                    yield number, np.asarray(true), sign
 
     def _series(self, site: Site, place: Place, value: Any) -> Iterator[list[int]]:
         """Which derivatives could be due in the passes of a loop: one each, first or last first."""
@@ -546,6 +602,7 @@ class RepairSearch:
             self.trials[0].symbols,
             [trial.means for trial in self.trials],
             [trial.sums for trial in self.trials],
+            self.trials[0].rates,
         )
 
     def _repair(
@@ -582,6 +639,14 @@ def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(shape, over) == over
     except ValueError:
         return False
+
+
+def _multiplied(value: Any, k: float, here: Any) -> Any:
+    return value * k
+
+
+def _divided(value: Any, k: float, here: Any) -> Any:
+    return value / k
 
 
 def _in_shape(value: Any, like: Any) -> Any:
@@ -633,6 +698,15 @@ def _atoms(function: Any) -> Iterator[str]:
         elif isinstance(getattr(node, "ctx", None), ast.Load):
             found.setdefault(ast.unparse(node))
     yield from found
+
+
+def _in_loops(site: Site, atoms: Sequence[str]) -> Iterator[str]:
+    """Entries of arrays at the counters of the loops around a statement."""
+    counters = [loop.target.id for loop in site.loops if isinstance(loop.target, ast.Name)]
+    names = [atom for atom in atoms if atom.isidentifier() and atom not in counters]
+    for count in range(1, len(counters) + 1):
+        for name in names:
+            yield f"{name}[{', '.join(counters[:count])}]"
 
 
 def _is_chain(node: ast.AST) -> bool:
