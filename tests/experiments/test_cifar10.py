@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.cli import main
 from chainrule.experiments.cifar10_training import load_images
-from chainrule.experiments.helpers import help_out, is_helper
+from chainrule.experiments.torchrun_helpers import help_out, is_helper
 
 SMALL = {
     "width": 2, "images": 120, "validation": 20, "test": 60, "epochs": 1, "long_epochs": 1,

@@ -65,7 +65,7 @@ def run(
     chainrule run --all
     """
     from chainrule.experiments import registry
-    from chainrule.experiments.helpers import help_out, is_helper
+    from chainrule.experiments.torchrun_helpers import help_out, is_helper
     from chainrule.reporting.terminal import Terminal
 
     if is_helper():

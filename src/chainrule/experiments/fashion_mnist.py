@@ -265,12 +265,12 @@ def probabilities(run: Run, images: Images, found: dict[str, Any]) -> None:
     )
     confident = sure >= limit
     run.text(
-        f"Of the half of the test images about which the network is surest, "
-        f"{np.mean(right[confident]):.1%} are named rightly; it gives them probabilities from "
-        f"{_below_one(limit)} up. The second image above "
-        f"is torn between {images.names[second[0]]} and {images.names[second[1]]}, which resemble "
-        f"each other. {last} Over the test set the mean of the largest probability is"
-        f" {np.mean(sure):.3f} and the accuracy {np.mean(right):.3f}"
+        "Of the half of the test images about which the network is surest, "
+        f"{100 * np.mean(right[confident]):.3g} % are named rightly; it gives them probabilities "
+        f"from {_below_one(limit)} up. With the second image above it is torn between "
+        f"{images.names[second[0]]} and {images.names[second[1]]}. {last} Over the test set the "
+        f"mean of the largest probability is {np.mean(sure):.3f} and the accuracy "
+        f"{np.mean(right):.3f}"
         + (": the network is surer than it is right." if np.mean(sure) > np.mean(right) else ".")
     )
 

@@ -558,9 +558,9 @@ def about(name: str, document: str, question: str) -> str:
     """Return a sentence or two, in Markdown, on where an experiment's question comes from."""
     if name not in QUESTIONS:
         return ""
-    source = DOCUMENTS[document]
+    source, place = DOCUMENTS[document], re.sub(r"^P(?=\d)", "problem ", question)
     return (
-        f"Document {document} is {source.title}; this is its {question}. The notebook "
+        f"Document {document} is {source.title}; this is its {place}. The notebook "
         f"`{source.notebook}` of the source works through the document from question to question: "
         "the mathematics in a few lines, then a cell that measures it."
     )
