@@ -13,7 +13,7 @@ import pytest
 from chainrule.search import SearchError, Space, coverage, covering_radius, plan_search
 from chainrule.search.coverage import Coverage
 from chainrule.search.uncovered import TooManyCells, missed_points
-from chainrule.theory.covering_numbers import is_epsilon_cover
+from chainrule.theory.covers import is_epsilon_cover
 
 
 def cube(dimension: int) -> Space:

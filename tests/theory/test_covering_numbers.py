@@ -19,13 +19,11 @@ from chainrule.theory.covering_numbers import (
     covering_certificate,
     covering_number,
     covering_volume_bounds,
-    is_epsilon_cover,
-    is_epsilon_packing,
     minimal_cover,
     minimal_cover_axes,
     packing_certificate,
-    uncovered_point,
 )
+from chainrule.theory.covers import is_epsilon_cover, is_epsilon_packing, uncovered_point
 
 UNIT, TWO = [(0, 1)], [(0, 1), (0, 2)]
 F = Fraction

@@ -18,12 +18,10 @@ from chainrule.theory.covering_numbers import (
     covering_certificate,
     covering_number,
     covering_volume_bounds,
-    is_epsilon_cover,
-    is_epsilon_packing,
     minimal_cover,
     packing_certificate,
-    uncovered_point,
 )
+from chainrule.theory.covers import is_epsilon_cover, is_epsilon_packing, uncovered_point
 
 #: The hand-out's example: an interval of learning rates, and its cover for ε = 0.05.
 EXAMPLE = [(1, 2)]

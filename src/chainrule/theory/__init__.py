@@ -18,9 +18,10 @@ PUBLIC = {
     "boxes": ("Box", "ProductGrid", "box_of"),
     "covering_numbers": (
         "CoveringBounds", "CoveringCertificate", "covered_fraction_bound", "covering_certificate",
-        "covering_number", "covering_volume_bounds", "is_epsilon_cover", "is_epsilon_packing",
-        "minimal_cover", "minimal_cover_axes", "packing_certificate", "uncovered_point",
+        "covering_number", "covering_volume_bounds", "minimal_cover", "minimal_cover_axes",
+        "packing_certificate",
     ),
+    "covers": ("is_epsilon_cover", "is_epsilon_packing", "uncovered_point"),
     "dropout": (
         "apply_dropout", "dropout_linear_penalty", "dropout_linear_regression", "dropout_noise",
         "dropout_noise_moment", "dropout_ratio_limit", "dropout_second_order",

@@ -21,6 +21,13 @@ from chainrule.optim.optimizer import Optimizer, Schedule, Transform, as_schedul
 from chainrule.training.batches import DRAWS, Batches, checked_data, checked_seed, generator
 from chainrule.training.descent import Descent
 from chainrule.training.errors import NonFiniteLoss
+from chainrule.training.given import (
+    check_alike,
+    check_options,
+    converted,
+    dtype_of_params,
+    first_examples,
+)
 from chainrule.training.history import History, norms
 from chainrule.training.nonfinite import explanation
 from chainrule.training.objective import Objective, objective
@@ -393,58 +400,6 @@ class _Run:
             self.history, self.epoch, trainer.steps, time.perf_counter() - began, self.stopped,
             not trainer.why_not_compiled, tuple(self.notes),
         )  # fmt: skip
-
-
-def check_options(
-    optimizer: Any,
-    epochs: Any,
-    evaluate_train: Any,
-    checkpoint_every: Any = 1,
-    on_nonfinite: str = "raise",
-) -> None:
-    """Refuse options that do not fit."""
-    if not isinstance(optimizer, Optimizer):
-        raise InvalidInput(
-            f"optimizer must be one of chainrule.optim, such as optim.sgd(0.1), got {optimizer!r}."
-        )
-    for name, value in (("epochs", epochs), ("checkpoint_every", checkpoint_every)):
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise InvalidInput(f"{name} must be a whole number of at least 1, got {value!r}.")
-    if not isinstance(evaluate_train, (bool, int)) or evaluate_train < 0:
-        raise InvalidInput(
-            f"evaluate_train must be True, False or a number of examples, got {evaluate_train!r}."
-        )
-    if on_nonfinite not in ("raise", "stop"):
-        raise InvalidInput(f"on_nonfinite must be 'raise' or 'stop', got {on_nonfinite!r}.")
-
-
-def dtype_of_params(params: Any) -> Any:
-    """The dtype of the first array in a tree."""
-    for leaf in flatten(params)[0]:
-        if hasattr(leaf, "dtype"):
-            return leaf.dtype
-    return np.dtype(float)
-
-
-def converted(data: tuple[np.ndarray, ...], model: Any, dtype: Any) -> tuple[np.ndarray, ...]:
-    """Data of a network in the dtype of its parameters, once rather than in every step."""
-    if not isinstance(model, Layer):
-        return data
-    return tuple(x.astype(dtype, copy=False) if x.dtype.kind == "f" else x for x in data)
-
-
-def first_examples(data: tuple[np.ndarray, ...], count: bool | int) -> tuple[np.ndarray, ...]:
-    """So many examples, or all of them for True."""
-    return data if count is True else tuple(x[:count] for x in data)
-
-
-def check_alike(data: tuple[np.ndarray, ...], validation: tuple[np.ndarray, ...]) -> None:
-    """Refuse a validation set whose examples have other shapes."""
-    shapes = [tuple(x.shape[1:] for x in arrays) for arrays in (data, validation)]
-    if shapes[0] != shapes[1]:
-        raise InvalidInput(
-            f"validation has examples of shapes {list(shapes[1])}, data of {list(shapes[0])}."
-        )
 
 
 def _in_rows(leaf: np.ndarray) -> np.ndarray:

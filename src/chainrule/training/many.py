@@ -22,15 +22,15 @@ from chainrule.nn.layers import Layer
 from chainrule.nn.sequential import Sequential
 from chainrule.optim.optimizer import Optimizer, Schedule, as_schedule
 from chainrule.training.batches import Batches, checked_data
-from chainrule.training.history import History
-from chainrule.training.loop import (
+from chainrule.training.given import (
     check_alike,
     check_options,
     converted,
     dtype_of_params,
     first_examples,
-    fit,
 )
+from chainrule.training.history import History
+from chainrule.training.loop import fit
 from chainrule.training.objective import NetworkObjective, accuracy_of
 from chainrule.training.stacked import Stack, why_not_stacked
 
