@@ -13,6 +13,7 @@ from chainrule.checking.faults.rules import doubled
 from chainrule.checking.hypothesis import Build, Hypothesis, Namer, Naming, always
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Roles
+from chainrule.engine.graph import Node
 
 Codes = tuple[tuple[str, ...], str] | None
 
@@ -38,7 +39,7 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         of_data = [edge for edge in edges if edge[0] not in roles.penalty]
         every += of_data
         penalties += of_penalty
-        bias = _is_bias(roles, of_data)
+        bias = _is_bias(roles, of_data) and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
             found.append(Hypothesis(("scale data", name), (), 2, "", _scaling(of_data), naming))
@@ -67,7 +68,17 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
 def _is_bias(roles: Roles, edges: Iterable[tuple[int, int]]) -> bool:
     """Whether a parameter is broadcast over the batch: its gradient is a sum over it."""
     edges = list(edges)
-    return bool(edges) and all(roles.is_bias_edge(*edge) for edge in edges)
+    return bool(edges) and all(
+        roles.is_bias_edge(k, position)
+        and any(roles.replay.active[x.index] for x in _others(roles, k, position))
+        for k, position in edges
+    )
+
+
+def _others(roles: Roles, k: int, position: int) -> list[Node]:
+    """What else enters a step."""
+    inputs = roles.nodes[k].inputs
+    return [x for i, x in enumerate(inputs) if i != position and isinstance(x, Node)]
 
 
 def _on_edges(roles: Roles) -> list[Hypothesis]:
