@@ -70,8 +70,9 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
             return labels[value.index]
         found = fresh(np.shape(value))
         array = np.asarray(value)
-        if array.ndim == 2 and array.shape[0] == array.shape[1]:
-            classes.unite(found[0], found[1])  # an identity matrix, as for one-hot rows
+        square = array.ndim == 2 and array.shape[0] == array.shape[1]
+        if square and np.array_equal(array, np.eye(len(array))):
+            classes.unite(found[0], found[1])  # as for one-hot rows
         return found
 
     for node in graph.nodes:

@@ -42,6 +42,8 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         bias = _is_bias(roles, of_data) and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
+            if of_penalty:
+                naming = _or_nothing(naming, name)
             found.append(Hypothesis(("scale data", name), (), 2, "", _scaling(of_data), naming))
         if of_penalty:
             found.append(
@@ -156,6 +158,18 @@ def _of_share(what: str) -> Naming:
         return None if factor is None else (factor.codes, _said(what, factor))
 
     return naming
+
+
+def _or_nothing(naming: Naming, name: str) -> Naming:
+    """The same where nothing may be left but the penalty's share."""
+
+    def found(values: Sequence[float], name_of: Namer) -> Codes:
+        if all(abs(value) < 1e-6 for value in values):
+            said = f"the gradient of {name} is the penalty's share alone; the loss's is missing."
+            return ("G107",), said
+        return naming(values, name_of)
+
+    return found
 
 
 def _of_bias(name: str) -> Naming:

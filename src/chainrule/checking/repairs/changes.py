@@ -167,11 +167,15 @@ def _instead(
     if value is not None and len(place.above) == 1 and not value.ndim and value.dtype.kind in "iu":
         for name in integers:
             yield "number", ast.BinOp(old, ast.Mult(), _parsed(name)), name
+            if name != text:
+                yield "index", _parsed(name), name
     if place.in_index and isinstance(old, ast.Name) and (value is None or value.ndim == 0):
         yield "index", ast.BinOp(old, ast.Add(), ast.Constant(1)), ""
         yield "index", ast.BinOp(old, ast.Sub(), ast.Constant(1)), ""
         for name in integers:
             yield "number", ast.BinOp(old, ast.Mult(), _parsed(name)), name
+            if name != text:
+                yield "index", _parsed(name), name
     if value is None or place.in_index:
         return
     if (

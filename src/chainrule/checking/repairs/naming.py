@@ -245,11 +245,17 @@ def _of_extra_term(change: Change, at: Context) -> Codes:
     return ("G804",) if "parameter" in words else ()
 
 
-def of_permuted(value: Any, true: Any) -> Codes:
-    """The right numbers in another order, or of a window that is shifted."""
+def is_permuted(value: Any, true: Any) -> bool:
+    """Whether arrays hold the same numbers in another order."""
     a, b = (np.sort(np.ravel(x)) for x in (value, true))
-    scale = float(np.max(np.abs(b)))
-    return ("G705",) if np.max(np.abs(a - b)) <= 1e-7 * scale else ()
+    return bool(np.max(np.abs(a - b)) <= 1e-7 * float(np.max(np.abs(b)))) and not np.allclose(
+        value, true
+    )
+
+
+def of_order(site: Site) -> Codes:
+    """The right numbers in another order: in a pooling they reach the wrong entries."""
+    return ("G907",) if re.search(r"max|pool", ast.unparse(site.function)) else ("G705",)
 
 
 def _multiples(value: Any, at: Context) -> set[str]:
@@ -363,7 +369,7 @@ def of_missing_factor(
         if "derivative" in product and not {"cotangent", "data"} & product:
             return ("G403",)
     if "cotangent" in words and "cotangent" not in own:
-        both = "forward" in words and "derivative" not in words
+        both = "forward" in words and "forward" not in own
         return ("G401", "G405") if both else ("G405",)
     if "softmax" in words:
         return ("G503",)

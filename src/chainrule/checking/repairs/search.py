@@ -25,10 +25,11 @@ from chainrule.checking.repairs.naming import (
     Codes,
     Context,
     codes_of,
+    is_permuted,
     of_factor,
     of_missing_factor,
     of_missing_term,
-    of_permuted,
+    of_order,
     of_wrong_derivative,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
@@ -493,7 +494,7 @@ class RepairSearch:
             value = seen[ast.unparse(old)]
             if value.ndim < 2 or not (_is_root(place) or isinstance(place.parent, ast.Call)):
                 continue
-            for number, true, scale in self._reordered(value):
+            for number, scale in self._reordered(value):
                 mended = self.everything
                 for probe, trial in enumerate(self.trials):
                     there = scale * np.asarray(trial.replay.true.cotangents[number])
@@ -501,11 +502,11 @@ class RepairSearch:
                         mended &= self._mended(probe, self._claims(trial.point))
                 if mended >= self.left | self.right:
                     yield self._repair(
-                        site, old, of_permuted(value, scale * true), mended, 3,
+                        site, old, of_order(site), mended, 3,
                         f"the entries of {_short(old)} in another order",
                     )  # fmt: skip
 
-    def _reordered(self, value: Any) -> Iterator[tuple[int, Any, float]]:
+    def _reordered(self, value: Any) -> Iterator[tuple[int, float]]:
         """The cotangents that hold the numbers of an array, up to a factor."""
         if any(len(trial.graph) != len(self.trials[0].graph) for trial in self.trials):
             return
@@ -515,8 +516,8 @@ class RepairSearch:
                 continue
             scale = size / max(float(np.max(np.abs(true), initial=0.0)), 1e-300)
             for sign in (scale, -scale):
-                if of_permuted(value, sign * true) and not np.allclose(value, sign * true):
-                    yield number, np.asarray(true), sign
+                if is_permuted(value, sign * true):
+                    yield number, sign
 
     def _series(self, site: Site, place: Place, value: Any) -> Iterator[list[int]]:
         """Which derivatives could be due in the passes of a loop: one each, first or last first."""
