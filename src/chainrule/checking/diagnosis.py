@@ -145,7 +145,9 @@ def diagnose(
         )
         return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
-    if left and not reference.subject.large and len(trials[0].graph) <= _LONG:
+    several = sum(len(each.alternatives[0].codes) for each in explanations) > 1
+    short = not reference.subject.large and len(trials[0].graph) <= _LONG
+    if (left or several) and short:
         explanations, left = _mended(reference, search, explanations, left, found)
     _attribute(explanations, left, repaired, verdicts, found)
 
@@ -314,16 +316,17 @@ def _mended(
     found: Diagnosis,
 ) -> tuple[list[Explanation], frozenset[str]]:
     """What the backward pass does not explain, by a change of the gradient's text."""
+    wrong = left.union(*(each.explains for each in explanations))
     repairs = RepairSearch(
         reference.subject, search.trials, search.roles, reference.point, reference.gradients,
-        left, _SECONDS_FOR_REPAIRS,
+        left or wrong, _SECONDS_FOR_REPAIRS,
     ).find(found.first_wrong.line if found.first_wrong is not None else None)  # fmt: skip
-    if not repairs:
+    if not repairs or not (left or repairs[0].complete):
         return explanations, left
     if not repairs[0].codes:
         found.reasons = f"no mistake of the dictionary does this; {repairs[0].evidence[:-1]}"
-        return explanations, left
-    if repairs[0].complete:
+        return ([], wrong) if repairs[0].complete else (explanations, left)
+    if repairs[0].complete:  # one change instead of several mistakes
         explanations = []
     for repair in repairs:
         for name in sorted(repair.repairs if repair.complete else left):

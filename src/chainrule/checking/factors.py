@@ -193,6 +193,10 @@ def _of_sizes(
         said = "the loss is a mean over that many elements"
         add("N", "G201", "n", said, counts)
         add("1/N", "G202", "1/n", said, [1 / v for v in counts])
+        if n is not None:
+            said = f"N is the number of elements that the loss is a mean over, {near}"
+            add("N/n", "G203", "sizes", said, [v / m for v, m in zip(counts, ns, strict=True)])
+            add("n/N", "G203", "sizes", said, [m / v for v, m in zip(counts, ns, strict=True)])
     others = [symbol for symbol in symbols.symbols if symbol != n]
     for symbol in others:
         vs = [float(each[symbol]) for each in sizes]

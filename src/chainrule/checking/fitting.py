@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.budget import Budget
 from chainrule.checking.factors import Factor, name_factor
 from chainrule.checking.faults import hypotheses
 from chainrule.checking.hypothesis import Hypothesis
@@ -44,7 +44,7 @@ class Fitting:
         self.trials = list(trials)
         self.roles = [Roles(trial) for trial in trials]
         self.states = tuple(trial.replay.true for trial in trials)
-        self.ends = time.monotonic() + _SECONDS
+        self.budget = Budget(_SECONDS)
 
     @cached_property
     def lists(self) -> list[list[Hypothesis]]:
@@ -59,7 +59,7 @@ class Fitting:
     @property
     def is_over(self) -> bool:
         """Whether the search has used its time: long loops have thousands of steps."""
-        return time.monotonic() > self.ends
+        return self.budget.is_over
 
     def matched(self, states: Sequence[Pass]) -> frozenset[str]:
         """The parameters whose claims are reproduced on every probe."""
@@ -180,7 +180,7 @@ class Fitting:
             self.trials[0].symbols,
             [trial.means for trial in self.trials],
             [trial.sums for trial in self.trials],
-            self.trials[0].rates,
+            self.roles[0].rates,
         )
 
     def replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:

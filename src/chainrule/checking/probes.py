@@ -93,7 +93,8 @@ def draw_probe(
             if sizes.batch in own_axes(sizes, name) and _are_equal_labels(value):
                 point[name] = np.asarray(_both(rng, shape, *_LABELS[float(value.flat[0])]), float)
             else:
-                point[name] = _array_like(value, shape, high, rng)
+                drawn = _array_like(value, shape, high, rng)
+                point[name] = _mirrored(value, drawn) if name in sizes.symmetric else drawn
         elif name in sizes.integers:
             point[name] = chosen[sizes.integers[name]]
         elif isinstance(value, float):
@@ -149,10 +150,23 @@ def _array_like(
     if value.size > 1 and found.size and found[0] > 0:
         high_end = 0.95 if found[-1] < 1 else max(1.0, min(float(found[-1]), 3.0)) * 1.1
         return np.asarray(rng.uniform(0.15 * high_end, high_end, shape))
+    if value.ndim == 1 and value.size > 3 and np.all(np.diff(value) > 0):
+        return np.sort(rng.uniform(found[0], found[-1], shape))  # such as points in time
     spread = 1.0 / np.sqrt(max(shape[0], 1)) if len(shape) >= 2 else 0.5
     if value.size > 8 and 0.6 < float(np.std(value)) < 2.0:
         spread = float(np.std(value)) if len(shape) < 2 else max(spread, 0.6)
     return np.asarray(spread * (1.3 * rng.normal(size=shape) + 0.05))
+
+
+def _mirrored(value: np.ndarray[Any, Any], drawn: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A symmetric matrix like the example's: its diagonal zero, or the whole positive definite."""
+    lower = np.tril(drawn, -1)
+    found = lower + lower.T + np.diag(np.diag(drawn))
+    if not np.any(np.diag(value)):
+        np.fill_diagonal(found, 0)
+    elif value.dtype.kind == "f" and np.linalg.eigvalsh(value)[0] > 0:
+        found = found @ found.T + 0.1 * np.eye(len(found))
+    return np.asarray(found, dtype=value.dtype)
 
 
 def _one_hot_rows(value: np.ndarray[Any, Any], shape: tuple[int, ...], rng: Any) -> Any:
@@ -202,6 +216,8 @@ def _integers_like(
         if len(found) <= 2 and value.size > 1:
             return np.asarray(_both(rng, shape, found[0], found[-1]), dtype=value.dtype)
         return np.asarray(rng.integers(low, int(value.max(initial=0)) + 1, shape), value.dtype)
+    if value.ndim == 1 and 1 < shape[0] <= high and np.all(np.diff(value) > 0):
+        return np.sort(rng.permutation(high)[: shape[0]]).astype(value.dtype)  # a selection
     drawn = rng.integers(0, high, shape)
     if drawn.size > 2:
         drawn.flat[1] = drawn.flat[-1]  # a repeated index shows whether gradients accumulate

@@ -5,6 +5,7 @@ They are recognised by what they compute on a probe, not by how they are written
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -66,15 +67,17 @@ class Roles:
 
     def line(self, k: int) -> str:
         """The line of a node, as ``line 12``."""
-        where = self.nodes[k].where
-        return f"line {where.line}" if where is not None else "an argument"
+        line = self.trial.line(k)
+        return f"line {line}" if line is not None else "an argument"
 
     def descendants(self, k: int) -> set[int]:
         """Every node that depends on a node."""
         found = {k}
-        for node in self.nodes[k + 1 :]:
-            if any(x.index in found for x in node.parents):
-                found.add(node.index)
+        waiting = [k]
+        while waiting:
+            new = [x.index for x in self.users[waiting.pop()] if x.index not in found]
+            found.update(new)
+            waiting += new
         return found
 
     def slides(self, name: str) -> bool:
@@ -170,6 +173,22 @@ class Roles:
             if any(user.index in found for user in self.users[k]):
                 found.add(k)
         return found
+
+    @cached_property
+    def rates(self) -> list[float]:
+        """The numbers by which dropout scales: after a mask of two values, or in it."""
+        found: set[float] = set()
+        for node in self.nodes:
+            if node.primitive.name not in ("multiply", "divide"):
+                continue
+            if not self.replay.active[node.index] or not self.uses_parameter_later[node.index]:
+                continue
+            numbers = [float(x) for x in node.operands if np.ndim(x) == 0]
+            if numbers and any(_has_mask(self.graph, x) for x in node.parents):
+                found.update(numbers)
+            elif len(node.parents) == 2:
+                found.update(filter(None, map(_mask_scale, node.operands)))
+        return sorted(x for x in found if x > 0 and x != 1)
 
     @cached_property
     def is_added(self) -> list[bool]:
@@ -282,10 +301,16 @@ class Roles:
     def _closure(self, root: Node) -> set[int]:
         """The nodes that are elementwise functions of ``root`` and of numbers."""
         inside: set[int] = set()
-        for node in self.nodes[root.index + 1 :]:
-            parents = node.parents
-            if not parents or not any(x is root or x.index in inside for x in parents):
+        waiting = [user.index for user in self.users[root.index]]
+        heapq.heapify(waiting)
+        seen: set[int] = set()
+        while waiting:
+            k = heapq.heappop(waiting)
+            if k in seen:
                 continue
+            seen.add(k)
+            node = self.nodes[k]
+            parents = node.parents
             if node.shape != root.shape or not _is_elementwise(node):
                 continue
             if all(
@@ -295,6 +320,8 @@ class Roles:
                 for x in parents
             ) and all(isinstance(x, Node) or np.ndim(x) == 0 for x in node.inputs):
                 inside.add(node.index)
+                for user in self.users[k]:
+                    heapq.heappush(waiting, user.index)
         return inside
 
     def _joins(self, z: int, a: int, inside: set[int]) -> bool:
@@ -463,3 +490,20 @@ def _is_elementwise(node: Node) -> bool:
     functions = node.primitive.functions
     ufunc: Any = functions[0] if functions else None
     return isinstance(ufunc, np.ufunc) and ufunc in UFUNCS and ufunc.signature is None
+
+
+def _mask_scale(value: Any) -> float:
+    """What an array of two values, zero and another, holds besides zero; 0 for any other array."""
+    array = np.asarray(value)
+    if array.size < 2 or array.dtype.kind not in "fiub":
+        return 0.0
+    found = np.unique(array)
+    return float(found[1]) if len(found) == 2 and found[0] == 0 else 0.0
+
+
+def _has_mask(graph: Graph, node: Node) -> bool:
+    """Whether a value is a product with a mask that comes from an argument."""
+    inputs = {x.index for x in graph.inputs}
+    return node.primitive.name == "multiply" and any(
+        x.index in inputs and _mask_scale(x.value) for x in node.parents
+    )

@@ -33,6 +33,8 @@ class Sizes:
         The symbols that bound the values of an integer array; several where it is not known which.
     integers : dict of str to str
         The symbol that an integer argument repeats.
+    symmetric : frozenset of str
+        Data that are symmetric matrices, such as an adjacency.
     batch, classes : str or None
         The symbols of the batch size and of the number of classes.
     """
@@ -43,6 +45,7 @@ class Sizes:
     integers: Mapping[str, str] = field(default_factory=dict)
     batch: str | None = None
     classes: str | None = None
+    symmetric: frozenset[str] = frozenset()
 
     def shape(self, name: str, example: Any, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of an array with other sizes."""
@@ -67,8 +70,9 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
             return labels[value.index]
         found = fresh(np.shape(value))
         array = np.asarray(value)
-        if array.ndim == 2 and array.shape[0] == array.shape[1]:
-            classes.unite(found[0], found[1])  # an identity matrix, as for one-hot rows
+        square = array.ndim == 2 and array.shape[0] == array.shape[1]
+        if square and np.array_equal(array, np.eye(len(array))):
+            classes.unite(found[0], found[1])  # as for one-hot rows
         return found
 
     for node in graph.nodes:
@@ -91,6 +95,8 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
             source = by_name.get(name)
             found = fresh(value.shape) if source is None else labels[source.index]
             axes.update({(name, k): item for k, item in enumerate(found) if item is not None})
+            if name not in claimed and is_symmetric(value):
+                classes.unite(found[0], found[1])
     roots = {axis: classes.root(item) for axis, item in axes.items()}
     bounds = {
         node.name: classes.root(ranges[node.index])
@@ -176,7 +182,21 @@ def _named(
         integers,
         shown[batch] if batch is not None else None,
         shown[classes] if classes is not None else None,
+        frozenset(
+            name
+            for name, value in example.items()
+            if name not in claimed and isinstance(value, np.ndarray) and is_symmetric(value)
+        ),
     )
+
+
+def is_symmetric(value: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is a symmetric matrix that is not just one number, or a diagonal."""
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or len(value) < 2:
+        return False
+    beside = value[~np.eye(len(value), dtype=bool)]
+    same = value.dtype.kind in "fiub" and np.array_equal(value, value.T)
+    return bool(same and np.any(beside != beside[0]))
 
 
 def _is_labels(value: Any) -> bool:
@@ -217,8 +237,14 @@ def _batch(
     votes: dict[int, int] = {}
     for (name, axis), root in roots.items():
         if name in data and root not in of_parameters:
-            weight = 2 if axis == 0 else 1
+            weight = (2, 1)[axis] if axis < 2 else 0
             votes[root] = votes.get(root, 0) + (weight if root not in loops else 0)
+    if not votes:  # the samples may be parameters as well; a loop over labels and them shows it
+        for label in sorted(name for name in data if np.ndim(example[name]) == 1):
+            shared = roots.get((label, 0))
+            owners = {name for (name, axis), each in roots.items() if each == shared and not axis}
+            if shared is not None and shared in loops and owners - data:
+                return shared
     return max(votes, key=lambda root: votes[root]) if votes else None
 
 

@@ -56,6 +56,7 @@ class Trial:
         self.claims = {name: np.asarray(value, dtype=float) for name, value in claims.items()}
         self.replay = Replay(graph, list(claims))
         self.has_steps = True
+        self._lines: dict[tuple[int, int], int | None] = {}
         self.exact = _EXACT_SINGLE if single else EXACT
         self.scalars = {
             name: value for name, value in point.items() if type(value) is float and value
@@ -121,20 +122,6 @@ class Trial:
                         total[operand.index] = total.get(operand.index, 0) + found[-1]
         return found + list(total.values())  # a loop may add a bias in every pass
 
-    @cached_property
-    def rates(self) -> list[float]:
-        """The numbers by which dropout scales: after a mask of two values, or in it."""
-        found: set[float] = set()
-        for node in self.graph.nodes:
-            if node.primitive.name not in ("multiply", "divide"):
-                continue
-            numbers = [float(x) for x in node.operands if np.ndim(x) == 0]
-            if numbers and any(_has_mask(self.graph, x) for x in node.parents):
-                found.update(numbers)
-            elif len(node.parents) == 2:
-                found.update(filter(None, map(_mask_scale, node.operands)))
-        return sorted(x for x in found if x > 0 and x != 1)
-
     def matches(self, name: str, found: Any) -> bool:
         """Whether a gradient equals the claim."""
         claim = self.claims[name]
@@ -157,24 +144,15 @@ class Trial:
 
     def describe(self, index: int) -> str:
         """A node in the user's words: its name and line."""
+        line = self.line(index)
+        name = self.names.get(index, self.graph.nodes[index].primitive.name)
+        return f"{name} (line {line})" if line is not None else name
+
+    def line(self, index: int) -> int | None:
+        """The user's line that made a node; a loop makes many in one place."""
         node = self.graph.nodes[index]
-        where = node.where
-        name = self.names.get(index, node.primitive.name)
-        return f"{name} (line {where.line})" if where is not None else name
-
-
-def _mask_scale(value: Any) -> float:
-    """What an array of two values, zero and another, holds besides zero; 0 for any other array."""
-    array = np.asarray(value)
-    if array.size < 2 or array.dtype.kind not in "fiub":
-        return 0.0
-    found = np.unique(array)
-    return float(found[1]) if len(found) == 2 and found[0] == 0 else 0.0
-
-
-def _has_mask(graph: Graph, node: Node) -> bool:
-    """Whether a value is a product with a mask that comes from an argument."""
-    inputs = {x.index for x in graph.inputs}
-    return node.primitive.name == "multiply" and any(
-        x.index in inputs and _mask_scale(x.value) for x in node.parents
-    )
+        place = (id(node.code), node.instruction)
+        if place not in self._lines:
+            where = node.where
+            self._lines[place] = where.line if where is not None else None
+        return self._lines[place]

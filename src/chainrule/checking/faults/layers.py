@@ -39,6 +39,11 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
         found = np.unique(mask)
         if mask.size < 2 or len(found) != 2 or found[0] != 0 or k in roles.penalty:
             continue
+        if roles.derived_from(operand, node.inputs[position]):
+            continue  # the mask of a ReLU, not of a dropout
+        hidden = roles.uses_parameter_later[k]
+        if not hidden and found[1] != 1:
+            continue  # weights of labels, not of units
         key = roles.trial.keys[k]
         what = roles.described(node.inputs[position])
         every[k, position] = passed
@@ -48,7 +53,7 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
             {(k, position): passed},
         )  # fmt: skip
         scaling = _scalar_users(roles, k)
-        if scaling:
+        if scaling and hidden:
             edges: dict[tuple[int, int], EdgeRule] = {(k, position): passed}
             edges.update(dict.fromkeys(scaling, passed))
             yield _edge(
@@ -63,6 +68,8 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
                     f"at the dropout of {what} the scale after the mask is {word}.",
                     dict.fromkeys(scaling, rule),
                 )  # fmt: skip
+        if not hidden:
+            continue  # of samples or labels: there is no scale
         if found[1] != 1:
             kept = mask > 0
             for word, ratio in (

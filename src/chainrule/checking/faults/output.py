@@ -20,11 +20,29 @@ def output_faults(roles: Roles) -> list[Hypothesis]:
     for z in roles.logits:
         what = roles.trial.describe(z)
         for variant, code, said, rule in _at_logits(roles, z):
+            g = roles.replay.true.cotangents[z]
+            if g is None or np.max(np.abs(rule(g))) <= 1e-12 * np.max(np.abs(g)):
+                continue  # nothing is left, as where a path does not arrive
             alterations = Alterations(nodes={z: rule})
             key = ("logits", variant, *roles.trial.keys[z])
             found.append(Hypothesis(key, (code,), 1, f"at {what} {said}.", always(alterations)))
+    groups: dict[tuple[Any, ...], list[Hypothesis]] = {}
     for softmax in roles.softmaxes:
-        found += _at_softmax(roles, softmax)
+        place = roles.trial.keys[softmax.p][:-1]
+        for each in _at_softmax(roles, softmax):
+            found.append(each)
+            groups.setdefault((*each.key[:2], *place), []).append(each)
+    for key, members in groups.items():
+        if len(members) > 1:  # a loop that takes the softmax of one sample after the other
+            bypasses: dict[int, tuple[int, NodeRule]] = {}
+            for each in members:
+                made = each.build(roles.trial, roles.replay.true)
+                bypasses.update(made.bypasses if made is not None else {})
+            every = always(Alterations(bypasses=bypasses))
+            first = members[0]
+            found.append(
+                Hypothesis(("every", *key), first.codes, first.rank, first.evidence, every)
+            )
     return found
 
 
@@ -35,7 +53,7 @@ def _at_logits(roles: Roles, z: int) -> Iterator[tuple[str, str, str, NodeRule]]
         sigmoid = 1 / (1 + np.exp(-value))
     yield from _of_sigmoid("sigmoid", sigmoid)
     for axis in range(value.ndim):
-        if value.shape[axis] < 2:
+        if value.shape[axis] < 2 or value.shape[axis] == roles.trial.batch:
             continue
         p = _softmax(value, axis)
         word = f"softmax {axis}"

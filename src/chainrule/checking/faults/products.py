@@ -176,6 +176,14 @@ def _instead(
                 f"{name} is used without its mask where the gradient of {to} is computed.",
                 candidate,
             )
+        if isinstance(node.inputs[other], Node) and _is_unscaled(roles, node.inputs[other], index):
+            yield (
+                ("unscaled", *roles.trial.keys[index]),
+                "G902",
+                f"{name} is used without dropout's scale where the gradient of {to} is computed.",
+                candidate,
+            )
+            continue
         yield (
             ("other", *roles.trial.keys[index]),
             "G703",
@@ -200,6 +208,21 @@ def _is_masked(roles: Roles, node: Node, index: int) -> bool:
             return np.ndim(data[0]) > 0 and len(values) == 2 and values[0] == 0
         node = rest[0]
     return False
+
+
+def _is_unscaled(roles: Roles, node: Node, index: int) -> bool:
+    """Whether a value is another one times a number, and that one a product with a mask."""
+    if node.primitive.name not in ("divide", "multiply") or index not in (
+        x.index for x in node.parents
+    ):
+        return False
+    numbers = [np.ndim(value) == 0 for value in node.operands]
+    masked = roles.nodes[index]
+    return (
+        any(numbers)
+        and masked.primitive.name == "multiply"
+        and any(_is_masked(roles, masked, x.index) for x in masked.parents)
+    )
 
 
 def _substituting(roles: Roles, node: Node, position: int, other: int, instead: Any) -> EdgeRule:

@@ -13,6 +13,7 @@ from chainrule.checking.faults.rules import doubled
 from chainrule.checking.hypothesis import Build, Hypothesis, Namer, Naming, always
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Roles
+from chainrule.engine.graph import Node
 
 Codes = tuple[tuple[str, ...], str] | None
 
@@ -38,9 +39,11 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         of_data = [edge for edge in edges if edge[0] not in roles.penalty]
         every += of_data
         penalties += of_penalty
-        bias = _is_bias(roles, of_data)
+        bias = _is_bias(roles, of_data) and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
+            if of_penalty:
+                naming = _or_nothing(naming, name)
             found.append(Hypothesis(("scale data", name), (), 2, "", _scaling(of_data), naming))
         if of_penalty:
             found.append(
@@ -67,7 +70,17 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
 def _is_bias(roles: Roles, edges: Iterable[tuple[int, int]]) -> bool:
     """Whether a parameter is broadcast over the batch: its gradient is a sum over it."""
     edges = list(edges)
-    return bool(edges) and all(roles.is_bias_edge(*edge) for edge in edges)
+    return bool(edges) and all(
+        roles.is_bias_edge(k, position)
+        and any(roles.replay.active[x.index] for x in _others(roles, k, position))
+        for k, position in edges
+    )
+
+
+def _others(roles: Roles, k: int, position: int) -> list[Node]:
+    """What else enters a step."""
+    inputs = roles.nodes[k].inputs
+    return [x for i, x in enumerate(inputs) if i != position and isinstance(x, Node)]
 
 
 def _on_edges(roles: Roles) -> list[Hypothesis]:
@@ -145,6 +158,18 @@ def _of_share(what: str) -> Naming:
         return None if factor is None else (factor.codes, _said(what, factor))
 
     return naming
+
+
+def _or_nothing(naming: Naming, name: str) -> Naming:
+    """The same where nothing may be left but the penalty's share."""
+
+    def found(values: Sequence[float], name_of: Namer) -> Codes:
+        if all(abs(value) < 1e-6 for value in values):
+            said = f"the gradient of {name} is the penalty's share alone; the loss's is missing."
+            return ("G107",), said
+        return naming(values, name_of)
+
+    return found
 
 
 def _of_bias(name: str) -> Naming:

@@ -33,11 +33,11 @@ def _of_pairs(roles: Roles) -> Iterator[Hypothesis]:
             target = roles.values[node.index]
             if target is None or target.size != n or node.index in roles.parameter_indices:
                 continue
-            value = np.asarray(roles.values[z], dtype=float)
-            for name, spread in (
-                (str(node.name), np.reshape(target - np.mean(target), shape).astype(float)),
-                (roles.trial.describe(z), np.mean(value) - value),
-            ):
+            spreads = [(str(node.name), np.reshape(target - np.mean(target), shape).astype(float))]
+            for k in [z, *(each.a for each in roles.activations if each.z == z)]:
+                value = np.asarray(roles.values[k], dtype=float)
+                spreads.append((roles.trial.describe(k), np.mean(value) - value))
+            for name, spread in spreads:
                 yield Hypothesis(
                     ("pairs", *roles.trial.keys[z], node.name, name), (), 2, "",
                     always(Alterations(nodes={z: plus(spread)})),

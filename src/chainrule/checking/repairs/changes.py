@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.sites import Place, Site
+from chainrule.checking.watch_syntax import loaded
 
 _COMPARED = {
     ast.Gt: (ast.Lt, ast.GtE), ast.Lt: (ast.Gt, ast.LtE), ast.GtE: (ast.LtE, ast.Gt),
@@ -79,6 +80,16 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
         ):
             new = ast.AugAssign(target, ast.Add(), node.value)
             yield Change("accumulate", None, placed(new, node), node)
+            if isinstance(target, ast.Subscript):
+                new = ast.AugAssign(target, ast.Mult(), node.value)
+                yield Change("multiply", None, placed(new, node), node)
+    if (
+        isinstance(node, ast.AugAssign)
+        and isinstance(node.op, ast.Add)
+        and isinstance(node.target, ast.Subscript)
+        and not isinstance(node.target.slice, ast.Slice)
+    ):
+        yield Change("every index", None, placed(_added_at(node), node), node)
     if isinstance(node, ast.AugAssign) and type(node.op) in _OTHER:
         new = ast.AugAssign(node.target, _OTHER[type(node.op)](), node.value)
         yield Change("divide", None, placed(new, node), node, ast.unparse(node.value))
@@ -86,6 +97,26 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
         old = place.expression
         for kind, new, about in _instead(place, old, seen, integers):
             yield Change(kind, place, placed(new, old), old, about)
+
+
+def _added_at(node: ast.AugAssign) -> ast.stmt:
+    """``np.add.at(array, index, value)`` for ``array[index] += value``."""
+    target: Any = loaded(node.target)
+    imported = ast.Call(ast.Name("__import__", ast.Load()), [ast.Constant("numpy")], [])
+    add = ast.Attribute(ast.Attribute(imported, "add", ast.Load()), "at", ast.Load())
+    index = target.slice
+    if isinstance(index, ast.Tuple):
+        elements = [_as_slice(x) for x in index.elts]
+        index = ast.Tuple(elements, ast.Load())
+    return ast.Expr(ast.Call(add, [target.value, index, node.value], []))
+
+
+def _as_slice(entry: ast.expr) -> ast.expr:
+    """``slice(a, b, c)`` for ``a:b:c``."""
+    if not isinstance(entry, ast.Slice):
+        return entry
+    parts = [x or ast.Constant(None) for x in (entry.lower, entry.upper, entry.step)]
+    return ast.Call(ast.Name("slice", ast.Load()), parts, [])
 
 
 def mistaken_names(site: Site, seen: Mapping[str, Any], atoms: Sequence[str]) -> Iterator[Change]:
@@ -136,9 +167,15 @@ def _instead(
     if value is not None and len(place.above) == 1 and not value.ndim and value.dtype.kind in "iu":
         for name in integers:
             yield "number", ast.BinOp(old, ast.Mult(), _parsed(name)), name
+            if name != text:
+                yield "index", _parsed(name), name
     if place.in_index and isinstance(old, ast.Name) and (value is None or value.ndim == 0):
         yield "index", ast.BinOp(old, ast.Add(), ast.Constant(1)), ""
         yield "index", ast.BinOp(old, ast.Sub(), ast.Constant(1)), ""
+        for name in integers:
+            yield "number", ast.BinOp(old, ast.Mult(), _parsed(name)), name
+            if name != text:
+                yield "index", _parsed(name), name
     if value is None or place.in_index:
         return
     if (

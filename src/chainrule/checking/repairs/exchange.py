@@ -86,17 +86,22 @@ def observed(
     counts: dict[Site, int] = {}
     values: dict[Site, Seen] = {}
     sites = list(wanted)
+    evaluating: list[int] = []
 
     def hook(number: int, here: Mapping[str, Any]) -> bool:
+        if evaluating:
+            return True  # a call in an expression that is looked at
         site = sites[number]
         counts[site] = counts.get(site, 0) + 1
         if counts[site] == 1:
             space = sys._getframe(1).f_globals
+            evaluating.append(number)
             values[site] = {
                 text: found
                 for text, code in wanted[site]
                 if (found := _evaluated(code, space, here)) is not None
             }
+            evaluating.clear()
         return True
 
     with contextlib.ExitStack() as stack:

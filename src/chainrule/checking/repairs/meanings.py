@@ -46,6 +46,11 @@ class Meanings:
                     self._add("gradient", cotangent, scaled=True)
         for z in roles.logits:
             self._add("logits", replay.true.cotangents[z], scaled=True)
+        for softmax in roles.softmaxes:
+            self._add("softmax", roles.values[softmax.p])
+        for normalisation in roles.normalisations:
+            self._add("scale", normalisation.inverse)
+            self._add("scale", 1 / normalisation.inverse)
         outputs = {each.a for each in roles.activations if each.is_output}
         for activation in roles.elementwise:
             word = "output derivative" if activation.a in outputs else "derivative"

@@ -87,7 +87,9 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind == "sign":
-        return ("G404",) if place is not None and place.in_test else ("G205",)
+        if place is not None and place.in_test:
+            return ("G404",)
+        return ("G403",) if place is not None and _is_argument(place) else ("G205",)
     if kind == "negation":
         return ("G902",) if "data" in at.words(ast.unparse(change.new)) else ("G404",)
     if kind == "comparison":
@@ -95,9 +97,15 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "branch":
         both = {ast.unparse(change.old.body), ast.unparse(change.old.orelse)}
         return ("G702",) if any(f"{x}.T" in both for x in both) else ()
+    if kind == "multiply":
+        return ("G405",)
+    if kind == "every index":
+        return ("G803",)
     if kind == "transposed":
         if _is_reduced(place):
             return ("G603",)
+        if _is_kernel(at.value(old), at):
+            return ("G906",)
         words = at.words(ast.unparse(change.new)) | at.words(old)
         return ("G701",) if "gradient" in words else ("G702",)
     if kind == "function":
@@ -107,18 +115,19 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "one row":
         return ("G602",) if at.only_biases else ("G802",)
     if kind == "index":
-        return ("G906",) if _in_slice(place) else ("G703",)
+        return _of_geometry(site) if _in_slice(place) else ("G703",)
     if kind == "number":
         around = place.above[1] if place and len(place.above) > 1 else change.old
         whole = at.value(ast.unparse(around))
         whole_number = whole is not None and whole.dtype.kind in "iu"
-        return ("G906",) if place and (place.in_index or whole_number) else ()
+        return _of_geometry(site) if place and (place.in_index or whole_number) else ()
     if kind == "exchanged":
         first, _, second = change.about.partition(" ")
         if any(text in old for text in (f"{first} - {second}", f"{second} - {first}")):
             return ("G205",)
-        both_gradients = "gradient" in at.words(first) and "gradient" in at.words(second)
-        return ("G704",) if both_gradients else ("G703",)
+        factors = {"forward", "parameter", "data"}
+        results = not any(at.words(text) & factors for text in (first, second))
+        return ("G704",) if results else ("G703",)
     if kind == "divide":
         value = at.value(change.about)
         return ("G403",) if value is not None and value.ndim else ()
@@ -176,7 +185,14 @@ def _of_accumulation(site: Site, at: Context) -> Codes:
             names - counted or any(isinstance(x, ast.Subscript) for x in ast.walk(target.slice))
         ):
             return ("G803", "G801")
-    return ("G802", "G801") if site.loops and at.per_sample else ("G801",)
+    if site.loops and at.per_sample:
+        return ("G602", "G802", "G801") if at.only_biases else ("G802", "G801")
+    return ("G801",)
+
+
+def _of_geometry(site: Site) -> Codes:
+    """A wrong place in an image: of a pooling where a function takes maxima, of a convolution."""
+    return ("G907",) if re.search(r"max|pool", ast.unparse(site.function)) else ("G906",)
 
 
 def _of_function(change: Change, at: Context) -> Codes:
@@ -229,11 +245,17 @@ def _of_extra_term(change: Change, at: Context) -> Codes:
     return ("G804",) if "parameter" in words else ()
 
 
-def of_permuted(value: Any, true: Any) -> Codes:
-    """The right numbers in another order, or of a window that is shifted."""
+def is_permuted(value: Any, true: Any) -> bool:
+    """Whether arrays hold the same numbers in another order."""
     a, b = (np.sort(np.ravel(x)) for x in (value, true))
-    scale = float(np.max(np.abs(b)))
-    return ("G705",) if np.max(np.abs(a - b)) <= 1e-7 * scale else ()
+    return bool(np.max(np.abs(a - b)) <= 1e-7 * float(np.max(np.abs(b)))) and not np.allclose(
+        value, true
+    )
+
+
+def of_order(site: Site) -> Codes:
+    """The right numbers in another order: in a pooling they reach the wrong entries."""
+    return ("G907",) if re.search(r"max|pool", ast.unparse(site.function)) else ("G705",)
 
 
 def _multiples(value: Any, at: Context) -> set[str]:
@@ -267,6 +289,8 @@ def _of_other(change: Change, at: Context) -> Codes:
             ratio = np.asarray(other, dtype=float) / np.asarray(value, dtype=float)
         finite = np.where(np.isfinite(ratio), ratio, 0.0)
         return ("G401",) if "derivative" in at.meanings.of(finite) else ("G703",)
+    if "parameter" in new and place is not None and _is_penalty(place, at):
+        return ("G304",)
     if _in_product(place):
         return ("G703",)
     formula = place is not None and _is_in_formula(place)
@@ -281,6 +305,20 @@ def _of_other(change: Change, at: Context) -> Codes:
     return ("G703",) if old & {"forward", "parameter", "data"} else ()
 
 
+def _is_penalty(place: Place, at: Context) -> bool:
+    """Whether an expression is multiplied by numbers only: the share of a penalty."""
+    for node in reversed(place.above):
+        if not isinstance(node, ast.BinOp):
+            return isinstance(node, (ast.AugAssign, ast.Assign)) or node is place.parent
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return True
+        both = [at.value(ast.unparse(x)) for x in (node.left, node.right)]
+        numbers = [x is not None and x.ndim == 0 for x in both]
+        if not any(numbers) or not isinstance(node.op, (ast.Mult, ast.Div)):
+            return False
+    return False
+
+
 def _in_product(place: Place | None) -> bool:
     """Whether an expression is a factor of a matrix product."""
     for node in reversed(place.above if place is not None else ()):
@@ -293,6 +331,14 @@ def _in_product(place: Place | None) -> bool:
         if not isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
             return False
     return False
+
+
+def _is_argument(place: Place) -> bool:
+    """Whether an expression is an argument of a function that is not linear."""
+    return any(
+        isinstance(node, ast.Call) and _ACTIVATIONS.search(ast.unparse(node.func))
+        for node in place.above
+    )
 
 
 def _is_reduced(place: Place | None) -> bool:
@@ -323,7 +369,12 @@ def of_missing_factor(
         if "derivative" in product and not {"cotangent", "data"} & product:
             return ("G403",)
     if "cotangent" in words and "cotangent" not in own:
-        return ("G405",)
+        both = "forward" in words and "forward" not in own
+        return ("G401", "G405") if both else ("G405",)
+    if "softmax" in words:
+        return ("G503",)
+    if "scale" in words:
+        return ()
     if "output derivative" in words:
         return ("G502",)
     if "derivative" in words:
@@ -356,17 +407,29 @@ def of_missing_term(
     if "parameter" in words:
         return ("G301",) if factor is not None else ()
     plain = all(abs(abs(weight) - 1) < 1e-6 for weight in weights)
-    return ("G801",) if plain else ()
+    return ("G801",) if plain or factor is not None else ()
 
 
 def of_factor(
-    values: Sequence[float], factor: Factor | None, place: Place | None, at: Context
+    values: Sequence[float],
+    factor: Factor | None,
+    place: Place | None,
+    batches: Sequence[int | None],
+    at: Context,
 ) -> Codes:
     """A factor on an expression, fitted on every probe."""
-    if place is not None and in_formula(place):
+    if place is not None and (in_formula(place) or _is_argument(place)):
         return ("G403",)
+    whole = place is None or len(place.above) == 1 or not isinstance(place.parent, ast.BinOp)
     if factor is None:
-        return ("G206", "G203") if all(abs(v - values[0]) < 1e-9 for v in values) else ()
+        if not whole or any(abs(v - values[0]) > 1e-9 for v in values):
+            return ()
+        for code, power in (("G201", 1), ("G202", -1)):
+            if all(n and abs(v - n**power) < 1e-9 for v, n in zip(values, batches, strict=True)):
+                return (code, "G206")
+        return ("G206", "G203")
+    if "G206" in factor.codes and not whole:
+        return ()  # a term of a sum, not the gradient
     summed = factor.of_sum or factor.follows in ("sum", "part")
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
         return ("G601",)
@@ -399,6 +462,9 @@ def _is_in_formula(place: Place) -> bool:
 def of_wrong_derivative(value: Any, true: Any, output: bool, at: Context) -> Codes:
     """Something else where f'(z) is due."""
     array = np.asarray(value, dtype=float)
+    weight = float(np.sum(array * true)) / max(float(np.sum(true * true)), 1e-300)
+    if weight and np.allclose(weight * true, array, rtol=1e-9):
+        return ()  # a factor, and no other derivative
     if not array.size or np.ptp(array) == 0:
         return ("G502",) if output else ("G401",)
     two = len(np.unique(np.round(true, 12))) <= 2

@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.budget import Budget
 from chainrule.checking.factors import Factor, name_factor
 from chainrule.checking.repairs.changes import Change, mistaken_names, slips
 from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed
@@ -25,10 +25,11 @@ from chainrule.checking.repairs.naming import (
     Codes,
     Context,
     codes_of,
+    is_permuted,
     of_factor,
     of_missing_factor,
     of_missing_term,
-    of_permuted,
+    of_order,
     of_wrong_derivative,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
@@ -37,7 +38,7 @@ from chainrule.checking.subject import Subject, SubjectError, same_randomness
 from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
 
-_MOST_ATOMS = 28
+_MOST_ATOMS = 24
 _LONGEST = 72
 
 #: What an array may be turned into before it is multiplied with.
@@ -115,7 +116,7 @@ class RepairSearch:
         self.point = point
         self.truth = truth
         self.left = left
-        self.ends = time.thread_time() + seconds
+        self.budget = Budget(seconds)
         self.true = [
             {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims}
             for trial in trials
@@ -136,7 +137,7 @@ class RepairSearch:
     @property
     def is_over(self) -> bool:
         """Whether the time is used up."""
-        return time.thread_time() > self.ends
+        return self.budget.is_over
 
     def find(self, first: int | None) -> list[Repair]:
         """The repairs of the first line that has any, the likeliest lines first.
@@ -370,7 +371,8 @@ class RepairSearch:
                 continue
             at = self._context(site, mended - self.right)
             factor = self._factor([1 / value for value in values])
-            codes = of_factor(values, factor, place, at)
+            batches = [trial.batch for trial in self.trials]
+            codes = of_factor([1 / value for value in values], factor, place, batches, at)
             rank = 4 if "G206" in codes else 1
             text = factor.text if factor is not None else f"{1 / values[0]:.6g}"
             said = f"{_short(old)} {'times' if divides else 'divided by'} {text}"
@@ -413,20 +415,17 @@ class RepairSearch:
         space = site.unit.functions[0][1].__globals__
         forms = _FORMS if value.dtype.kind == "f" else _FORMS[:1]
         for text, form in forms:
-
-            def hook(found: Any, here: Mapping[str, Any], form: Any = form) -> Any:
-                return found * form(np.asarray(eval(code, space, dict(here))))
-
-            with hook_set(site.unit, hook):
+            with hook_set(site.unit, _times(code, space, form)):
                 mended = self._confirmed()
             if mended is not None:
                 with np.errstate(all="ignore"):
                     factor = form(np.asarray(value))
                 at = self._context(site, mended - self.right)
+                said = f"{_short(old)} times {text.format(atom)}"
                 codes = of_missing_factor(factor, ast.unparse(old), text, place, at)
-                yield self._repair(
-                    site, old, codes, mended, 2, f"{_short(old)} times {text.format(atom)}"
-                )
+                for code in codes or ("",):
+                    own = (code,) if code else ()
+                    yield self._repair(site, old, own, mended, 2, said)
 
     def _turned(self, site: Site, place: Place, old: ast.expr) -> Iterator[Repair]:
         """A value where a function of it is due, such as ``1 - a**2`` for ``a``."""
@@ -495,7 +494,7 @@ class RepairSearch:
             value = seen[ast.unparse(old)]
             if value.ndim < 2 or not (_is_root(place) or isinstance(place.parent, ast.Call)):
                 continue
-            for number, true, scale in self._reordered(value):
+            for number, scale in self._reordered(value):
                 mended = self.everything
                 for probe, trial in enumerate(self.trials):
                     there = scale * np.asarray(trial.replay.true.cotangents[number])
@@ -503,11 +502,11 @@ class RepairSearch:
                         mended &= self._mended(probe, self._claims(trial.point))
                 if mended >= self.left | self.right:
                     yield self._repair(
-                        site, old, of_permuted(value, scale * true), mended, 3,
+                        site, old, of_order(site), mended, 3,
                         f"the entries of {_short(old)} in another order",
                     )  # fmt: skip
 
-    def _reordered(self, value: Any) -> Iterator[tuple[int, Any, float]]:
+    def _reordered(self, value: Any) -> Iterator[tuple[int, float]]:
         """The cotangents that hold the numbers of an array, up to a factor."""
         if any(len(trial.graph) != len(self.trials[0].graph) for trial in self.trials):
             return
@@ -517,26 +516,29 @@ class RepairSearch:
                 continue
             scale = size / max(float(np.max(np.abs(true), initial=0.0)), 1e-300)
             for sign in (scale, -scale):
-                if of_permuted(value, sign * true) and not np.allclose(value, sign * true):
-                    yield number, np.asarray(true), sign
+                if is_permuted(value, sign * true):
+                    yield number, sign
 
     def _series(self, site: Site, place: Place, value: Any) -> Iterator[list[int]]:
         """Which derivatives could be due in the passes of a loop: one each, first or last first."""
         runs = self.counts[0][site]
+        nodes = self.meanings.roles.nodes
+        groups: dict[Any, list[int]] = {}
+        for number, (each, _) in enumerate(self.meanings.derivatives):
+            if runs == 1:
+                groups[number] = [number]
+            else:
+                kind = tuple(nodes[k].primitive.name for k in each.inside)
+                groups.setdefault(kind, []).append(number)
+        if any(counts[site] != runs for counts in self.counts):
+            return
         shapes = [each.derivative.shape for each, _ in self.meanings.derivatives]
-        if runs == 1:
-            for number, shape in enumerate(shapes):
-                if shape == value.shape and shape:
-                    yield [number]
-            return
-        if any(counts[site] != runs for counts in self.counts) or runs > len(shapes):
-            return
-        for first in range(len(shapes) - runs + 1):
-            if shapes[first] == value.shape:
-                yield list(range(first, first + runs))
-            last = first + runs - 1
-            if shapes[last] == value.shape:
-                yield list(range(last, first - 1, -1))
+        for group in groups.values():
+            for first in range(len(group) - runs + 1):
+                series = group[first : first + runs]
+                for numbers in (series, series[::-1])[: min(runs, 2)]:
+                    if shapes[numbers[0]] == value.shape and value.ndim:
+                        yield numbers
 
     # --- factors ---------------------------------------------------------------------------------
 
@@ -576,16 +578,20 @@ class RepairSearch:
 
     def _guessed(self, site: Site) -> tuple[list[float], frozenset[str]] | None:
         """The same for a step of a recurrence, in which gradients are not linear."""
-        for factor in (-1.0, 2.0, 0.5):
+        guesses = [[factor] * len(self.trials) for factor in (-1.0, 2.0, 0.5)]
+        sizes = [float(trial.batch or 1) for trial in self.trials]
+        guesses += [sizes, [1 / n for n in sizes]]
+        for name in self.trials[0].scalars:
+            values = [trial.scalars.get(name, 1.0) for trial in self.trials]
+            guesses += [values, [1 / value for value in values]]
+        for factors in guesses:
             mended = self.everything
-            for number in range(len(self.trials)):
-                mended &= self._mended(
-                    number, self._with(site, number, lambda value, k, here: value * k, factor)
-                )
+            for number, factor in enumerate(factors):
+                mended &= self._mended(number, self._with(site, number, _multiplied, factor))
                 if not mended >= self.left | self.right:
                     break
             else:
-                return [factor] * len(self.trials), mended
+                return factors, mended
         return None
 
     def _with(
@@ -602,7 +608,7 @@ class RepairSearch:
             self.trials[0].symbols,
             [trial.means for trial in self.trials],
             [trial.sums for trial in self.trials],
-            self.trials[0].rates,
+            self.meanings.roles.rates,
         )
 
     def _repair(
@@ -639,6 +645,11 @@ def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(shape, over) == over
     except ValueError:
         return False
+
+
+def _times(code: Any, space: dict[str, Any], form: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A hook that multiplies by a function of another value."""
+    return lambda found, here: found * form(np.asarray(eval(code, space, dict(here))))
 
 
 def _multiplied(value: Any, k: float, here: Any) -> Any:
