@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from chainrule.checking.localisation_matching import Match
 from chainrule.checking.localisation_quantities import Quantity
 from chainrule.checking.localisation_steps import Step
@@ -39,6 +41,11 @@ class Fault:
     complete: bool
     called: Quantity
     time: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value that was put there."""
+        return np.shape(self.replaced[self.step.places[0]])
 
     @property
     def only_scaled(self) -> bool:
