@@ -178,7 +178,7 @@ def _lines(
     """
     home = search.place(fault)
     if not fault.complete:  # one change may mend what looks like several mistakes
-        change = runs.smallest((home,), runs.wrong, deadline)
+        change = runs.smallest((home,), runs.wrong, deadline, sure=False)
         if change is not None:
             return [changed_line(change, [faulty_line(fault, search, graph)], True)]
     faults = search.with_others(fault)
@@ -187,7 +187,7 @@ def _lines(
     passed = [
         (each.step.site.filename, each.step.site.line)
         for each in search.passed
-        if each.repaired >= fault.repaired
+        if each.repaired >= fault.repaired and not each.is_left_for_later
     ]
     suspects = passed[: passed.index(home)] if home in passed else []
     places = tuple(dict.fromkeys((*suspects, home)))

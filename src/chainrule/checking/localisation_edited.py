@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 from chainrule.checking.localisation_edits import INSERTED, REPLACED, Edit, Edits
+from chainrule.checking.localisation_names import kept_attributes
 from chainrule.checking.localisation_steps import Step
 from chainrule.checking.localisation_substitution import OutOfTime, Substitution
 from chainrule.checking.stopping import now
@@ -116,6 +117,8 @@ class EditedRuns:
             # what is missing, such as a factor, may be missing on any of them: the last one counts
             for place in suspects if cost == REPLACED else suspects[-1:]:
                 near = [trial for trial in every if trial.place == place]
+                if place != suspects[-1]:  # what the loss runs too is right
+                    near = [trial for trial in near if not trial.shared]
                 change = next(self.changes(near, wanted, deadline), None)
                 if change is not None:
                     return change
@@ -178,12 +181,16 @@ class EditedRuns:
             asked = [*steps[:_STEPS_ASKED], *steps[_STEPS_ASKED:][-1:]]
             try:
                 self._relevant[place] = not asked or any(
-                    affected is None or affected & self.wrong
-                    for affected in map(self.substitution.affected, asked)
+                    not self.substitution.is_known_right(step)
+                    and self._matters(self.substitution.affected(step))
+                    for step in asked
                 )
             except OutOfTime:
                 return True
         return self._relevant[place]
+
+    def _matters(self, affected: set[str] | None) -> bool:
+        return affected is None or bool(affected & self.wrong)
 
     def _trials(self) -> Iterator[_Trial]:
         """Every change of the functions that ran."""
@@ -201,13 +208,14 @@ class EditedRuns:
                     continue
                 module = ast.Module([*imports, top], [])
                 base = compiled(module, filename, like)
+                attributes = kept_attributes(top)
                 for function in ast.walk(top):
                     name = _runs(function, lines)
                     if name is None:
                         continue
                     may_hang = function in endless
                     shared = (filename, name) in self.substitution.matcher.shared
-                    for edit in Edits(function, callables):
+                    for edit in Edits(function, callables, attributes):
                         yield _Trial(filename, name, edit, module, base, shared, may_hang)
 
 

@@ -22,6 +22,7 @@ from chainrule.checking.localisation_names import (
     filled,
     is_atom,
     is_dict_call,
+    is_size,
     likeness,
     line_of,
     near_numbers,
@@ -109,14 +110,21 @@ class Edits:
     function : FunctionDef or Lambda
     callables : iterable of str
         Names of the functions of the file.
+    attributes : iterable of str
+        What the methods of its class keep, such as ``self.x``.
     """
 
-    def __init__(self, function: Any, callables: Iterable[str] = ()) -> None:
+    def __init__(
+        self, function: Any, callables: Iterable[str] = (), attributes: Iterable[str] = ()
+    ) -> None:
         self.function = function
         self.atoms = atoms(function)
+        if any(text.startswith("self.") for text in self.atoms):
+            self.atoms += [text for text in attributes if text not in self.atoms]
         self.counts = counts(function)
         self.callables = [*callables]
         self._parsed: dict[str, ast.expr] = {}
+        self._at_hand = self.atoms  # those of the same statement first
 
     def __iter__(self) -> Iterator[Edit]:
         if isinstance(self.function, ast.Lambda):
@@ -152,14 +160,19 @@ class Edits:
             yield from self._within(loop, "iter", None, loop.lineno)
         while isinstance(called, ast.Call) and isinstance(called.func, ast.Name):
             if called.func.id == "range":
-                for number in range(len(called.args)):
+                for number, bound in enumerate(called.args):
                     yield from self._within(called, "args", number, loop.lineno)
+                    for text in self.counts:
+                        new = self._expression(text)
+                        yield self._edit(loop.lineno, REPLACED, called, "args", number, new, bound)
             called = called.args[0] if called.args else called.func
 
     def _statement(
         self, statement: Any, holder: Any, attribute: str, index: int, repeated: bool
     ) -> Iterator[Edit]:
         line = statement.lineno
+        own = {ast.unparse(node) for node in ast.walk(statement) if is_atom(node)}
+        self._at_hand = sorted(self.atoms, key=lambda text: text not in own)
         if isinstance(statement, ast.AugAssign):
             for kind in _OTHER.get(type(statement.op), ()):
                 new: Any = ast.AugAssign(statement.target, kind(), statement.value)
@@ -172,9 +185,9 @@ class Edits:
             if isinstance(target, (ast.Subscript, ast.Attribute)) or (
                 repeated and isinstance(target, ast.Name)
             ):
-                for operator in (ast.Add(), ast.Sub()):
+                for operator, cost in ((ast.Add(), REPLACED), (ast.Sub(), INSERTED)):
                     new = ast.AugAssign(target, operator, statement.value)
-                    yield self._edit(line, REPLACED, holder, attribute, index, new, statement)
+                    yield self._edit(line, cost, holder, attribute, index, new, statement)
             if isinstance(target, (ast.Tuple, ast.List)):
                 yield from self._swapped(statement.targets[0], "elts", line)
         if getattr(statement, "value", None) is not None:
@@ -205,7 +218,8 @@ class Edits:
         """Replacements of an expression and of all its parts."""
         node = _child(holder, attribute, index)
         for new in self._instead(node, holder):
-            yield self._edit(line, REPLACED, holder, attribute, index, new, node)
+            cost = INSERTED if _is_factor(node, holder, new) else REPLACED
+            yield self._edit(line, cost, holder, attribute, index, new, node)
         if isinstance(node, ast.Dict):
             yield from self._swapped(node, "values", line)
         elif isinstance(node, (ast.Tuple, ast.List)):
@@ -248,6 +262,8 @@ class Edits:
             yield from self._of_call(node)
         elif isinstance(node, ast.Attribute) and node.attr == "T":
             yield node.value
+        elif is_size(node) and isinstance(node, ast.Subscript):
+            yield ast.Attribute(node.value.value, "size", ast.Load())  # type: ignore[attr-defined]
         if is_atom(node) and not (isinstance(holder, ast.Attribute) and is_atom(holder)):
             yield from self._others(node)
             if isinstance(holder, ast.Compare):
@@ -338,6 +354,8 @@ class Edits:
         elif isinstance(value, ast.Dict):
             for number, each in enumerate(value.values):
                 yield from self._inserted(value, "values", number, line_of(value, each, line))
+        elif isinstance(value, (ast.ListComp, ast.GeneratorExp)):
+            yield from self._inserted(value, "elt", None, line)
         elif isinstance(value, ast.Call) and is_dict_call(value):
             for word in value.keywords:
                 yield from self._inserted(word, "value", None, line_of(value, word, line))
@@ -347,13 +365,14 @@ class Edits:
 
     def _completed(self, value: ast.expr) -> Iterator[ast.expr]:
         yield ast.UnaryOp(ast.USub(), value)
-        yield ast.Compare(value, [ast.Gt()], [ast.Constant(0)])
+        positive = ast.Compare(value, [ast.Gt()], [ast.Constant(0)])
+        yield ast.BinOp(positive, ast.Mult(), ast.Constant(1.0))
         for number in (2.0, 0.5):
             yield ast.BinOp(value, ast.Mult(), ast.Constant(number))
         for text in self.counts:
             yield ast.BinOp(value, ast.Div(), self._expression(text))
             yield ast.BinOp(value, ast.Mult(), self._expression(text))
-        for text in self.atoms[:_MOST_ATOMS]:
+        for text in self._at_hand[:_MOST_ATOMS]:
             yield ast.BinOp(value, ast.Mult(), self._expression(text))
             yield ast.BinOp(value, ast.Add(), self._expression(text))
 
@@ -376,6 +395,16 @@ class Edits:
 
 def _text(nodes: Any) -> str:
     return ", ".join(map(ast.unparse, nodes)) if isinstance(nodes, list) else ast.unparse(nodes)
+
+
+def _is_factor(node: Any, holder: Any, new: Any) -> bool:
+    """Whether a number in a product changes or goes: a factor may be missing anywhere."""
+    if isinstance(node, ast.Constant):
+        return isinstance(holder, (ast.BinOp, ast.UnaryOp))
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div))):
+        return False
+    gone = node.right if new is node.left else node.left if new is node.right else None
+    return isinstance(gone, ast.Constant)
 
 
 class _Exchange(ast.NodeTransformer):

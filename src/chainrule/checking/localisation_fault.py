@@ -53,6 +53,11 @@ class Fault:
         return self.own is not None
 
     @property
+    def is_left_for_later(self) -> bool:
+        """Whether all that the step lacks is a positive factor."""
+        return self.own is not None and self.own.scale > 0
+
+    @property
     def own(self) -> Match | None:
         """The step's value as a multiple of what it should be."""
         standing = self.step.standing

@@ -98,13 +98,27 @@ def atoms(function: Any) -> list[str]:
     return [text for text in seen if text not in _MODULES]
 
 
+def kept_attributes(top: Any) -> list[str]:
+    """What the methods of a class keep of an object, such as ``self.x``."""
+    return list(
+        dict.fromkeys(
+            f"self.{node.attr}"
+            for node in ast.walk(top)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+        )
+    )
+
+
 def counts(function: Any) -> list[str]:
     """What holds a number of things, as far as the text tells: sizes, and what is divided by."""
     found: dict[str, None] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
-            if isinstance(target, ast.Name) and _is_size(node.value):
+            if isinstance(target, ast.Name) and is_size(node.value):
                 found[target.id] = None
             elif isinstance(target, ast.Tuple) and ast.unparse(node.value).endswith(".shape"):
                 found.update((x.id, None) for x in target.elts if isinstance(x, ast.Name))
@@ -112,12 +126,13 @@ def counts(function: Any) -> list[str]:
             divisor = node.right if isinstance(node, ast.BinOp) else node.value
             if is_atom(divisor):
                 found[ast.unparse(divisor)] = None
-        if _is_size(node):
+        if is_size(node):
             found.setdefault(ast.unparse(node), None)
     return list(found)[:_MOST_COUNTS]
 
 
-def _is_size(node: Any) -> bool:
+def is_size(node: Any) -> bool:
+    """Whether an expression is a number of elements."""
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "len"
     if isinstance(node, ast.Attribute):

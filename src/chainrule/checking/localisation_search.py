@@ -79,18 +79,25 @@ class Search:
     def _first(self, effort: int) -> Fault | None:
         """The first fault: the earliest repair, or a later line if that one is right as it is."""
         found = self._earliest(effort)
-        if found is None or not found.only_scaled:
-            return found
+        if found is None:
+            return None
         for step in self.steps:  # a line that computes what there is already does nothing
             if step.time > found.time and self._does_nothing(step):
+                same = step.name == found.step.name
+                if not (same or found.only_scaled):
+                    continue
                 idle = self.substitution.repair(step)
-                if idle is not None and idle.only_scaled and idle.repaired >= found.repaired:
+                if idle is None or not idle.repaired >= found.repaired:
+                    continue
+                if same or idle.only_scaled:
                     return idle
         return found
 
     def _does_nothing(self, step: Step) -> bool:
         """Whether a statement computes the value that its variable has."""
-        if step.copied or step.site.kind not in ("assign", "augmented", "item"):
+        if step.site.kind not in ("assign", "augmented", "item"):
+            return False
+        if step.copied and not step.site.plain:
             return False
         before = [
             other
@@ -117,6 +124,8 @@ class Search:
                     continue
                 if not fault.step.copied and fault.step.standing is None and self._omits(first):
                     return first
+                if _only_scales(first, fault):
+                    continue
             first = fault
             if not self._is_right_so_far(fault):
                 return fault
@@ -132,7 +141,7 @@ class Search:
         for number, step in enumerate(self.steps):
             while waiting and waiting[0][0] <= step.time:
                 yield heapq.heappop(waiting)[2]
-            if step.covered and effort == 0:
+            if (step.covered and effort == 0) or self._is_buffer(step):
                 continue
             if not any(place in self.substitution.applied for place in step.places):
                 fault = self.substitution.repair(step, deep=effort == _EFFORTS - 1)
@@ -169,6 +178,10 @@ class Search:
             return self._others_are_exact(step, own)
         before = self._convention(step)
         return before is not None and abs(before - own.scale) < 1e-6 * abs(own.scale)
+
+    def _is_buffer(self, step: Step) -> bool:
+        """Whether zeros are bound only to be added to, so that they are right whatever follows."""
+        return step.value.size > 1 and not np.any(step.value) and self._is_bound_again(step)
 
     def _is_bound_again(self, step: Step) -> bool:
         """Whether a later line gives the name another value."""
@@ -299,9 +312,24 @@ class Search:
             for other in self.steps
             if other.site is step.site and other.places[0] not in step.places and not other.stacked
         ]
-        if step.site.kind != "return" and any(x.caller == step.caller for x in others):
-            return False  # the same call in a loop
+        if step.site.kind != "return" and (
+            step.standing is None or any(x.caller == step.caller for x in others)
+        ):
+            return False  # wrong in the function, or the same call in a loop
         return any(self.substitution.affected(other) for other in others)
+
+
+def _only_scales(first: Fault, fault: Fault) -> bool:
+    """Whether a later line gives a wrong value its factor, and nothing else."""
+    a, b = first.step.value, fault.step.value
+    if first.own is not None or first.quantity is not fault.quantity or a.shape != b.shape:
+        return False
+    factor = fault.scale / first.scale
+    return (
+        first.step.name == fault.step.name
+        and abs(factor - 1) > 1e-9
+        and bool(np.allclose(b, factor * a, rtol=1e-9, atol=0.0))
+    )
 
 
 def _counts(value: np.ndarray) -> bool:

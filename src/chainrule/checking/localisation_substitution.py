@@ -178,7 +178,7 @@ class Substitution:
         deep : bool
             Try every intermediate value of the backward pass as well.
         """
-        if self._is_known_right(step):
+        if self.is_known_right(step):
             return None
         affected = self.affected(step)
         if affected is not None and not affected & self.wrong:
@@ -211,15 +211,15 @@ class Substitution:
                 break
         return best
 
-    def _is_known_right(self, step: Step) -> bool:
+    def is_known_right(self, step: Step) -> bool:
         """Whether a value of the forward pass is just what its name says."""
         match = step.standing
         if match is None or not match.exact or not step.matches:
             return False
+        if (step.site.filename, step.site.function) in self.matcher.shared:
+            return match.quantity.kind in _OF_FORWARD  # the loss runs the same line
         if match.quantity.kind not in _VALUES:
             return False
-        if (step.site.filename, step.site.function) in self.matcher.shared:
-            return True  # the loss runs the same line
         return any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
 
     def affected(self, step: Step) -> set[str] | None:
@@ -380,6 +380,7 @@ class Substitution:
 
 
 _VALUES = frozenset({"forward", "input"})
+_OF_FORWARD = _VALUES | {"addends"}
 _GRADIENTS = frozenset({"cotangent", "addends", "share", "backward"})
 # What a step may be meant to hold that holds a true value of some kind.
 _INSTEAD = {
