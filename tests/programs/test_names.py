@@ -216,6 +216,38 @@ def test_watching_leaves_debuggers_and_coverage_their_events() -> None:
     assert seen[-1] == "return"
 
 
+def test_a_tool_that_takes_the_place_of_the_watch_does_not_end_it() -> None:
+    class Tool:
+        """As coverage's tracer in C: called for a call, it makes itself the trace function."""
+
+        lines = 0
+
+        def __call__(self, frame: Any, event: str, argument: Any) -> Any:
+            if event == "call":
+                sys.settrace(self)
+            elif event == "line" and frame.f_code is f.__code__:
+                self.lines += 1
+            return self
+
+    def twice(x):  # type: ignore[no-untyped-def]
+        return x * 2.0
+
+    def f(x):  # type: ignore[no-untyped-def]
+        doubled = twice(x)
+        again = twice(doubled)
+        return np.sum(again)
+
+    tool, before = Tool(), sys.gettrace()
+    sys.settrace(tool)
+    try:
+        found = _named(trace_named(f, np.ones(2)))
+        assert sys.gettrace() is tool
+    finally:
+        sys.settrace(before)
+    assert found[:2] == ["doubled", "again"]
+    assert tool.lines == 3
+
+
 def test_watching_ends_with_an_error() -> None:
     before = sys.gettrace()
     with pytest.raises(ZeroDivisionError):

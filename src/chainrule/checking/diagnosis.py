@@ -124,7 +124,8 @@ def diagnose(
     if not wrong:
         _only_here(reference, verdicts, seed, found)
         return
-    if wrong_here and reference.subject.large and not reference.untraceable:
+    unseen = reference.subject.large or not wrong_here
+    if unseen and not reference.untraceable and hygiene.steady:
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
         found.first_wrong = first_wrong_line(small)
@@ -234,6 +235,7 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
                 graph,
                 {name: reference.gradients[name] for name in reference.parameters},
                 read=read,
+                loss=lambda: subject.loss_value(reference.point),
                 seconds=_SECONDS_FOR_LINES,
             ).first
     except Exception:  # the user's code runs with replaced values, and may raise anything
@@ -241,8 +243,9 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
     if found is None:
         return None
     return WrongLine(
-        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired
-    )
+        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired,
+        found.change or "",
+    )  # fmt: skip
 
 
 def _repaired(

@@ -8,13 +8,14 @@ value that is right up to such a convention is passed over as long as a later li
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.localisation_edited import EditedRuns
+from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_matching import (
     Matcher,
     batch_sizes,
@@ -26,9 +27,12 @@ from chainrule.checking.localisation_quantities import quantities
 from chainrule.checking.localisation_search import Search
 from chainrule.checking.localisation_steps import final_writes, steps_of
 from chainrule.checking.localisation_substitution import Substitution
-from chainrule.checking.localisation_wording import FaultyLine, faulty_line
+from chainrule.checking.localisation_wording import FaultyLine, changed_line, faulty_line
+from chainrule.checking.stopping import now
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.engine.graph import Graph
+
+_SECONDS_FOR_CHANGES = 2.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def localise(
     truth: Mapping[str, Any] | None = None,
     *,
     read: Callable[[Any], Mapping[str, Any]] | None = None,
+    loss: Callable[[], float] | None = None,
     tolerance: float = 1e-6,
     seconds: float = 5.0,
 ) -> Localisation:
@@ -90,6 +95,9 @@ def localise(
         that the gradient returns.
     read : callable, optional
         Makes a dict by parameter name of what ``gradient`` returns; by default it is one.
+    loss : callable, optional
+        The loss at the example; without it no line of a function that the loss runs too is blamed
+        for its text.
     tolerance : float
         Relative error, in norm, up to which a gradient is right.
     seconds : float
@@ -100,14 +108,14 @@ def localise(
     Localisation
         Without a line, and with a reason, where none can be confirmed.
     """
-    deadline = time.monotonic() + seconds
+    deadline = now() + seconds - _SECONDS_FOR_CHANGES
     read = read or _as_mapping
     try:
         watcher = Watcher(gradient)
     except CannotWatch as error:
         return Localisation((), str(error))
     with watcher:
-        return _localise(watcher, example, graph, truth, read, tolerance, deadline)
+        return _localise(watcher, example, graph, truth, read, loss, tolerance, deadline)
 
 
 def _localise(
@@ -116,6 +124,7 @@ def _localise(
     graph: Graph,
     truth: Mapping[str, Any] | None,
     read: Callable[[Any], Mapping[str, Any]],
+    loss: Callable[[], float] | None,
     tolerance: float,
     deadline: float,
 ) -> Localisation:
@@ -144,10 +153,48 @@ def _localise(
     steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
     substitution.prepare(steps, matcher)
     search = Search(substitution)
-    faults = search.faults()
-    if not faults:
-        return Localisation((), search.reason or "no single line repairs the result")
-    return Localisation(tuple(faulty_line(fault, search, graph) for fault in faults))
+    runs = EditedRuns(substitution, loss)
+    later = deadline + _SECONDS_FOR_CHANGES
+    for efforts in (_SHORT, _LONG):
+        fault = search.first(efforts)
+        if fault is not None:
+            return Localisation(tuple(_lines(fault, search, runs, graph, later)))
+        change = runs.smallest((), runs.wrong, later) if efforts is _SHORT else None
+        if change is not None:
+            return Localisation((changed_line(change, (), True),))
+    return Localisation((), search.reason or "no single line repairs the result")
+
+
+_SHORT, _LONG = (0,), (1, 2)
+
+
+def _lines(
+    fault: Fault, search: Search, runs: EditedRuns, graph: Graph, deadline: float
+) -> Sequence[FaultyLine]:
+    """The lines that true values mend, or where a small change of the text shows it, another one.
+
+    A true value mends the line at fault and often those after it: the first one on which a small
+    change does the same is at fault. If there is none, such a line may stand somewhere else.
+    """
+    home = search.place(fault)
+    if not fault.complete:  # one change may mend what looks like several mistakes
+        change = runs.smallest((home,), runs.wrong, deadline, sure=False)
+        if change is not None:
+            return [changed_line(change, [faulty_line(fault, search, graph)], True)]
+    faults = search.with_others(fault)
+    lines = [faulty_line(each, search, graph) for each in faults]
+    fault, home = faults[0], search.place(faults[0])
+    passed = [
+        (each.step.site.filename, each.step.site.line)
+        for each in search.passed
+        if each.repaired >= fault.repaired and not each.is_left_for_later
+    ]
+    suspects = passed[: passed.index(home)] if home in passed else []
+    places = tuple(dict.fromkeys((*suspects, home)))
+    change = runs.smallest(places, fault.repaired, deadline, not search.is_doubtful(fault))
+    if change is None or change.place == home:
+        return lines
+    return [changed_line(change, lines[:1], change.repaired == runs.wrong), *lines[1:]]
 
 
 def same_results(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

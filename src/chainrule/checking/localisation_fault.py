@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from chainrule.checking.localisation_matching import Match
 from chainrule.checking.localisation_quantities import Quantity
 from chainrule.checking.localisation_steps import Step
@@ -41,9 +43,19 @@ class Fault:
     time: int
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value that was put there."""
+        return np.shape(self.replaced[self.step.places[0]])
+
+    @property
     def only_scaled(self) -> bool:
         """Whether the step is right but for a factor."""
         return self.own is not None
+
+    @property
+    def is_left_for_later(self) -> bool:
+        """Whether all that the step lacks is a positive factor."""
+        return self.own is not None and self.own.scale > 0
 
     @property
     def own(self) -> Match | None:

@@ -6,13 +6,14 @@ import ast
 import inspect
 import linecache
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.localisation_steps import final_writes
 from chainrule.checking.report import WrongLine
+from chainrule.checking.stopping import now
 from chainrule.checking.subject import same_randomness
 from chainrule.checking.watch import CannotWatch, Event, Run, Watcher
 
@@ -35,11 +36,12 @@ def differing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> 
         watcher = Watcher(gradient)
     except CannotWatch:
         return None
-    deadline = time.monotonic() + _SECONDS
+    deadline = now() + _SECONDS
     with watcher, same_randomness():
-        first = watcher.run(example, record=True, deadline=deadline)
+        finals = final_writes(watcher.run(example, record=True, deadline=deadline))
+        first = watcher.run(example, record=True, finals=finals, deadline=deadline)
         np.random.random(7)  # noqa: NPY002  (chance is another one in the next call)
-        second = watcher.run(example, record=True, deadline=deadline)
+        second = watcher.run(example, record=True, finals=finals, deadline=deadline)
     for a, b in zip(first.events, second.events, strict=False):
         if a.place != b.place or not _same(a, b):
             site = watcher.sites[a.place[0]]
@@ -77,7 +79,7 @@ def _watched(
     except CannotWatch:
         return None
     with watcher:
-        return watcher, watcher.run(example, record=True, deadline=time.monotonic() + _SECONDS)
+        return watcher, watcher.run(example, record=True, deadline=now() + _SECONDS)
 
 
 def _same(a: Event, b: Event) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Search:
     ----------
     reason : str or None
         Why nothing was found.
+    passed : list of Fault
+        Steps whose true value repairs the result too, before the first fault.
     """
 
     def __init__(self, substitution: Substitution) -> None:
@@ -35,40 +37,67 @@ class Search:
         self.steps = substitution.steps
         self.results = tuple(substitution.truth)
         self.reason: str | None = None
+        self.passed: list[Fault] = []
+        self.found: list[Fault] = []
 
-    def faults(self) -> list[Fault]:
-        """Independent faults, in the order of time."""
-        found: list[Fault] = []
+    def first(self, efforts: Sequence[int]) -> Fault | None:
+        """The first fault.
+
+        Parameters
+        ----------
+        efforts : sequence of int
+            0 takes the iterations of a loop together; 1 one by one as well; 2 tries every
+            intermediate value of the backward pass.
+        """
         try:
-            while self.substitution.wrong and len(found) < _MOST_FAULTS:
-                fault = None
-                for effort in range(_EFFORTS):
-                    fault = self._first(effort)
-                    if fault is not None:
-                        break
-                if fault is None:
-                    break
-                found.append(fault)
-                self.substitution.apply(fault)
+            for effort in efforts:
+                fault = self._first(effort)
+                if fault is not None:
+                    self.found = [fault]
+                    return fault
         except OutOfTime:
             self.reason = "the search ran out of time"
-        return sorted(found, key=lambda fault: fault.time)
+        return None
+
+    def with_others(self, fault: Fault) -> list[Fault]:
+        """The first fault and those that are left once it is mended, in the order of time."""
+        found = self.found = [fault]
+        try:
+            self.substitution.apply(fault)
+            while self.substitution.wrong and len(found) < _MOST_FAULTS:
+                other = self.first(range(_EFFORTS))
+                if other is None:
+                    break
+                found.append(other)
+                self.substitution.apply(other)
+        except OutOfTime:
+            self.reason = "the search ran out of time"
+        self.found = found
+        self.substitution.forget()
+        return sorted(found, key=lambda each: each.time)
 
     def _first(self, effort: int) -> Fault | None:
         """The first fault: the earliest repair, or a later line if that one is right as it is."""
         found = self._earliest(effort)
-        if found is None or not found.only_scaled:
-            return found
+        if found is None:
+            return None
         for step in self.steps:  # a line that computes what there is already does nothing
             if step.time > found.time and self._does_nothing(step):
+                same = step.name == found.step.name
+                if not (same or found.only_scaled):
+                    continue
                 idle = self.substitution.repair(step)
-                if idle is not None and idle.only_scaled and idle.repaired >= found.repaired:
+                if idle is None or not idle.repaired >= found.repaired:
+                    continue
+                if same or idle.only_scaled:
                     return idle
         return found
 
     def _does_nothing(self, step: Step) -> bool:
         """Whether a statement computes the value that its variable has."""
-        if step.copied or step.site.kind not in ("assign", "augmented", "item"):
+        if step.site.kind not in ("assign", "augmented", "item"):
+            return False
+        if step.copied and not step.site.plain:
             return False
         before = [
             other
@@ -86,6 +115,8 @@ class Search:
     def _earliest(self, effort: int) -> Fault | None:
         first: Fault | None = None
         for fault in self._repairs(effort):
+            if not self.substitution.applied:
+                self.passed.append(fault)
             if first is not None:
                 if not fault.repaired >= first.repaired:
                     continue
@@ -93,6 +124,8 @@ class Search:
                     continue
                 if not fault.step.copied and fault.step.standing is None and self._omits(first):
                     return first
+                if _only_scales(first, fault):
+                    continue
             first = fault
             if not self._is_right_so_far(fault):
                 return fault
@@ -108,7 +141,7 @@ class Search:
         for number, step in enumerate(self.steps):
             while waiting and waiting[0][0] <= step.time:
                 yield heapq.heappop(waiting)[2]
-            if step.covered and effort == 0:
+            if (step.covered and effort == 0) or self._is_buffer(step):
                 continue
             if not any(place in self.substitution.applied for place in step.places):
                 fault = self.substitution.repair(step, deep=effort == _EFFORTS - 1)
@@ -126,6 +159,10 @@ class Search:
         named_so = any(fault.quantity.is_role(*role) for role in meant)
         if named_so and own is None and not self._is_bound_again(step):
             return False
+        if own is not None and not own.exact and _counts(step.value):
+            return True
+        if own is not None and fault.shape != step.value.shape and not step.stacked:
+            return False
         if match is None:  # a value other than the name asks for may not be needed at all
             return any(kind == "cotangent" for kind, _ in meant) and not named_so
         if fault.time > step.time:
@@ -141,6 +178,10 @@ class Search:
             return self._others_are_exact(step, own)
         before = self._convention(step)
         return before is not None and abs(before - own.scale) < 1e-6 * abs(own.scale)
+
+    def _is_buffer(self, step: Step) -> bool:
+        """Whether zeros are bound only to be added to, so that they are right whatever follows."""
+        return step.value.size > 1 and not np.any(step.value) and self._is_bound_again(step)
 
     def _is_bound_again(self, step: Step) -> bool:
         """Whether a later line gives the name another value."""
@@ -177,7 +218,9 @@ class Search:
             if other.time >= step.time:
                 break
             match = other.cotangent
-            if match is not None and other.value.size > 1 and not self._is_result(match):
+            if match is None or other.value.size == 1 or self._is_result(match):
+                continue
+            if match.exact or not _counts(other.value):
                 found = match.scale
         return found
 
@@ -241,10 +284,54 @@ class Search:
 
     # --- where a fault is ------------------------------------------------------------------------
 
+    def is_doubtful(self, fault: Fault) -> bool:
+        """Whether a fault says little: the value is right as it stands, or is the result itself."""
+        standing = fault.step.standing
+        if standing is not None:
+            return standing.exact
+        return any(
+            quantity.kind in ("cotangent", "share") and quantity.name in self.results
+            for quantity in (fault.quantity, *fault.quantity.aliases)
+        )
+
+    def place(self, fault: Fault) -> tuple[str, int]:
+        """File and line of a fault."""
+        if fault.step.caller is not None and self.called_wrongly(fault):
+            return fault.step.caller
+        return fault.step.site.filename, fault.step.site.line
+
     def called_wrongly(self, fault: Fault) -> bool:
-        """Whether a function that returned a wrong value is right wherever else it is called."""
+        """Whether a function whose value is wrong is right wherever else it is called."""
         step = fault.step
-        if step.site.kind != "return" or step.caller is None or not fault.complete:
+        if step.caller is None or step.stacked or not fault.complete:
             return False
-        others = [s for s in self.steps if s.site is step.site and s.places[0] not in step.places]
-        return any(self.substitution.affected(other) for other in others if not other.stacked)
+        if sum(other.step.site is step.site for other in self.found) > 1:
+            return False
+        others = [
+            other
+            for other in self.steps
+            if other.site is step.site and other.places[0] not in step.places and not other.stacked
+        ]
+        if step.site.kind != "return" and (
+            step.standing is None or any(x.caller == step.caller for x in others)
+        ):
+            return False  # wrong in the function, or the same call in a loop
+        return any(self.substitution.affected(other) for other in others)
+
+
+def _only_scales(first: Fault, fault: Fault) -> bool:
+    """Whether a later line gives a wrong value its factor, and nothing else."""
+    a, b = first.step.value, fault.step.value
+    if first.own is not None or first.quantity is not fault.quantity or a.shape != b.shape:
+        return False
+    factor = fault.scale / first.scale
+    return (
+        first.step.name == fault.step.name
+        and abs(factor - 1) > 1e-9
+        and bool(np.allclose(b, factor * a, rtol=1e-9, atol=0.0))
+    )
+
+
+def _counts(value: np.ndarray) -> bool:
+    """Whether an array holds whole numbers, such as a mask: a factor is left for later."""
+    return value.size > 1 and bool(np.all(value == np.trunc(value)))

@@ -41,7 +41,7 @@ class Step:
     copied : bool
         The statement computes nothing: it gives an earlier value another name.
     caller : tuple or None
-        For what a function returns, the file and line it was called from.
+        The file and line that the function was called from.
     covered : bool
         One iteration of a loop whose iterations are a step as well.
     matches : list of Match

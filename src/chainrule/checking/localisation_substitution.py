@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_matching import Matcher, squeezed
 from chainrule.checking.localisation_quantities import Quantity, as_numbers
 from chainrule.checking.localisation_steps import Step, roles
+from chainrule.checking.stopping import now
 from chainrule.checking.watch import Place, Run, Watcher
 
 _MOST_CANDIDATES = 40
@@ -38,7 +38,7 @@ class Substitution:
     tolerance : float
         Relative error, in norm, up to which a gradient is right.
     deadline : float
-        `time.monotonic` at which it ends.
+        `now` at which it ends.
 
     Attributes
     ----------
@@ -81,6 +81,11 @@ class Substitution:
         self.base = self._claims(run)
         self.wrong = self._wrong(self.base)
 
+    def forget(self) -> None:
+        """Take the run as it was, with nothing mended."""
+        self.applied.clear()
+        self.observe(self.run)
+
     def apply(self, fault: Fault) -> None:
         """Mend a fault for good."""
         self._hopeless.clear()
@@ -97,6 +102,10 @@ class Substitution:
             return {}
         return {name: as_numbers(claimed.get(name)) for name in self.truth}
 
+    def wrong_of(self, run: Run) -> set[str]:
+        """The gradients that are wrong in a run."""
+        return self._wrong(self._claims(run))
+
     def _wrong(self, claims: Mapping[str, np.ndarray | None]) -> set[str]:
         return {name for name in self.truth if not self._is_right(claims.get(name), name)}
 
@@ -109,7 +118,7 @@ class Substitution:
         return error <= self.tolerance * self._sizes[name] or error < 1e-14
 
     def _try(self, replaced: Mapping[Place, Any]) -> dict[str, np.ndarray | None]:
-        if time.monotonic() > self.deadline:
+        if now() > self.deadline:
             raise OutOfTime
         changed = {**self.applied, **replaced}
         return self._claims(self.watcher.run(self.example, changed, deadline=self.deadline))
@@ -169,7 +178,7 @@ class Substitution:
         deep : bool
             Try every intermediate value of the backward pass as well.
         """
-        if self._is_known_right(step):
+        if self.is_known_right(step):
             return None
         affected = self.affected(step)
         if affected is not None and not affected & self.wrong:
@@ -202,15 +211,15 @@ class Substitution:
                 break
         return best
 
-    def _is_known_right(self, step: Step) -> bool:
+    def is_known_right(self, step: Step) -> bool:
         """Whether a value of the forward pass is just what its name says."""
         match = step.standing
         if match is None or not match.exact or not step.matches:
             return False
+        if (step.site.filename, step.site.function) in self.matcher.shared:
+            return match.quantity.kind in _OF_FORWARD  # the loss runs the same line
         if match.quantity.kind not in _VALUES:
             return False
-        if (step.site.filename, step.site.function) in self.matcher.shared:
-            return True  # the loss runs the same line
         return any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
 
     def affected(self, step: Step) -> set[str] | None:
@@ -371,6 +380,7 @@ class Substitution:
 
 
 _VALUES = frozenset({"forward", "input"})
+_OF_FORWARD = _VALUES | {"addends"}
 _GRADIENTS = frozenset({"cotangent", "addends", "share", "backward"})
 # What a step may be meant to hold that holds a true value of some kind.
 _INSTEAD = {
@@ -400,7 +410,7 @@ def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
     turned = squeezed(value.shape)[::-1]
     if len(turned) == 2 and squeezed(shape) == turned:
         yield value.reshape(turned[::-1]).T.reshape(shape)
-    if not fits and not step.stacked:
+    if value.shape != shape and not step.stacked:
         yield value
 
 

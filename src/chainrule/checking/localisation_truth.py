@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from chainrule.programs.rewrites import is_elementwise
 
 _LARGEST = 2**18  # elements of a quantity that is formed for comparison only
 _MOST_CHAINS = 200
+_FEW_USES = 5
 _PRODUCTS = frozenset({"matmul", "dot", "tensordot", "einsum"})
 
 
@@ -62,16 +64,17 @@ def true_quantities(
     yield from _merged(graph, names)
     yield from _derivatives(graph, names)
     yield from _derived(graph, names)
+    yield from _jacobians(graph, names)
     yield from _addends(graph, names)
     yield from _stacked(graph, names, named)
 
 
 def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
-    """What several uses of one value contribute to its cotangent."""
+    """What single uses of one value, and several of them together, contribute to its cotangent."""
     inputs = {node.index for node in graph.inputs}
     for index, node in graph.cotangents.items():
         kind = "gradient" if index in inputs else "cotangent"
-        waiting = [node]
+        waiting, found = [node], dict[int, np.ndarray]()
         while waiting:
             addition = waiting.pop()
             if addition.of is None or addition.primitive.name != "add":
@@ -82,6 +85,24 @@ def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                     what = f"a share of the {kind} of %{index}"
                     yield Quantity("share", names[index], array, what, operand)
                     waiting.append(operand)
+                    if operand.primitive.name != "add":
+                        found[operand.of.index] = found.get(operand.of.index, 0.0) + array
+        uses = [found[use] for use in sorted(found)]
+        total = as_numbers(node.value)
+        if total is None or len(uses) < 3 or total.size * len(uses) > _LARGEST:
+            continue
+        what = f"a share of the {kind} of %{index}"
+        for several in _together(uses):
+            yield Quantity("share", names[index], np.sum(several, axis=0), what)
+        for single in (uses[0], uses[-1]):  # such as that of a penalty
+            yield Quantity("share", names[index], total - single, what)
+
+
+def _together(uses: list[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
+    """Some of a few uses, not all."""
+    if len(uses) <= _FEW_USES:
+        for count in range(2, len(uses)):
+            yield from itertools.combinations(uses, count)
 
 
 def _merged(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
@@ -192,6 +213,30 @@ def _derived(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                         np.eye(width)[value],
                         f"one-hot {node.name}",
                     )
+
+
+def _jacobians(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
+    """The Jacobian matrices of a softmax: of its rows, of its columns, of vectors in a loop."""
+    vectors: dict[int, list[np.ndarray]] = {}
+    for node in graph.nodes:
+        value = node.value
+        if node.of is not None or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            continue
+        if not 1 <= value.ndim <= 2 or value.size**2 > _LARGEST:
+            continue
+        rows = np.atleast_2d(value)
+        for each in {1: [rows], 2: [rows, rows.T]}[value.ndim]:
+            if each.shape[1] < 2 or np.any(each <= 0) or not np.allclose(each.sum(axis=1), 1.0):
+                continue
+            matrices = each[:, :, None] * (np.eye(each.shape[1]) - each[:, None, :])
+            what = f"the Jacobian matrix of %{node.index}"
+            yield Quantity("derivative", names[node.index], np.squeeze(matrices), what)
+            if value.ndim == 1:
+                vectors.setdefault(value.size, []).append(matrices[0])
+    for several in vectors.values():
+        if len(several) > 1:
+            what = "the Jacobian matrices of a softmax, step by step"
+            yield Quantity("derivative", "", np.stack(several), what)
 
 
 def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:

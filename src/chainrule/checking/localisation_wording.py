@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.checking.localisation_edited import Change
 from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_search import Search
 from chainrule.engine.errors import ChainruleError
@@ -47,6 +49,8 @@ class FaultyLine:
         as well.
     truncates : bool
         It makes an array of integers where fractions are due.
+    change : str or None
+        The change of its text that mends it, where no true value of its own does.
     """
 
     line: int
@@ -62,6 +66,7 @@ class FaultyLine:
     inherited: tuple[int, ...]
     confirmed: bool
     truncates: bool = False
+    change: str | None = None
 
     @property
     def should_be(self) -> str:
@@ -69,6 +74,8 @@ class FaultyLine:
         return f"{self.expected}, {self.formula}" if self.formula else self.expected
 
     def __str__(self) -> str:
+        if self.change is not None:
+            return f"line {self.line}: {self.text}\n  it is right with {self.change}"
         what = f"{self.target} should equal" if self.target else "it should make"
         instead = f"; it equals {self.found}" if self.found else ""
         return f"line {self.line}: {self.text}\n  {what} {self.should_be}{instead}"
@@ -86,10 +93,8 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         The loss with its backward pass.
     """
     site = fault.step.site
-    filename, line, end_line = site.filename, site.line, site.end_line
-    if fault.step.caller is not None and search.called_wrongly(fault):
-        filename, line = fault.step.caller
-        end_line = line
+    filename, line = search.place(fault)
+    end_line = max(line, site.end_line) if line == site.line else line
     return FaultyLine(
         line=line,
         end_line=end_line,
@@ -108,6 +113,27 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
             not np.any(fault.step.value)
             or np.any(fault.quantity.value != np.trunc(fault.quantity.value))
         ),
+    )
+
+
+def changed_line(change: Change, found: Sequence[FaultyLine], complete: bool) -> FaultyLine:
+    """A line that a change of its text mends, where it was found at others."""
+    edit = change.edit
+    later = {line for each in found for line in (each.line, *each.inherited)}
+    return FaultyLine(
+        line=edit.line,
+        end_line=edit.line,
+        text=linecache.getline(change.filename, edit.line).strip(),
+        function=change.function,
+        filename=change.filename,
+        target=None,
+        expected="",
+        formula=None,
+        found=None,
+        repaired=tuple(sorted(change.repaired)),
+        inherited=tuple(sorted(line for line in later if line > edit.line)),
+        confirmed=complete,
+        change=f"{edit.after} in place of {edit.before}",
     )
 
 

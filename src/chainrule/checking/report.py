@@ -99,6 +99,8 @@ class WrongLine:
         It makes an array of integers where fractions are due.
     repairs : tuple of str
         The gradients that are right with the right value there.
+    change : str
+        The change of its text that mends it, where that is what shows it to be wrong.
     """
 
     line: int
@@ -107,6 +109,7 @@ class WrongLine:
     inherits: tuple[int, ...] = ()
     truncates: bool = False
     repairs: tuple[str, ...] = ()
+    change: str = ""
 
 
 @dataclass(frozen=True)

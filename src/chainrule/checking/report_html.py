@@ -53,9 +53,11 @@ def report_html(report: Report) -> str:
     if report.first_wrong is not None:
         where = report.first_wrong
         should = f"<br>it should equal <code>{escape(where.should_be)}</code>"
+        if where.change:
+            should = f"<br>it is right with <code>{escape(where.change)}</code>"
         parts.append(
             f"<p>first wrong line {where.line}: <code>{escape(where.text.strip())}</code>"
-            f"{should if where.should_be else ''}</p>"
+            f"{should if where.should_be or where.change else ''}</p>"
         )
     for title, items in (
         ("notes", report.notes),

@@ -33,6 +33,8 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
         lines += ["", f"first wrong line: {where.line}: {where.text.strip()}"]
         if where.should_be:
             lines += _wrapped(f"it should equal {where.should_be}")
+        if where.change:
+            lines += _wrapped(f"it is right with {where.change}")
         if where.inherits:
             shown = ", ".join(map(str, where.inherits))
             lines += _wrapped(f"later lines only inherit it: {shown}")
@@ -66,6 +68,8 @@ def report_markdown(report: Report) -> str:
         lines += ["", f"First wrong line {where.line}: `{where.text.strip()}`"]
         if where.should_be:
             lines += [f"It should equal `{where.should_be}`."]
+        if where.change:
+            lines += [f"It is right with `{where.change}`."]
     for title, items in (
         ("Notes", report.notes),
         ("What this check could not have seen", report.blind_spots),

@@ -25,6 +25,7 @@ Keys = tuple[Any, ...]
 LARGE = 100_000
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
+_DEEPEST = 16  # levels of a result
 
 
 class SubjectError(ChainruleError):
@@ -216,6 +217,11 @@ class Subject:
 
 def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     """The leaves of dicts, and of lists and tuples that hold arrays, with their keys."""
+    if len(keys) > _DEEPEST:
+        raise SubjectError(
+            f"{_shown(keys[:2])} … is nested more than {_DEEPEST} levels deep: does a dict or list "
+            "hold itself? Give arrays by name."
+        )
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from _leaves(value, (*keys, key))

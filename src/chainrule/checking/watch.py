@@ -12,16 +12,15 @@ import linecache
 import math
 import random
 import sys
-import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.stopping import silent
+from chainrule.checking.stopping import now, silent
 from chainrule.checking.watch_functions import users_functions
 from chainrule.checking.watch_rewriting import Site, rewrite
 from chainrule.checking.watch_syntax import WATCH
@@ -30,7 +29,8 @@ from chainrule.engine.errors import ChainruleError
 _MOST_EVENTS = 20_000  # of one run
 _MOST_AT_ONE_SITE = 2_000  # a site seen more often works on single numbers
 _MOST_BYTES = 256 * 2**20  # of copies kept from one run
-_SELDOM = 512  # events between two looks at the clock
+_SELDOM = 256  # events between two looks at the clock
+_INNER = frozenset({"<listcomp>", "<dictcomp>", "<genexpr>", "<setcomp>", "<lambda>"})
 _PARTS = 64  # components of a tuple, list or dict that are looked at
 
 Part = tuple[Any, ...]
@@ -59,7 +59,7 @@ class Event(NamedTuple):
     holder : int or None
         For an array written in place, which one of the arrays of the run.
     caller : tuple or None
-        For a value that a function returns, the file and line it was called from.
+        The file and line that the function was called from.
     """
 
     place: Place
@@ -128,6 +128,7 @@ class Watcher:
         self.sites: list[Site] = []
         self._codes: list[tuple[FunctionType, CodeType]] = []
         self._rewritten: dict[str, dict[CodeType, CodeType]] = {}
+        self.texts: dict[str, tuple[str, CodeType]] = {}  # by file, with a code compiled from it
         functions = list(users_functions(function))
         problem = "it is not written in Python"
         for found in functions:
@@ -152,8 +153,10 @@ class Watcher:
             lines = linecache.getlines(filename, function.__globals__)
             if not lines:
                 raise OSError(f"the source in {filename} cannot be read")
-            sites, codes = rewrite("".join(lines), filename, len(self.sites), function.__code__)
+            text = "".join(lines)
+            sites, codes = rewrite(text, filename, len(self.sites), function.__code__)
             self.sites += sites
+            self.texts[filename] = text, function.__code__
             self._rewritten[filename] = codes
         return self._rewritten[filename]
 
@@ -178,7 +181,7 @@ class Watcher:
         finals : mapping, optional
             For arrays written in place, at which of the writes a copy is kept.
         deadline : float
-            `time.monotonic` after which the run is broken off, with a TimeoutError: a loop may not
+            `now` after which the run is broken off, with a TimeoutError: a loop may not
             end on a value that was put in its place.
 
         Returns
@@ -216,8 +219,33 @@ class Watcher:
         self._exits.close()
 
     @contextlib.contextmanager
+    def edited(
+        self, codes: Mapping[CodeType, CodeType], watched: Collection[tuple[str, int]] = ()
+    ) -> Iterator[None]:
+        """Run the user's functions as they are, or other code, inside ``with watcher:``.
+
+        Parameters
+        ----------
+        codes : mapping of code to code
+            Instead of the user's own.
+        watched : collection of (str, int)
+            Files and first lines of functions that stay watched where they are not exchanged.
+        """
+        before: list[tuple[FunctionType, CodeType]] = []
+        try:
+            for function, own in self._before:
+                if own in codes or (own.co_filename, own.co_firstlineno) not in watched:
+                    before.append((function, function.__code__))
+                    function.__code__ = codes.get(own, own)
+            yield
+        finally:
+            for function, code in before:
+                function.__code__ = code
+
+    @contextlib.contextmanager
     def _exchanged(self) -> Iterator[None]:
         before = [(function, function.__code__) for function, _ in self._codes]
+        self._before = before
         self._spaces = list({id(f.__globals__): f.__globals__ for f, _ in self._codes}.values())
         try:
             for function, code in self._codes:
@@ -246,18 +274,9 @@ class _Reporter:
         self.counts: dict[tuple[int, Part], int] = {}
         self.seen: dict[int, tuple[Any, Any]] = {}  # arrays bound so far, and their last value
         self.holders: dict[int, int] = {}
-        self.caller: tuple[str, int] | None = None
         self.arguments: list[np.ndarray] = []
 
     # --- what rewritten code calls ---------------------------------------------------------------
-
-    def returned(self, site: int, value: Any) -> Any:
-        if self.record:
-            frame = sys._getframe(1).f_back
-            self.caller = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
-        value = self._bound(site, (), value, None)
-        self.caller = None
-        return value
 
     def value(self, site: int, value: Any, key: Any = None) -> Any:
         return self._bound(site, (), value, key)
@@ -287,8 +306,13 @@ class _Reporter:
         if type(base) is np.ndarray:
             self._written(site, base, None)
 
-    def loop(self, site: int, target: Any) -> None:
+    def tick(self) -> None:
         self.time += 1
+        if self.time % _SELDOM == 0 and now() > self.deadline:
+            raise _Overdue
+
+    def loop(self, site: int, target: Any) -> None:
+        self.tick()
         if self.record and len(self.run.loops) < _MOST_EVENTS:
             kept = target[0] if type(target) is tuple and target else target
             kept = kept if isinstance(kept, (int, np.integer)) else None
@@ -338,9 +362,7 @@ class _Reporter:
         return array
 
     def _place(self, site: int, part: Part) -> Place:
-        self.time += 1
-        if self.time % _SELDOM == 0 and time.monotonic() > self.deadline:
-            raise _Overdue
+        self.tick()
         count = self.counts.get((site, part), 0)
         self.counts[site, part] = count + 1
         return site, part, count
@@ -370,7 +392,18 @@ class _Reporter:
             present, last = self.seen.get(id(value), (None, None))
             origin = holder is not None or present is not value or not _same(last, kept)
             self.seen[id(value)] = (value, kept)
-        run.events.append(Event(place, self.time, kept, origin, key, holder, self.caller))
+        run.events.append(Event(place, self.time, kept, origin, key, holder, _caller()))
+
+
+def _caller() -> tuple[str, int] | None:
+    """From where the function was called that is being watched."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    frame = None if frame is None else frame.f_back
+    while frame is not None and frame.f_code.co_name in _INNER:
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def _same(a: Any, b: Any) -> bool:

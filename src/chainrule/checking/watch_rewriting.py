@@ -92,23 +92,35 @@ def rewrite(
     SyntaxError, ValueError
         The text is no Python.
     """
-    flags = like.co_flags & _FUTURE
-    original = compile(source, filename, "exec", flags, dont_inherit=True)
-    tree = ast.parse(source, filename)
+    original = compiled(source, filename, like)
+    sites, watched = rewritten(ast.parse(source, filename), filename, first, like)
+    return sites, dict(pairs(original, watched))
+
+
+def rewritten(
+    tree: ast.Module, filename: str, first: int, like: CodeType
+) -> tuple[list[Site], CodeType]:
+    """A module that reports what it binds, compiled; the tree is used up."""
     rewriter = _Rewriter(filename, first)
     changed = ast.fix_missing_locations(rewriter.visit(tree))
-    watched = compile(changed, filename, "exec", flags, dont_inherit=True)
-    return rewriter.sites, dict(_pairs(original, watched))
+    return rewriter.sites, compiled(changed, filename, like)
 
 
-def _pairs(original: CodeType, watched: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
+def compiled(source: str | ast.Module, filename: str, like: CodeType) -> CodeType:
+    """A module, with the ``__future__`` features that another code was compiled with."""
+    flags = like.co_flags & _FUTURE
+    code: CodeType = compile(source, filename, "exec", flags, dont_inherit=True)
+    return code
+
+
+def pairs(original: CodeType, watched: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
     """Nested code objects, which stand in the same order in both."""
     inner = [x for x in original.co_consts if isinstance(x, CodeType)]
     for old, new in zip(
         inner, [x for x in watched.co_consts if isinstance(x, CodeType)], strict=True
     ):
         yield old, new
-        yield from _pairs(old, new)
+        yield from pairs(old, new)
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -238,6 +250,12 @@ class _Rewriter(ast.NodeTransformer):
         end = ast.Expr(report("end", ast.Constant(site.value)))
         return [node, ast.copy_location(end, node)]
 
+    def visit_While(self, node: ast.While) -> ast.AST:
+        self.generic_visit(node)
+        if self.functions:  # it may not end on a value that was put in its place
+            node.body.insert(0, ast.copy_location(ast.Expr(report("tick")), node.body[0]))
+        return node
+
     # --- expressions -----------------------------------------------------------------------------
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -315,8 +333,7 @@ class _Rewriter(ast.NodeTransformer):
         arguments: list[ast.expr] = [site, value]
         if key is not None and not isinstance(key, ast.Constant) and is_pure(key):
             arguments.append(as_index(loaded(key)))
-        method = "returned" if kind == "return" else "value"
-        return ast.copy_location(report(method, *arguments), value)
+        return ast.copy_location(report("value", *arguments), value)
 
     def _step(self, value: ast.expr, target: str | None, at: ast.AST) -> ast.expr:
         """An argument that is computed in the call."""

@@ -13,7 +13,7 @@ WATCH = "__chainrule_watch__"
 # Calls whose arguments are no steps of a calculation.
 _PLAIN_CALLS = frozenset(dir(builtins))
 _LIBRARIES = frozenset({"np", "numpy", "math", "scipy", "sp", "cr", "chainrule", "torch", "plt"})
-_STORING = frozenset({"append", "insert", "extend", "update", "setdefault", "appendleft"})
+STORING = frozenset({"append", "insert", "extend", "update", "setdefault", "appendleft"})
 _WRITES_FIRST = frozenset({"at", "copyto", "put", "fill_diagonal", "place", "putmask"})
 _WRITES_RECEIVER = frozenset({"fill", "put", "sort", "partition"})
 _OTHER_METHODS = frozenset({*dir(np.ndarray), *dir(dict), *dir(str)})
@@ -80,7 +80,7 @@ def takes_steps(function: ast.expr) -> bool:
         return function.id not in _PLAIN_CALLS
     if not isinstance(function, ast.Attribute):
         return True
-    if function.attr in _STORING:
+    if function.attr in STORING:
         return True
     return function.attr not in _OTHER_METHODS and root(function) not in _LIBRARIES
 

@@ -63,6 +63,8 @@ class Bindings:
 
         def call(frame: FrameType, event: str, argument: Any) -> Any:
             other = previous(frame, event, argument) if previous is not None else None
+            if sys.gettrace() is not call:  # coverage's own tracer, called, takes the place
+                sys.settrace(call)
             if not _is_user_code(frame):
                 return other
             self._depth += 1

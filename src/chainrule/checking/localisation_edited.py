@@ -1,0 +1,244 @@
+"""Which lines a small change of the text mends: one run of the gradient for each change."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from chainrule.checking.localisation_edits import INSERTED, REPLACED, Edit, Edits
+from chainrule.checking.localisation_names import kept_attributes
+from chainrule.checking.localisation_steps import Step
+from chainrule.checking.localisation_substitution import OutOfTime, Substitution
+from chainrule.checking.stopping import now
+from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
+
+_SECONDS = 2.0
+_TIMES_LONGER = 20  # than the gradient as it is: then a change has made it endless
+_STEPS_ASKED = 4  # of one line
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the text that mends a gradient.
+
+    Attributes
+    ----------
+    filename, function : str
+    edit : Edit
+    repaired : frozenset of str
+        The gradients that are right with it.
+    """
+
+    filename: str
+    function: str
+    edit: Edit
+    repaired: frozenset[str]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line."""
+        return self.filename, self.edit.line
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A change that may be tried, and what is compiled for it."""
+
+    filename: str
+    function: str
+    edit: Edit
+    module: ast.Module
+    base: CodeType
+    shared: bool
+    may_hang: bool
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line."""
+        return self.filename, self.edit.line
+
+
+class EditedRuns:
+    """Runs of one gradient with single changes of its text.
+
+    Parameters
+    ----------
+    substitution : Substitution
+        Of the gradient as it is, with its steps.
+    loss : callable, optional
+        The loss at the example; a change that changes it as well is none of the gradient's.
+    """
+
+    def __init__(self, substitution: Substitution, loss: Callable[[], float] | None = None) -> None:
+        self.substitution = substitution
+        self.watcher = substitution.watcher
+        self.wrong = frozenset(substitution.wrong)
+        self.loss = loss
+        self._steps: dict[tuple[str, int], list[Step]] = {}
+        for step in substitution.steps:
+            place = step.site.filename, step.site.line
+            self._steps.setdefault(place, []).append(step)
+        self._relevant: dict[tuple[str, int], bool] = {}
+        self._end = math.inf
+        self._endless: set[tuple[str, int]] = set()  # functions that a changed number may hang
+        self.trials = list(self._trials())
+        start = now()
+        with self.watcher.edited({}):
+            self.watcher.run(substitution.example)
+        self._seconds_each = 0.02 + _TIMES_LONGER * (now() - start)
+
+    def smallest(
+        self,
+        suspects: Sequence[tuple[str, int]],
+        wanted: Collection[str],
+        deadline: float,
+        sure: bool = True,
+    ) -> Change | None:
+        """The smallest change that mends some gradients.
+
+        Parameters
+        ----------
+        suspects : sequence of (str, int)
+            Files and lines that a true value on them mends, in the order of time.
+        wanted : collection of str
+            The gradients that it mends.
+        deadline : float
+        sure : bool
+            What is missing is looked for on the lines under suspicion only.
+        """
+        self._end = now() + _SECONDS
+        for cost in (REPLACED, INSERTED):
+            every = [trial for trial in self.trials if trial.edit.cost == cost]
+            # what is missing, such as a factor, may be missing on any of them: the last one counts
+            for place in suspects if cost == REPLACED else suspects[-1:]:
+                near = [trial for trial in every if trial.place == place]
+                if place != suspects[-1]:  # what the loss runs too is right
+                    near = [trial for trial in near if not trial.shared]
+                change = next(self.changes(near, wanted, deadline), None)
+                if change is not None:
+                    return change
+            if cost == INSERTED and suspects and sure:
+                return None
+            for shared in (False, True)[: 1 if suspects else 2]:
+                away = [t for t in every if t.shared == shared and t.place not in suspects]
+                found = list(self.changes(away, wanted, deadline))
+                if found:
+                    return max(found, key=_merit)
+        return None
+
+    def changes(
+        self, trials: Collection[_Trial], wanted: Collection[str], deadline: float
+    ) -> Iterator[Change]:
+        """Those that mend some gradients and break none."""
+        for trial in trials:
+            if now() > min(deadline, self._end):
+                return
+            if not self.is_relevant(trial.place):
+                continue
+            repaired = self._repaired(trial, deadline)
+            if repaired and repaired >= {*wanted}:
+                yield Change(trial.filename, trial.function, trial.edit, repaired)
+
+    def _repaired(self, trial: _Trial, deadline: float) -> frozenset[str]:
+        substitution, like = self.substitution, self.watcher.texts[trial.filename][1]
+        try:
+            with trial.edit.made():
+                if trial.may_hang:
+                    _, code = rewritten(copy.deepcopy(trial.module), trial.filename, 0, like)
+                else:
+                    code = compiled(trial.module, trial.filename, like)
+            codes = dict(pairs(trial.base, code))
+        except (SyntaxError, ValueError, TypeError):  # another number of inner functions
+            return frozenset()
+        with self.watcher.edited(codes, self._endless):
+            limit = min(deadline, now() + self._seconds_each)
+            run = self.watcher.run(substitution.example, deadline=limit)
+            wrong = substitution.wrong_of(run)
+            if not wrong < self.wrong or (trial.shared and not self._loss_stays(codes)):
+                return frozenset()
+        return self.wrong - wrong
+
+    def _loss_stays(self, codes: dict[CodeType, CodeType]) -> bool:
+        """Whether a change leaves the loss as it is."""
+        if self.loss is None:
+            return False
+        try:
+            with self.watcher.edited({}, self._endless):
+                before = self.loss()
+            return before == self.loss()
+        except Exception:  # the user's code, changed
+            return False
+
+    def is_relevant(self, place: tuple[str, int]) -> bool:
+        """Whether wrong gradients depend on what a line binds, as far as that can be told."""
+        if place not in self._relevant:
+            steps = self._steps.get(place, ())
+            asked = [*steps[:_STEPS_ASKED], *steps[_STEPS_ASKED:][-1:]]
+            try:
+                self._relevant[place] = not asked or any(
+                    not self.substitution.is_known_right(step)
+                    and self._matters(self.substitution.affected(step))
+                    for step in asked
+                )
+            except OutOfTime:
+                return True
+        return self._relevant[place]
+
+    def _matters(self, affected: set[str] | None) -> bool:
+        return affected is None or bool(affected & self.wrong)
+
+    def _trials(self) -> Iterator[_Trial]:
+        """Every change of the functions that ran."""
+        sites = self.watcher.sites
+        ran = [sites[i] for i in {event.place[0] for event in self.substitution.run.events}]
+        for filename, (text, like) in self.watcher.texts.items():
+            lines = {(site.function, site.line) for site in ran if site.filename == filename}
+            tree = ast.parse(text, filename)
+            endless = [x for x in ast.walk(tree) if _may_hang(x)]
+            self._endless.update((filename, _first_line(x)) for x in endless)
+            imports = [x for x in tree.body if isinstance(x, (ast.Import, ast.ImportFrom))]
+            callables = [x.name for x in tree.body if isinstance(x, ast.FunctionDef)]
+            for top in tree.body:
+                if isinstance(top, (ast.Import, ast.ImportFrom)):
+                    continue
+                module = ast.Module([*imports, top], [])
+                base = compiled(module, filename, like)
+                attributes = kept_attributes(top)
+                for function in ast.walk(top):
+                    name = _runs(function, lines)
+                    if name is None:
+                        continue
+                    may_hang = function in endless
+                    shared = (filename, name) in self.substitution.matcher.shared
+                    for edit in Edits(function, callables, attributes):
+                        yield _Trial(filename, name, edit, module, base, shared, may_hang)
+
+
+def _merit(change: Change) -> tuple[int, int]:
+    return len(change.repaired), change.edit.agreement
+
+
+def _may_hang(function: Any) -> bool:
+    """Whether it holds a loop that ends by a condition."""
+    return isinstance(function, (ast.FunctionDef, ast.Lambda)) and any(
+        isinstance(x, ast.While) for x in ast.walk(function)
+    )
+
+
+def _first_line(function: Any) -> int:
+    decorators = getattr(function, "decorator_list", ())
+    return min([function.lineno, *(x.lineno for x in decorators)])
+
+
+def _runs(function: Any, lines: Collection[tuple[str, int]]) -> str | None:
+    """The name of a function that bound something on one of its lines."""
+    if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
+        return None
+    name = getattr(function, "name", "<lambda>")
+    within = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    return name if any(each == name and line in within for each, line in lines) else None
