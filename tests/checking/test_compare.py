@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.checking.compare import Comparison
+from chainrule.programs.names import trace_named
 
 
 def loss(X, y, W1, W2):
@@ -55,6 +57,11 @@ Z_BAR = H_BAR * (1 - H**2)
             "dz9: no value of the loss has this name; did you mean dz1. It equals the cotangent "
             "of z1.",
         ),
+        (
+            "dz1",
+            Z_BAR[None],
+            "dz1: the numbers of the cotangent of z1, in shape (1, 5, 4) instead of (5, 4).",
+        ),
         ("q", np.ones(3), "q: no value of the loss has this name. It equals no true value."),
     ],
 )
@@ -97,3 +104,23 @@ def test_what_is_no_array_is_refused():
         pytest.raises(cr.InvalidInput, match=r"compare\('dz1', …\) got a list"),
     ):
         cr.compare("dz1", [1.0])
+
+
+def test_what_has_no_derivative_is_said_to_have_none():
+    def cross_entropy(X, labels, W):
+        z = X @ W
+        shifted = z - z.max(axis=1, keepdims=True)
+        logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return -np.mean(logp[np.arange(len(labels)), labels])
+
+    example = {"X": X, "labels": np.array([0, 1, 2, 1, 0]), "W": W1}
+    with cr.comparing(cross_entropy, example, show=False):
+        said = cr.compare("dlabels", np.ones(5)).message
+        assert cr.compare("labels", example["labels"])
+    assert said.startswith("dlabels: the loss has no derivative by labels. ")
+
+
+def test_a_graph_may_bring_its_backward_pass():
+    graph = trace_named(loss, **EXAMPLE)
+    for given in (graph, graph.backward()):
+        assert Comparison(given, show=False).compare("dz1", Z_BAR).equal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.checking import fitting
+from chainrule.checking import diagnosis, fitting
 from chainrule.checking.check import Check
 
 RNG = np.random.default_rng(0)
@@ -365,6 +365,7 @@ def test_a_check_that_is_stopped_says_what_it_had_found(monkeypatch):
 
 def test_a_search_that_takes_too_long_says_so(monkeypatch):
     monkeypatch.setattr(fitting, "_SECONDS", -1.0)
+    monkeypatch.setattr(diagnosis, "_SECONDS_FOR_REPAIRS", -1.0)
     report = cr.check(loss, undivided, SMALL)
     assert report.codes == ("G000",)
     assert report.causes[0].evidence == (

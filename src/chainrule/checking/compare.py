@@ -123,7 +123,10 @@ class Comparison:
             close = difflib.get_close_matches(name, [*self.names, *(f"d{n}" for n in self.names)])
             hint = f"; did you mean {' or '.join(close)}" if close else ""
             found = f"It equals {' and '.join(instead)}." if instead else "It equals no true value."
-            message = f"{name}: no value of the loss has this name{hint}. {found}"
+            of = next((of for kind, of in roles(name, self._names) if kind == "cotangent"), None)
+            unknown = f"no value of the loss has this name{hint}"
+            said = unknown if of is None else f"the loss has no derivative by {of}"
+            message = f"{name}: {said}. {found}"
             return Compared(name, None, False, None, False, None, instead, message)
         same = squeezed(value.shape) == squeezed(due.value.shape)
         own = next((m for m in matches if _is(m.quantity, due)), None)

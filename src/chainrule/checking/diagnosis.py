@@ -137,6 +137,7 @@ def diagnose(
             _attribute(explanations, left, left, verdicts, found)
             return
     explanations, left = search.explain()
+    left -= set(found.causes)  # a line that truncates explains them
     if left and search.is_over:
         found.reasons = "the search for the cause took too long; check a smaller example"
     if left and not wrong_here and _right_at_these_sizes(reference, claimed, hygiene, seed):
