@@ -218,6 +218,22 @@ def test_links_that_lead_out_of_the_folder_are_not_read(tmp_path: Path) -> None:
     assert not any("rosebud" in p.read_text("utf-8") for p in out.rglob("*") if p.is_file())
 
 
+def test_a_gigantic_file_is_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (folder / "anna.py").open("wb") as file:
+        file.truncate(40 * 2**30)
+
+    def never(path: Path) -> bytes:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(Path, "read_bytes", never)
+    handed, _ = handed_in(folder, "schedules", folder / "out")
+    assert len(course._with_submission("key", handed[0])) == 64
+    monkeypatch.undo()
+    for name in ("ben", "cleo", "dora"):
+        (folder / f"{name}.py").unlink()
+    assert "at most 20 MB are graded" in graded(folder).grades["anna.py"].message
+
+
 def test_a_submission_reads_neither_others_nor_what_they_got(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
