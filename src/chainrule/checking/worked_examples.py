@@ -16,7 +16,7 @@ from chainrule.checking.report import Report
 from chainrule.checking.update_check import UpdateReport
 from chainrule.checking.worked_updates import UPDATE_EDITS
 
-_NOISE = "dz1 = da1 * (1 - a1**2) * (1 + 0.1 * np.sin(z1))"
+_NOISE = "dz1 = da1 * (1 - a1**2) + 0.01 * np.sin(z1)"
 
 # code -> (file, right, wrong)
 EDITS: dict[str, tuple[str, str, str]] = {
