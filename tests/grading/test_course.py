@@ -113,9 +113,11 @@ def test_what_was_graded_is_read_again_unless_something_changed(
     graded(folder)
     assert counted == ["anna.py", "cleo.py"]
     counted.clear()
+    for name in ("ben", "cleo", "dora"):
+        (folder / f"{name}.py").unlink()
     for options in ({"seed": 1}, {"parts": ["e-1"]}, {"limits": Limits(seconds=6)}):
         graded(folder, **options)
-        assert len(counted) == 4, options
+        assert counted == ["anna.py"], options
         counted.clear()
 
 
@@ -214,6 +216,22 @@ def test_links_that_lead_out_of_the_folder_are_not_read(tmp_path: Path) -> None:
     assert all("link to a place outside" in m for m in messages.values() if m)
     out = folder.parent / "out"
     assert not any("rosebud" in p.read_text("utf-8") for p in out.rglob("*") if p.is_file())
+
+
+def test_a_gigantic_file_is_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (folder / "anna.py").open("wb") as file:
+        file.truncate(40 * 2**30)
+
+    def never(path: Path) -> bytes:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(Path, "read_bytes", never)
+    handed, _ = handed_in(folder, "schedules", folder / "out")
+    assert len(course._with_submission("key", handed[0])) == 64
+    monkeypatch.undo()
+    for name in ("ben", "cleo", "dora"):
+        (folder / f"{name}.py").unlink()
+    assert "at most 20 MB are graded" in graded(folder).grades["anna.py"].message
 
 
 def test_a_submission_reads_neither_others_nor_what_they_got(

@@ -50,6 +50,8 @@ def test_typical_mistakes_are_made(code: str, after: str) -> None:
         ("return float(r)", "a function is not applied", False),
         ("return [list(each) for each in r]", "a function is not applied", False),
         ("return np.exp(r)", "a function is not applied", True),
+        ("return r.reshape(-1, n)", "another number", False),
+        ("return r[-1]", "another number", True),
     ],
 )
 def test_what_changes_nothing_is_no_mistake(line: str, kind: str, made: bool) -> None:

@@ -90,9 +90,9 @@ class UpdateReport:
         said = [self.message] if self.message else []
         if self.first_wrong_step is not None:
             step = self.first_wrong_step
-            error = f"{self.relative_error:.2g} of the way that the parameters go"
+            error = f"{self.relative_error:.2g} times the way that the parameters go"
             said.append(
-                f"the iterates are wrong from step {step} on, by {error}"
+                f"the iterates are wrong from step {step} on, off by {error}"
                 if step
                 else "the iterates do not begin with w0"
             )

@@ -43,7 +43,9 @@ _ENDINGS = {
 def explain(
     where: Annotated[
         str | None,
-        typer.Argument(metavar="FILE::FUNCTION", help="Such as hw.py::loss, or a code, G201."),
+        typer.Argument(
+            metavar="FILE::FUNCTION", help="Such as hw.py::loss, or a code, G201, U401."
+        ),
     ] = None,
     graph: Annotated[
         Path | None, typer.Option("--graph", metavar="FILE", help="A graph file, .json or .toml.")

@@ -21,7 +21,7 @@ from chainrule.grading.grading import grade, ungraded
 from chainrule.grading.result import Grade, PartResult, printable
 from chainrule.grading.runner import Limits
 from chainrule.grading.submission import ENDINGS as SUBMISSIONS
-from chainrule.grading.submission import find_submission
+from chainrule.grading.submission import LARGEST, find_submission
 from chainrule.programs.whole_files import write_named
 
 RESULTS, FEEDBACK = "results", "feedback"
@@ -379,8 +379,10 @@ def _graded(
 ) -> Grade:
     """One submission; whatever is wrong with its file is in its grade."""
     if each.path is None:
-        nothing = tuple(ungraded(part, "error", each.problem) for part in parts)
-        return Grade(exercise.name, exercise.title, printable(each.name), nothing, (), each.problem)
+        message = printable(each.problem)
+        nothing = tuple(ungraded(part, "error", message) for part in parts)
+        name = printable(each.name)
+        return Grade(exercise.name, exercise.title, name, nothing, (), message)
     names = [part.name for part in parts]
     found = grade(
         exercise, each.path, names, seed=seed, limits=limits, private=private, on_part=check
@@ -406,8 +408,10 @@ def _with_submission(key: str, each: HandedIn) -> str:
     if each.path is not None:
         digest.update(each.path.name.encode("utf-8", "surrogateescape"))
         try:
-            with each.path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            size = each.path.stat().st_size
+            digest.update(str(size).encode())
+            if size <= LARGEST:  # else it is refused, whatever is in it
+                digest.update(each.path.read_bytes())
         except OSError as error:
             digest.update(str(error).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

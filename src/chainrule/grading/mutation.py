@@ -226,11 +226,24 @@ def _is_reversal(node: ast.expr) -> bool:
 
 
 def _of_number(node: ast.Constant, parents: tuple[ast.AST, ...]) -> Iterator[_Change]:
+    if _any_length(node, parents):
+        return
     # Axes have changes of their own.
     if any(isinstance(p, ast.keyword) and p.arg in ("axis", "keepdims") for p in parents):
         return
     assert isinstance(node.value, int | float)
     yield _Change("another number", "", ast.Constant(node.value + 1))
+
+
+def _any_length(node: ast.Constant, parents: tuple[ast.AST, ...]) -> bool:
+    """Whether it is the 1 of ``reshape(-1, …)``, which takes any negative number."""
+    minus, call = parents[-1], parents[-2]
+    return (
+        node.value == 1
+        and isinstance(minus, ast.UnaryOp)
+        and isinstance(call, ast.Call)
+        and getattr(call.func, "attr", "") == "reshape"
+    )
 
 
 def _of_name(node: ast.Name, parents: tuple[ast.AST, ...]) -> Iterator[_Change]:
