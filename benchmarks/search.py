@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.harness import Comparison, Goal, compare, ratio_goal, time_goal
+from chainrule.experiments.pools import ProcessPool
 from chainrule.search import (
     Execution,
     Objective,
@@ -22,7 +23,6 @@ from chainrule.search import (
     plan_search,
 )
 from chainrule.search.networks import Networks, train_networks
-from chainrule.search.pools import ProcessPool
 from chainrule.search.process_identity import this_process
 from chainrule.search.trial import Result
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from chainrule import cli
 from chainrule import data as data_room
 from chainrule.cli import main
 from chainrule.experiments import registry
+from chainrule.experiments.run import Run
 from chainrule.reporting import files
 
 Capture = pytest.CaptureFixture[str]
@@ -144,6 +146,7 @@ def test_real_data_and_its_directory_reach_the_experiment(capsys: Capture) -> No
 MISTAKES = [
     (["run"], "Name one experiment, or give --all for every one. `chainrule list` shows them."),
     (["run", "tiny", "--all"], "Name one experiment, or give --all for every one."),
+    (["run", "tiny", "--jobs", "2"], "--jobs says how many experiments run at a time with --all"),
     (["run", "--all", "--set", "parts=2"], "--set belongs to one experiment"),
     (["run", "tny"], "There is no experiment 'tny'. Did you mean 'tiny'?"),
     (["run", "tiny", "--set", "parts"], "--set takes NAME=VALUE and got 'parts'."),
@@ -227,10 +230,37 @@ def test_a_full_disk_is_one_sentence(capsys: Capture, monkeypatch: pytest.Monkey
 # run --all ------------------------------------------------------------------------------------
 
 
-def test_run_all_ends_with_the_claims_and_the_index(capsys: Capture) -> None:
+def test_a_full_disk_ends_run_all_with_what_is_finished(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(OFFLINE)
+    registry.register(replace(TINY, name="third"))
+    replaced = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if "offline" in str(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    status, out, error = call(capsys, "run", "--all", "--jobs", "1")
+    assert status == 2
+    assert "offline: Cannot write runs/offline-quick-embedded/" in error
+    assert "the disk is full" in error
+    assert "third" not in out + error  # it would end in the same way
+    assert out.count(" held") == 1
+    assert Path("runs/index.html").exists()
+    assert not Path("runs/offline-quick-embedded").exists()
+
+
+at_a_time = pytest.mark.parametrize("jobs", ["1", "2"])
+
+
+@at_a_time
+def test_run_all_ends_with_the_claims_and_the_index(capsys: Capture, jobs: str) -> None:
     registry.register(OFFLINE)
     registry.register(NEEDY)
-    status, out, error = call(capsys, "run", "--all", "--data", "real")
+    status, out, error = call(capsys, "run", "--all", "--data", "real", "--jobs", jobs)
     assert status == 0
     lines = out.splitlines()
     assert lines[-1] == str(Path("runs/index.html"))
@@ -244,12 +274,13 @@ def test_run_all_ends_with_the_claims_and_the_index(capsys: Capture) -> None:
     ]  # fmt: skip
 
 
-def test_run_all_goes_on_after_an_error_and_says_so_in_the_end(capsys: Capture) -> None:
+@at_a_time
+def test_run_all_goes_on_after_an_error_and_says_so_in_the_end(capsys: Capture, jobs: str) -> None:
     monkey = {"crashing": CRASHING, "tiny": TINY}
     for name, experiment in monkey.items():
         registry.unregister(name)
         registry.register(experiment)
-    status, out, error = call(capsys, "run", "--all", "--output", "there")
+    status, out, error = call(capsys, "run", "--all", "--output", "there", "--jobs", jobs)
     assert status == 2
     assert out.splitlines()[-1] == str(Path("there/index.html"))
     assert "held" in out
@@ -258,11 +289,55 @@ def test_run_all_goes_on_after_an_error_and_says_so_in_the_end(capsys: Capture) 
     assert "1 step stored" in Path("there/index.html").read_text()
 
 
-def test_run_all_as_json_is_a_list_of_results(capsys: Capture) -> None:
+@at_a_time
+def test_run_all_as_json_is_a_list_of_results(capsys: Capture, jobs: str) -> None:
     registry.register(replace(OFFLINE, presets={"quick": {"outcome": "failed"}, "full": {}}))
-    status, out, _ = call(capsys, "run", "--all", "--json")
+    status, out, _ = call(capsys, "run", "--all", "--json", "--jobs", jobs)
     assert status == 1
     assert [result["experiment"] for result in json.loads(out)] == ["tiny", "offline"]
+
+
+@at_a_time
+def test_run_all_says_what_it_continues(capsys: Capture, jobs: str) -> None:
+    registry.register(OFFLINE)
+    call(capsys, "run", "tiny")
+    Path("runs/tiny-quick-embedded/result.json").unlink()
+    error = call(capsys, "run", "--all", "--jobs", jobs)[2]
+    assert "Continuing the run in runs/tiny-quick-embedded: 3 steps are already finished." in error
+
+
+def odd_error(_: Run) -> None:
+    """Raise an error that cannot be sent to another process."""
+
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} and {two}")
+
+    raise Odd(1, 2)
+
+
+def die(_: Run) -> None:
+    """End as if killed."""
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (odd_error, "Internal error: RuntimeError: Odd: 1 and 2."),
+        (die, "The process that ran it died: it crashed, or was killed. What it had finished is "
+              "kept; run the same command to resume."),
+    ],
+)  # fmt: skip
+def test_a_process_of_run_all_that_dies_ends_one_experiment(
+    capsys: Capture, run: Callable[[Run], None], said: str
+) -> None:
+    registry.register(replace(TINY, name="ends", title="One that ends badly", run=run))
+    registry.register(OFFLINE)
+    status, out, error = call(capsys, "run", "--all", "--jobs", "2")
+    assert status == 2
+    assert f"ends: {said}" in error
+    assert out.count(" held") == 2
 
 
 # report ---------------------------------------------------------------------------------------

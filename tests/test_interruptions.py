@@ -6,6 +6,7 @@ leaves is whole, nothing half stands under a final name, and the next call finis
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -150,7 +151,7 @@ def start(long: Long, folder: Path, server: Server, *words: str, hold: str = "")
     # Run there, with the package `tests` found here.
     return subprocess.Popen(
         [sys.executable, "-m", *given, *words], cwd=folder, env={**ENVIRONMENT, **home, HOLD: hold},
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
 
@@ -180,7 +181,10 @@ def test_what_is_ended_keeps_what_is_finished_and_goes_on(
     many = {"style": ["--steps", "100000"], "classify": ["--epochs", "15"]}.get(long.name, [])
     process = start(long, folder, server, *many, hold="1")
     wait_for(long.there, folder, process)
-    process.send_signal(sent)
+    if sent is signal.SIGINT:  # which a terminal sends to the helpers too
+        os.killpg(process.pid, sent)
+    else:
+        process.send_signal(sent)
     out, error = process.communicate(timeout=SECONDS)
     assert out == ""
     if sent is signal.SIGKILL:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.search import objectives
 
+from chainrule.experiments.pools import InlineExecutor, ProcessPool
 from chainrule.search import (
     Execution,
     Halving,
@@ -22,7 +23,6 @@ from chainrule.search import (
     TrialStore,
     plan_search,
 )
-from chainrule.search.pools import InlineExecutor, ProcessPool
 
 SPACE = Space.of(x=(0.0, 1.0))
 

@@ -51,6 +51,12 @@ def run(
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter; lists with commas."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over in the folder.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="How many at a time, with --all; one for each core.", min=1
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Run an experiment, or continue one that was interrupted.
@@ -89,12 +95,14 @@ def run(
         "terminal": terminal,
     }
     if name is not None:
+        if jobs is not None:
+            raise UsageError("--jobs says how many experiments run at a time with --all.")
         experiment = registry.get(name)
         values = _settings(experiment, settings or [])
         return _run_one(experiment, output, as_json, {**options, "settings": values})
     if settings:
         raise UsageError("--set belongs to one experiment; name it instead of --all.")
-    return _run_all(output or RUNS, as_json, context.obj["debug"], options)
+    return _run_all(output or RUNS, as_json, context.obj["debug"], jobs, options)
 
 
 def _run_one(
@@ -119,31 +127,43 @@ def _run_one(
     return exit_status(claim["holds"] for claim in result["claims"])
 
 
-def _run_all(folder: Path, as_json: bool, debug: bool, options: dict[str, Any]) -> int:
+def _run_all(
+    folder: Path, as_json: bool, debug: bool, jobs: int | None, options: dict[str, Any]
+) -> int:
     """Run every experiment, print the table of claims, and last the path of the index page."""
+    from chainrule.experiments import registry
     from chainrule.experiments.batch import run_every_experiment
+    from chainrule.experiments.pools import usable_cores
     from chainrule.reporting.claims import exit_status
     from chainrule.reporting.console import claim_rows, print_table
     from chainrule.reporting.files import RunDirectoryError
     from chainrule.reporting.index import INDEX, find_runs, write_index
 
-    results: list[dict[str, Any]] = []
-    rows: list[list[str]] = []
-    broken = False
-    for attempt in run_every_experiment(folder, **options):
+    # Where an error is to be shown with its traceback, it is met here.
+    jobs = jobs or (1 if debug else usable_cores())
+    attempts = {}
+    for attempt in run_every_experiment(folder, jobs=jobs, **options):
+        attempts[attempt.name] = attempt
         if attempt.outcome is not None:
-            results.append(attempt.outcome.result)
             options["terminal"].note(f"{attempt.name}: {_in_short(attempt.outcome.result)}")
-            rows += claim_rows(attempt.name, attempt.outcome.result)
         elif attempt.error is not None:
             if debug:
                 raise attempt.error
             options["terminal"].note(f"{attempt.name}: {sentence(attempt.error)}")
-            rows.append([attempt.name, sentence(attempt.error), "", "", "error"])
+    results: list[dict[str, Any]] = []
+    rows: list[list[str]] = []
+    broken = False
+    for name in (name for name in registry.names() if name in attempts):
+        attempt = attempts[name]
+        if attempt.outcome is not None:
+            results.append(attempt.outcome.result)
+            rows += claim_rows(name, attempt.outcome.result)
+        elif attempt.error is not None:
+            rows.append([name, sentence(attempt.error), "", "", "error"])
             broken = True
         else:
             cure = f"needs pip install 'chainrule[{','.join(attempt.missing)}]'"
-            rows.append([attempt.name, cure, "", "", "not run"])
+            rows.append([name, cure, "", "", "not run"])
     index: Path | None = folder / INDEX
     try:
         if folder.is_dir():

@@ -79,6 +79,11 @@ def get(name: str) -> Experiment:
     return experiment
 
 
+def known_to_all(name: str) -> Experiment | str:
+    """Return what another process can get an experiment from: its name, or itself if registered."""
+    return _registered.get(name, name)
+
+
 def missing_extras(experiment: Experiment) -> list[str]:
     """Return the extras that the experiment needs and that are not installed."""
     return [

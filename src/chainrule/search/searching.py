@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.experiments.pools import InlineExecutor, ProcessPool, usable_cores
 from chainrule.reporting.terminal import Terminal
 from chainrule.search.coverage import Coverage, covering_radius
 from chainrule.search.errors import SearchError
 from chainrule.search.execution import run_trials
 from chainrule.search.halving import Halving, ranked
 from chainrule.search.objective import Loaded, Objective
-from chainrule.search.pools import InlineExecutor, ProcessPool, usable_cores
 from chainrule.search.space import Space
 from chainrule.search.sqlite_file import files_of
 from chainrule.search.store import TrialStore

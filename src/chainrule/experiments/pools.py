@@ -1,4 +1,4 @@
-"""Where trials run: in this thread, in threads, or in processes that can be ended one by one."""
+"""Where runs and trials run: in this thread, or in processes that can be ended one by one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -102,7 +103,8 @@ class _Slot:
         # A forked child would inherit locks held by other threads, as those of a BLAS.
         context = multiprocessing.get_context("spawn")
         self.executor = ProcessPoolExecutor(1, mp_context=context, initializer=_start)
-        self.started: Future[int] = self.executor.submit(_ready, prepare)
+        with _without_interrupts():
+            self.started: Future[int] = self.executor.submit(_ready, prepare)
         self.current: Future[Any] | None = None
 
     @property
@@ -126,10 +128,27 @@ class _Slot:
         self.executor.shutdown(wait=False)
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let processes be started that no interrupt reaches before `_start` ignores it."""
+    if sys.platform == "win32":
+        yield
+        return
+    # Otherwise started by the first process, which would take the block back.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start() -> None:
     """Prepare a worker process, before an objective's libraries are imported."""
     # An interrupt from the keyboard reaches every process; the one that made this one sees to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     for variable in THREAD_VARIABLES:
         os.environ[variable] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
