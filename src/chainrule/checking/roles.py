@@ -121,6 +121,15 @@ class Roles:
                     for first in range(calls):
                         yield (*place, calls, first), members[first::calls]
 
+    def derived_from(self, operand: Any, source: Any) -> bool:
+        """Whether an operand was computed from another."""
+        if not isinstance(operand, Node) or not isinstance(source, Node):
+            return False
+        ancestors = {node.index for node in self.graph.ancestors_of([operand])}
+        if source.index in ancestors:
+            return True
+        return bool(ancestors & {n.index for n in self.graph.ancestors_of([source]) if n.inputs})
+
     @cached_property
     def interior(self) -> set[int]:
         """The nodes inside of activations, softmax and standardisations."""
