@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,9 +86,14 @@ def diagnose(
     What is found is written into ``found`` as soon as it is known.
     """
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
+
+    @functools.cache
+    def drawn() -> list[Trial]:
+        return draw_trials(reference, list(hygiene.claims), hygiene.single, seed, found)
+
     if not reference.untraceable and hygiene.steady:
         if wrong_here and not reference.subject.large:
-            found.first_wrong = first_wrong_line(reference)
+            found.first_wrong = first_wrong_line(reference, drawn)
         found.blind_spots += blind_spots_of(reference)
     line = found.first_wrong
     if line is not None and line.truncates:
@@ -112,7 +118,7 @@ def diagnose(
     elif _crossed(reference, hygiene, wrong_here, found):
         return
     claimed = list(hygiene.claims)
-    trials = draw_trials(reference, claimed, hygiene.single, seed, found)
+    trials = drawn()
     if len(trials) < _PROBES:
         found.reasons = "the functions cannot be called with other numbers than the example's"
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
@@ -217,8 +223,17 @@ def _crossed(
     return True
 
 
-def first_wrong_line(reference: Reference) -> WrongLine | None:
-    """The first wrong line of the user's gradient; None if it cannot be said for certain."""
+def first_wrong_line(
+    reference: Reference, drawn: Callable[[], Sequence[Trial]] = tuple
+) -> WrongLine | None:
+    """The first wrong line of the user's gradient; None if it cannot be said for certain.
+
+    Parameters
+    ----------
+    reference : Reference
+    drawn : callable
+        Makes probes, on which a change of the text must do as well.
+    """
     subject = reference.subject
     graph = reference.graph
     if graph is None:
@@ -226,6 +241,15 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
 
     def read(result: Any) -> Mapping[str, Any]:
         return subject.named(result)[0]
+
+    def probes() -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        return [
+            (
+                subject.gradient_arguments(trial.point),
+                {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims},
+            )
+            for trial in drawn()[:1]
+        ]
 
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -237,6 +261,7 @@ def first_wrong_line(reference: Reference) -> WrongLine | None:
                 {name: reference.gradients[name] for name in reference.parameters},
                 read=read,
                 loss=lambda: subject.loss_value(reference.point),
+                probes=probes,
                 seconds=_SECONDS_FOR_LINES,
             ).first
     except Exception:  # the user's code runs with replaced values, and may raise anything

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_edited import EditedRuns
+from chainrule.checking.localisation_edited import EditedRuns, Probe
 from chainrule.checking.localisation_fault import Fault
 from chainrule.checking.localisation_matching import (
     Matcher,
@@ -78,6 +78,7 @@ def localise(
     *,
     read: Callable[[Any], Mapping[str, Any]] | None = None,
     loss: Callable[[], float] | None = None,
+    probes: Callable[[], Sequence[Probe]] = tuple,
     tolerance: float = 1e-6,
     seconds: float = 5.0,
 ) -> Localisation:
@@ -98,6 +99,9 @@ def localise(
     loss : callable, optional
         The loss at the example; without it no line of a function that the loss runs too is blamed
         for its text.
+    probes : callable, optional
+        Makes other arguments, of other sizes, and true gradients at them; asked only if a change
+        of the text must be confirmed.
     tolerance : float
         Relative error, in norm, up to which a gradient is right.
     seconds : float
@@ -115,7 +119,7 @@ def localise(
     except CannotWatch as error:
         return Localisation((), str(error))
     with watcher:
-        return _localise(watcher, example, graph, truth, read, loss, tolerance, deadline)
+        return _localise(watcher, example, graph, truth, read, loss, probes, tolerance, deadline)
 
 
 def _localise(
@@ -125,6 +129,7 @@ def _localise(
     truth: Mapping[str, Any] | None,
     read: Callable[[Any], Mapping[str, Any]],
     loss: Callable[[], float] | None,
+    probes: Callable[[], Sequence[Probe]],
     tolerance: float,
     deadline: float,
 ) -> Localisation:
@@ -153,7 +158,7 @@ def _localise(
     steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
     substitution.prepare(steps, matcher)
     search = Search(substitution)
-    runs = EditedRuns(substitution, loss)
+    runs = EditedRuns(substitution, loss, probes)
     later = deadline + _SECONDS_FOR_CHANGES
     for efforts in (_SHORT, _LONG):
         fault = search.first(efforts)

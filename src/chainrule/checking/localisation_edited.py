@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -20,6 +21,9 @@ from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
 _SECONDS = 2.0
 _TIMES_LONGER = 20  # than the gradient as it is: then a change has made it endless
 _STEPS_ASKED = 4  # of one line
+
+
+Probe = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,21 @@ class EditedRuns:
         Of the gradient as it is, with its steps.
     loss : callable, optional
         The loss at the example; a change that changes it as well is none of the gradient's.
+    probes : callable, optional
+        Makes arguments of other sizes and true gradients at them: a change must do there, too.
     """
 
-    def __init__(self, substitution: Substitution, loss: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        substitution: Substitution,
+        loss: Callable[[], float] | None = None,
+        probes: Callable[[], Sequence[Probe]] = tuple,
+    ) -> None:
         self.substitution = substitution
         self.watcher = substitution.watcher
         self.wrong = frozenset(substitution.wrong)
         self.loss = loss
+        self._draw = probes
         self._steps: dict[tuple[str, int], list[Step]] = {}
         for step in substitution.steps:
             place = step.site.filename, step.site.line
@@ -161,7 +173,20 @@ class EditedRuns:
             wrong = substitution.wrong_of(run)
             if not wrong < self.wrong or (trial.shared and not self._loss_stays(codes)):
                 return frozenset()
-        return self.wrong - wrong
+            repaired = self.wrong - wrong
+            return repaired if self._does_on_probes(repaired) else frozenset()
+
+    @functools.cached_property
+    def _probes(self) -> Sequence[Probe]:
+        with self.watcher.edited({}):
+            return self._draw()
+
+    def _does_on_probes(self, repaired: frozenset[str]) -> bool:
+        """Whether a change, being made, makes the gradients right at other sizes as well."""
+        return all(
+            self.substitution.is_right_in(self.watcher.run(arguments), repaired, truth)
+            for arguments, truth in self._probes
+        )
 
     def _loss_stays(self, codes: dict[CodeType, CodeType]) -> bool:
         """Whether a change leaves the loss as it is."""

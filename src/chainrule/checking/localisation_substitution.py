@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,22 @@ class Substitution:
     def wrong_of(self, run: Run) -> set[str]:
         """The gradients that are wrong in a run."""
         return self._wrong(self._claims(run))
+
+    def is_right_in(self, run: Run, names: Collection[str], truth: Mapping[str, Any]) -> bool:
+        """Whether some gradients are right in a run with other arguments."""
+        if run.error is not None:
+            return False
+        try:
+            claimed = self.read(run.result)
+        except Exception:  # the reader's own refusal
+            return False
+        for name in names:
+            claim, true = as_numbers(claimed.get(name)), np.asarray(truth[name], float)
+            if claim is None or claim.shape != true.shape:
+                return False
+            if np.linalg.norm(claim - true) > 10 * self.tolerance * np.linalg.norm(true) + 1e-13:
+                return False
+        return True
 
     def _wrong(self, claims: Mapping[str, np.ndarray | None]) -> set[str]:
         return {name for name in self.truth if not self._is_right(claims.get(name), name)}
