@@ -44,8 +44,8 @@ def test_a_function_of_the_data_alone_is_no_activation_of_a_layer():
 
     found = cr.flow(loss, {"g1": np.ones(4), "W2": np.ones((4, 1))}, DATA)
     assert [layer.name for layer in found.layers] == ["layer 1", "layer 2"]
-    assert found.layers[0].saturated_values is None
-    assert found.layers[0].units == 0
+    assert [layer.units for layer in found.layers] == [0, 0]
+    assert [layer.saturated_values for layer in found.layers] == [None, None]
 
 
 def test_a_step_function_lets_nothing_through():

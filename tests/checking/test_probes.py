@@ -110,6 +110,34 @@ def test_probes_follow_sizes_through(name):
     assert wrong.causes[0].repair_confirmed
 
 
+SQUARE = {"X": np.ones((4, 4)), "W": np.ones((4, 4)), "y": np.ones(4), "t": np.ones((4, 1))}
+
+# (loss of arrays whose sizes are all equal, the axes of X that the operation ties y or t to)
+TIED: dict[str, tuple[Any, str, str]] = {
+    "a column": (lambda X, W, y, t: np.sum((X @ W)[:, 0] - y), "X0", "y0"),
+    "an ellipsis": (lambda X, W, y, t: np.sum((X @ W)[..., 0] - y), "X0", "y0"),
+    "an ellipsis between": (lambda X, W, y, t: np.sum(X[None, ..., 0] - y), "X0", "y0"),
+    "a new axis": (lambda X, W, y, t: np.sum(X[:, None, :] - y), "X1", "y0"),
+    "broadcast_to": (lambda X, W, y, t: np.sum(X * np.broadcast_to(y, X.shape)), "X1", "y0"),
+    "a sum": (lambda X, W, y, t: np.sum(X.sum(axis=1) - y), "X0", "y0"),
+    "a maximum": (lambda X, W, y, t: np.sum(np.max(X, axis=0) - y), "X1", "y0"),
+    "einsum": (lambda X, W, y, t: np.einsum("ij,i->", X, y), "X0", "y0"),
+    "transposing": (lambda X, W, y, t: np.sum(X.T @ y), "X0", "y0"),
+    "reshaping": (lambda X, W, y, t: np.sum((X - np.reshape(y, (4, 1))) ** 2), "X0", "y0"),
+    "stacking": (lambda X, W, y, t: np.sum(np.stack([X[:, 0], y])), "X0", "y0"),
+    "joining": (lambda X, W, y, t: np.sum(np.concatenate([X, t], axis=1)), "X0", "t0"),
+    "two columns that meet": (lambda X, W, y, t: np.sum(t - y), "t0", "y0"),
+}
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_equal_sizes_are_one_where_an_operation_ties_them(name):
+    loss, first, second = TIED[name]
+    sizes = sizes_by_graph(trace(loss, **SQUARE), SQUARE, ["X", "W"])
+    assert sizes.axes[first[0], int(first[1])] == sizes.axes[second[0], int(second[1])]
+    assert sizes.axes["X", 0] != sizes.axes["X", 1]
+
+
 def test_a_number_of_rows_given_as_an_argument_is_drawn_with_them():
     example = {"X": X, "y": X[:, 0], "W": W[:, 0], "n": 6, "passes": 9, "layers": True}
     for number, point in enumerate(probes(example, ["W"])):

@@ -258,10 +258,14 @@ def test_a_size_that_is_written_into_the_gradient_is_named_or_suspected():
         "example written into it?",
     )
 
-    def of_numbers(X, y, W):
-        return {"W": 2 * X.T @ (X @ W - y) / y.size + (X[0, 0] != SMALL["X"][0, 0]) * W**2}
-
-    report = cr.check(loss, of_numbers, SMALL)
+    space = {"home": SMALL["X"].tobytes()}
+    exec(  # without a source, in which a change would be found
+        "def of_numbers(X, y, W):\n"
+        "    extra = 0 * W if X.tobytes() == home else W**2\n"
+        "    return {'W': 2 * X.T @ (X @ W - y) / y.size + extra}\n",
+        space,
+    )
+    report = cr.check(loss, space["of_numbers"], SMALL)
     assert report.verdict == "inconclusive"
     assert "is something of the example written into it?" in report.notes[0]
 

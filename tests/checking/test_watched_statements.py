@@ -29,13 +29,18 @@ class Box:
     def __init__(self, values):
         self.values = values
 
+CALLS = []
+
 def held(x):
+    CALLS.append(x)
     return x
 
 def f(x):
+    CALLS.clear()
     box, items, table, extra = Box(x + 0.0), [2.5, x], {{"k": 1.5}}, {{"more": 4.0}}
     {statement}
-    return {{"x": x, "box": box.values, "item": items[0], "k": table["k"], "total": TOTAL}}
+    return {{"x": x, "box": box.values, "item": items[0], "k": table["k"], "total": TOTAL,
+            "calls": len(CALLS)}}
 """
 
 X = np.array([1.0, 2.0])
