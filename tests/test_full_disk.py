@@ -27,8 +27,6 @@ class Writing(NamedTuple):
 
     words: list[str]
     files: list[str]
-    #: Written before what the disk refuses.
-    kept: tuple[str, ...] = ()
 
 
 WRITING = [
@@ -39,6 +37,7 @@ WRITING = [
     Writing(["graph", "hw.py::loss", "-o", "out.svg"], ["out.svg"]),
     Writing(["flow", "hw.py", "-o", "out.svg"], ["out.svg"]),
     Writing(["grade", "curve-fitting", "curve_fitting.py", "-o", "results.json"], ["results.json"]),
+    Writing(["grade", "curve-fitting", "handed-in"], ["handed-in-graded/grades.csv"]),
     Writing(["package", "curve-fitting", "-o", "auto.zip"], ["auto.zip"]),
     Writing(["report", "runs", "-o", "index.html"], ["index.html"]),
     Writing(["search", "search.toml", "--export", "trials.csv"], ["trials.csv"]),
@@ -68,6 +67,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_there_stays(
         pytest.importorskip("torch", reason="pictures need the extra vision")
     Path("hw.py").write_text(Path("hw.py").read_text() + CONSTANT)
     assert main(["start", "curve-fitting"]) == 0
+    assert main(["start", "curve-fitting", "--output", "handed-in"]) == 0
     if writing.words[0] == "report":
         assert main(["run", "tiny"]) == 0
     for name in writing.files:

@@ -278,6 +278,26 @@ def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
         graded(tmp_path, parts=["z"])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_among_the_results_are_not_written_through(folder: Path) -> None:
+    out, mine = folder.parent / "out", folder.parent / "mine"
+    (out / "results").mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    (out / "results" / "anna.py.json").symlink_to(mine)
+    (out / "grades.csv").symlink_to(mine)
+    write_tables(graded(folder), out)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert json.loads((out / "results" / "anna.py.json").read_text(encoding="utf-8"))["key"]
+    for name in ("results", "feedback"):
+        other = folder.parent / name
+        other.mkdir()
+        (folder.parent / f"{name} out").mkdir()
+        (folder.parent / f"{name} out" / name).symlink_to(other)
+        with pytest.raises(GradingError, match=f"{name} is a link, which leads out of the folder"):
+            graded(folder, folder.parent / f"{name} out")
+        assert not list(other.iterdir())
+
+
 def test_a_result_that_cannot_be_written_ends_it(folder: Path) -> None:
     (folder.parent / "out").write_text("a file", encoding="utf-8")
     with pytest.raises(GradingError, match="cannot be written"):

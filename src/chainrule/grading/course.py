@@ -22,7 +22,7 @@ from chainrule.grading.result import Grade, PartResult, printable
 from chainrule.grading.runner import Limits
 from chainrule.grading.submission import ENDINGS as SUBMISSIONS
 from chainrule.grading.submission import LARGEST, find_submission
-from chainrule.programs.whole_files import write_named
+from chainrule.programs.whole_files import replacing
 
 RESULTS, FEEDBACK = "results", "feedback"
 #: What there is to say where there was nothing to judge.
@@ -307,13 +307,20 @@ def grade_folder(
     Raises
     ------
     GradingError
-        There is nothing to grade, there is no such part, or a result cannot be written.
+        There is nothing to grade, there is no such part, a result cannot be written, or a folder
+        of the output is a link.
     Interruption
         Ctrl-C; its ``course`` holds what was graded.
     """
     chosen = exercise.chosen(parts)
     limits = limits or Limits()
     handed, others = handed_in(folder, exercise.name, output)
+    for name in (RESULTS, FEEDBACK):
+        if (output / name).is_symlink():
+            raise GradingError(
+                f"{output / name} is a link, which leads out of the folder. Remove the link, or "
+                "choose another folder with -o."
+            )
     grades: dict[str, Grade] = {}
     stop = threading.Event()
     # A submission reads neither those of others nor what they got.
@@ -445,8 +452,11 @@ def write_tables(course: Course, output: Path, feedback: str = "text") -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write one of the files of the folder; a link in its place is replaced, not followed."""
+    content = text.encode("utf-8")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_named(path, text)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise GradingError(f"{path} cannot be written: {error.strerror or error}.") from None
