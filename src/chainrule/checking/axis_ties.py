@@ -55,6 +55,14 @@ def tie(
         classes.unite(first[-1], inner)
         rest = [*first[:-1], *(second[-1:] if len(second) == 2 else ())]
         _unite_all(classes, rest, out)
+    elif name == "matmul" and all(len(labels) >= 2 for labels in operands):
+        first, second = operands
+        classes.unite(first[-1], second[-2])
+        classes.unite(second[-1], out[-1])
+        for labels in (first[:-1], [*second[:-2], None]):  # batches of matrices
+            _unite_all(classes, labels[::-1], out[:-1][::-1])
+    elif name == "pad":
+        _unite_all(classes, operands[0], out)
     elif name == "transpose":
         axes = params.get("axes") or tuple(reversed(range(len(out))))
         _unite_all(classes, [operands[0][k] for k in axes], out)

@@ -411,9 +411,11 @@ def draw_trials(
     subject = reference.subject
     plans: list[Sizes] = []
     if not reference.untraceable:
-        plans.append(
-            sizes_by_graph(forward_graph(subject, reference.point), subject.example, claimed)
-        )
+        graph = forward_graph(subject, reference.point)
+        plans.append(sizes_by_graph(graph, subject.example, claimed))
+        batch = [axis for axis, symbol in plans[0].axes.items() if symbol == plans[0].batch]
+        if batch:
+            plans.append(sizes_by_equality(subject.example, claimed, batch))
     plans.append(sizes_by_equality(subject.example, claimed))
     plans = [*(p for p in map(with_batch_of_one(subject.example, claimed), plans) if p), *plans]
     for sizes, fixed in size_plans(plans):

@@ -225,18 +225,25 @@ def _integers_like(
 
 
 def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]]:
-    """Ways to draw sizes, the most telling first: all new, then with some as in the example."""
-    for found in sizes:
-        yield found, ()
-    for found in sizes:  # a number of layers or steps may be written into the functions
-        for symbol in found.symbols:
-            if len(found.symbols) > 1:
-                yield found, (symbol,)
-    for found in sizes:
-        symbols = list(found.symbols)
-        others = tuple(symbol for symbol in symbols if symbol not in (found.batch, found.classes))
-        if others and found.classes is not None:
-            yield found, others
-        if found.batch is not None:
-            yield found, tuple(symbol for symbol in symbols if symbol != found.batch)
+    """Ways to draw sizes, the most telling first: all new, then with some as in the example.
+
+    Those that know the batch size come first: it is asked for most often.
+    """
+    for group in (
+        [found for found in sizes if found.batch is not None],
+        [found for found in sizes if found.batch is None],
+    ):
+        for found in group:
+            yield found, ()
+        for found in group:  # a number of layers or steps may be written into the functions
+            for symbol in found.symbols:
+                if len(found.symbols) > 1:
+                    yield found, (symbol,)
+        for found in group:
+            symbols = list(found.symbols)
+            others = tuple(s for s in symbols if s not in (found.batch, found.classes))
+            if others and found.classes is not None:
+                yield found, others
+            if found.batch is not None:
+                yield found, tuple(symbol for symbol in symbols if symbol != found.batch)
     yield sizes[-1], tuple(sizes[-1].symbols)

@@ -176,6 +176,7 @@ class Roles:
             if node.inputs
             and self.replay.active[node.index]
             and not self.depends_on_data[node.index]
+            and not self._mixes_parameters[node.index]
         ]
         found = {k for k in free if self.nodes[k].shape == () and self.is_added[k]}
         for k in reversed(free):
@@ -198,6 +199,24 @@ class Roles:
             elif len(node.parents) == 2:
                 found.update(filter(None, map(_mask_scale, node.operands)))
         return sorted(x for x in found if x > 0 and x != 1)
+
+    @cached_property
+    def _mixes_parameters(self) -> list[bool]:
+        """By node: whether different parameters are multiplied in it, as no penalty does."""
+        own: list[set[int]] = []
+        mixed: list[bool] = []
+        for node in self.nodes:
+            sets = [own[x.index] for x in node.parents if own[x.index]]
+            together = set().union(*sets)
+            if node.index in self.parameter_indices:
+                together = {node.index}
+            adds = node.primitive.name in _ADDING | {"concatenate"}
+            mixed.append(
+                any(mixed[x.index] for x in node.parents)
+                or (not adds and any(each != sets[0] for each in sets[1:]))
+            )
+            own.append(together)
+        return mixed
 
     @cached_property
     def is_added(self) -> list[bool]:

@@ -107,8 +107,10 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
     return _named(example, claimed, roots, dict(enumerate(classes.size)), bounds, loops)
 
 
-def sizes_by_equality(example: Mapping[str, Any], claimed: Sequence[str]) -> Sizes:
-    """The symbols of an example if equal sizes always mean the same."""
+def sizes_by_equality(
+    example: Mapping[str, Any], claimed: Sequence[str], apart: Collection[Axis] = ()
+) -> Sizes:
+    """The symbols of an example if equal sizes always mean the same, but for axes set apart."""
     roots = {
         (name, axis): size
         for name, value in example.items()
@@ -116,7 +118,12 @@ def sizes_by_equality(example: Mapping[str, Any], claimed: Sequence[str]) -> Siz
         for axis, size in enumerate(value.shape)
         if size != 1
     }
-    return _named(example, claimed, roots, {size: size for size in roots.values()}, {})
+    size_of = {size: size for size in roots.values()}
+    for axis in apart:
+        if axis in roots:
+            size_of[-1] = roots[axis]
+            roots[axis] = -1
+    return _named(example, claimed, roots, size_of, {})
 
 
 def with_batch_of_one(

@@ -161,8 +161,8 @@ def _instead(
         )
     count = 0
     for index, candidate in values:
-        if candidate.shape != value.shape or np.array_equal(candidate, value):
-            continue
+        if candidate.shape != value.shape or _is_multiple(candidate, value):
+            continue  # the same, or the same times a number: that is a factor
         count += 1
         if count > _MOST:
             return
@@ -191,6 +191,15 @@ def _instead(
             f"{to} is computed.",
             candidate,
         )
+
+
+def _is_multiple(candidate: Any, value: Any) -> bool:
+    """Whether an array is a number times another."""
+    length = float(np.sum(value * value))
+    if not length:
+        return False
+    weight = float(np.sum(candidate * value)) / length
+    return bool(np.max(np.abs(candidate - weight * value)) <= 1e-12 * np.max(np.abs(candidate)))
 
 
 def _is_masked(roles: Roles, node: Node, index: int) -> bool:

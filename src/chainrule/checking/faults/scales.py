@@ -88,6 +88,7 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
     found = []
     groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
     parameters = {node.index for node in roles.replay.parameters.values()}
+    inner = {k for each in roles.activations for k in each.inside if len(each.inside) > 1}
     for k, position in roles.replay.rules:
         twins = [
             (k, p) for p, x in enumerate(roles.nodes[k].inputs)
@@ -105,6 +106,8 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
             if penalty
             else _of_share(f"the cotangent of {_operand(roles, k, position)}")
         )
+        if k in inner:
+            naming = _of_formula(naming)
         found.append(
             Hypothesis(
                 ("scale edge", *key, position),
@@ -168,6 +171,16 @@ def _or_nothing(naming: Naming, name: str) -> Naming:
             said = f"the gradient of {name} is the penalty's share alone; the loss's is missing."
             return ("G107",), said
         return naming(values, name_of)
+
+    return found
+
+
+def _of_formula(naming: Naming) -> Naming:
+    """The same inside of an activation, where a number belongs to the formula of f'."""
+
+    def found(values: Sequence[float], name_of: Namer) -> Codes:
+        named = naming(values, name_of)
+        return (("G403",), named[1]) if named is not None and named[0] == ("G206",) else named
 
     return found
 

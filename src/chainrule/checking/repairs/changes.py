@@ -83,6 +83,8 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
             if isinstance(target, ast.Subscript):
                 new = ast.AugAssign(target, ast.Mult(), node.value)
                 yield Change("multiply", None, placed(new, node), node)
+                added = _added_at(ast.AugAssign(target, ast.Add(), node.value))
+                yield Change("every index", None, placed(added, node), node)
     if (
         isinstance(node, ast.AugAssign)
         and isinstance(node.op, ast.Add)

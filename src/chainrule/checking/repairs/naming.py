@@ -86,6 +86,10 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return _of_accumulation(site, at)
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if kind == "power":
+        base = change.new.left if isinstance(change.new, ast.BinOp) else change.new
+        values = {"activation", "argument"} & at.words(ast.unparse(base))
+        return ("G403",) if values or (place is not None and in_formula(place)) else ()
     if kind == "sign":
         if place is not None and place.in_test:
             return ("G404",)
@@ -145,7 +149,6 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
 _PLAIN: dict[str, Codes] = {
     "axis": ("G603",),
     "index added": ("G603",),
-    "power": ("G403",),
     "order": ("G705",),
     "product": ("G702",),
     "ddof": ("G905",),
@@ -224,7 +227,9 @@ def _of_extra_function(change: Change, at: Context) -> Codes:
     name = change.about.rpartition(".")[2]
     words = at.words(ast.unparse(change.new))
     if name in ("ones_like", "zeros_like"):
-        return ("G405",) if "cotangent" in words else ("G401",)
+        if "cotangent" in words:
+            return ("G405",)
+        return ("G401",) if "derivative" in words else ()
     if name in ("sum", "mean", "max", "min"):
         return ()
     if _ACTIVATIONS.search(name):
@@ -385,7 +390,8 @@ def of_missing_factor(
     if array.size > 1 and is_mask(array):
         return ("G901",) if "data" in words else ("G401",)
     if words & {"forward", "activation"}:
-        return ("G401",)
+        spread = made is not None and array.shape != made.shape
+        return () if spread else ("G401",)  # such as a norm: no derivative of an activation
     return _FORMS.get(form, ()) if array.size == 1 else ()
 
 
