@@ -139,6 +139,8 @@ class EditedRuns:
                 return None
             for shared in (False, True)[: 1 if suspects else 2]:
                 away = [t for t in every if t.shared == shared and t.place not in suspects]
+                if cost == INSERTED:  # a factor put into a count would mend what it divides
+                    away = [trial for trial in away if trial.place in self._steps]
                 found = list(self.changes(away, wanted, deadline))
                 if (
                     found
