@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -85,12 +86,23 @@ app.command()(doctor)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
+    The command of the shell ends then, whatever threads a user's file has left running.
+
     Parameters
     ----------
     arguments : sequence of str, optional
         The words after the command's name, those of the process if not given.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    status = _main(list(sys.argv[1:] if arguments is None else arguments))
+    left = [each for each in threading.enumerate() if not each.daemon]
+    if arguments is None and left != [threading.main_thread()]:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+    return status
+
+
+def _main(words: list[str]) -> int:
     # Wherever it stands, so that it can be added at the end of a command that went wrong.
     debug = "--debug" in words
     command = next((word for word in words if not word.startswith("-")), "")

@@ -111,3 +111,41 @@ def test_ctrl_c_ends_the_check_with_the_line(
         shown.out.split()
     ).replace("/ ", "/")
     assert "resume" not in shown.err
+
+
+OTHERS = ["source {}::loss", "graph {}::loss", "explain {}::loss", "flow {}"]
+
+
+@pytest.mark.parametrize("command", OTHERS, ids=lambda text: text.split()[0])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (SOURCE + "while True: pass\n", END),
+        (SOURCE.replace("def example():", "def example():\n    while 1: pass"), None),
+    ],
+    ids=["file", "example"],
+)
+def test_other_commands_on_a_file_end_in_time(
+    tmp_path: Path, command: str, text: str, line: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hw.py"
+    path.write_text(text)
+    assert main([*command.format(path).split(), "--time-limit", "0.4"]) == 2
+    said = capsys.readouterr().err
+    assert "was still running after 0.4 s" in said
+    assert line is None or f"at line {line}" in said
+
+
+THREAD = (
+    SOURCE + "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+)
+
+
+@pytest.mark.parametrize("command", ["check {}", "source {}::loss"])
+def test_a_thread_of_the_file_does_not_keep_the_command(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "hw.py"
+    path.write_text(THREAD)
+    words = [sys.executable, "-m", "chainrule", *command.format(path).split()]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stdout.endswith("\n")

@@ -21,6 +21,7 @@ from chainrule.checking.localisation_hygiene import (
     first_line_where,
     returning_line,
 )
+from chainrule.checking.localisation_wording import FaultyLine
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
 from chainrule.checking.repairs.search import RepairSearch
@@ -91,9 +92,12 @@ def diagnose(
     def drawn() -> list[Trial]:
         return draw_trials(reference, list(hygiene.claims), hygiene.single, seed, found)
 
+    def keep(line: WrongLine) -> None:
+        found.first_wrong = line
+
     if not reference.untraceable and hygiene.steady:
         if wrong_here and not reference.subject.large:
-            found.first_wrong = first_wrong_line(reference, drawn)
+            found.first_wrong = first_wrong_line(reference, drawn, keep)
         found.blind_spots += blind_spots_of(reference)
     line = found.first_wrong
     if line is not None and line.truncates:
@@ -224,7 +228,9 @@ def _crossed(
 
 
 def first_wrong_line(
-    reference: Reference, drawn: Callable[[], Sequence[Trial]] = tuple
+    reference: Reference,
+    drawn: Callable[[], Sequence[Trial]] = tuple,
+    keep: Callable[[WrongLine], object] = bool,
 ) -> WrongLine | None:
     """The first wrong line of the user's gradient; None if it cannot be said for certain.
 
@@ -233,6 +239,8 @@ def first_wrong_line(
     reference : Reference
     drawn : callable
         Makes probes, on which a change of the text must do as well.
+    keep : callable
+        Told of a line that is likely, before probes are drawn.
     """
     subject = reference.subject
     graph = reference.graph
@@ -262,12 +270,17 @@ def first_wrong_line(
                 read=read,
                 loss=lambda: subject.loss_value(reference.point),
                 probes=probes,
+                likely=lambda line: keep(_wrong_line(line)),
                 seconds=_SECONDS_FOR_LINES,
             ).first
     except Exception:  # the user's code runs with replaced values, and may raise anything
         return None
     if found is None:
         return None
+    return _wrong_line(found)
+
+
+def _wrong_line(found: FaultyLine) -> WrongLine:
     return WrongLine(
         found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired,
         found.change or "",

@@ -79,6 +79,7 @@ def localise(
     read: Callable[[Any], Mapping[str, Any]] | None = None,
     loss: Callable[[], float] | None = None,
     probes: Callable[[], Sequence[Probe]] = tuple,
+    likely: Callable[[FaultyLine], object] = bool,
     tolerance: float = 1e-6,
     seconds: float = 5.0,
 ) -> Localisation:
@@ -102,6 +103,8 @@ def localise(
     probes : callable, optional
         Makes other arguments, of other sizes, and true gradients at them; asked only if a change
         of the text must be confirmed.
+    likely : callable, optional
+        Told of the first line before any change of the text is confirmed, which may take long.
     tolerance : float
         Relative error, in norm, up to which a gradient is right.
     seconds : float
@@ -119,7 +122,9 @@ def localise(
     except CannotWatch as error:
         return Localisation((), str(error))
     with watcher:
-        return _localise(watcher, example, graph, truth, read, loss, probes, tolerance, deadline)
+        return _localise(
+            watcher, example, graph, truth, read, loss, probes, likely, tolerance, deadline
+        )
 
 
 def _localise(
@@ -130,6 +135,7 @@ def _localise(
     read: Callable[[Any], Mapping[str, Any]],
     loss: Callable[[], float] | None,
     probes: Callable[[], Sequence[Probe]],
+    likely: Callable[[FaultyLine], object],
     tolerance: float,
     deadline: float,
 ) -> Localisation:
@@ -163,6 +169,7 @@ def _localise(
     for efforts in (_SHORT, _LONG):
         fault = search.first(efforts)
         if fault is not None:
+            likely(faulty_line(fault, search, graph))
             return Localisation(tuple(_lines(fault, search, runs, graph, later)))
         change = runs.smallest((), runs.wrong, later) if efforts is _SHORT else None
         if change is not None:

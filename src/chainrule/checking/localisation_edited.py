@@ -131,32 +131,62 @@ class EditedRuns:
                 near = [trial for trial in every if trial.place == place]
                 if place != suspects[-1]:  # what the loss runs too is right
                     near = [trial for trial in near if not trial.shared]
-                change = next(self.changes(near, wanted, deadline), None)
+                known = place == suspects[-1]
+                change = next(self.changes(near, wanted, deadline, known), None)
                 if change is not None:
                     return change
             if cost == INSERTED and suspects and sure:
                 return None
             for shared in (False, True)[: 1 if suspects else 2]:
                 away = [t for t in every if t.shared == shared and t.place not in suspects]
+                if cost == INSERTED:  # a factor put into a count would mend what it divides
+                    away = [trial for trial in away if trial.place in self._steps]
                 found = list(self.changes(away, wanted, deadline))
+                if (
+                    found
+                    and cost == REPLACED
+                    and self._misses_something(suspects, wanted, deadline)
+                ):
+                    found = [each for each in found if self._is_before(each.place, suspects[-1])]
                 if found:
                     return max(found, key=_merit)
         return None
 
+    def _misses_something(
+        self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> bool:
+        """Whether something put in on the last line under suspicion does as well."""
+        near = [t for t in self.trials if t.edit.cost == INSERTED and t.place in suspects[-1:]]
+        return next(self.changes(near, wanted, deadline, True), None) is not None
+
+    def _is_before(self, place: tuple[str, int], other: tuple[str, int]) -> bool:
+        """Whether a line runs before another."""
+        first, second = (
+            min((step.time for step in self._steps.get(each, ())), default=0)
+            for each in (place, other)
+        )
+        return first < second
+
     def changes(
-        self, trials: Collection[_Trial], wanted: Collection[str], deadline: float
+        self,
+        trials: Collection[_Trial],
+        wanted: Collection[str],
+        deadline: float,
+        known: bool = False,
     ) -> Iterator[Change]:
-        """Those that mend some gradients and break none."""
+        """Those that mend some gradients and break none; also on probes if the line is not known
+        to be wrong.
+        """
         for trial in trials:
             if now() > min(deadline, self._end):
                 return
             if not self.is_relevant(trial.place):
                 continue
-            repaired = self._repaired(trial, deadline)
+            repaired = self._repaired(trial, deadline, known)
             if repaired and repaired >= {*wanted}:
                 yield Change(trial.filename, trial.function, trial.edit, repaired)
 
-    def _repaired(self, trial: _Trial, deadline: float) -> frozenset[str]:
+    def _repaired(self, trial: _Trial, deadline: float, known: bool) -> frozenset[str]:
         substitution, like = self.substitution, self.watcher.texts[trial.filename][1]
         try:
             with trial.edit.made():
@@ -174,7 +204,7 @@ class EditedRuns:
             if not wrong < self.wrong or (trial.shared and not self._loss_stays(codes)):
                 return frozenset()
             repaired = self.wrong - wrong
-            return repaired if self._does_on_probes(repaired) else frozenset()
+            return repaired if known or self._does_on_probes(repaired) else frozenset()
 
     @functools.cached_property
     def _probes(self) -> Sequence[Probe]:

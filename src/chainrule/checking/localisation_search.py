@@ -172,7 +172,8 @@ class Search:
         if fault.quantity.kind in ("forward", "input"):
             return abs(own.scale + 1) < 1e-9  # the other sign
         forward = match.exact and match.quantity.kind in ("forward", "input")
-        if forward and not self.substitution.matcher.is_usual(own.scale):
+        usual = self.substitution.matcher.is_usual(own.scale)
+        if forward and not (usual and any(kind == "cotangent" for kind, _ in meant)):
             return True  # which happens to be proportional to a cotangent
         if own.exact and self._is_result(own):
             return self._others_are_exact(step, own)

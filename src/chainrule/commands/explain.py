@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.commands.output import Arguments, AsJson, OutputFile, Shapes, print_json, write_text
+from chainrule.commands.output import (
+    Arguments,
+    AsJson,
+    OutputFile,
+    Seconds,
+    Shapes,
+    print_json,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from chainrule.programs.explanation import Explanation
@@ -63,6 +71,7 @@ def explain(
     shape: Shapes = None,
     arg: Arguments = None,
     output: OutputFile = None,
+    time_limit: Seconds = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain every value and derivative of a function or a graph.
@@ -80,6 +89,7 @@ def explain(
     chainrule explain hw.py::loss --shape W=3,4 --shape x=4 -o loss.html
     chainrule explain --graph network.toml --arg x1=2 --format latex
     """
+    from chainrule.commands.time_limit import limited
     from chainrule.commands.user_file import UserFileError
 
     if where is not None and _CODE.fullmatch(where):
@@ -97,7 +107,8 @@ def explain(
             )
         found = _of_graph(graph, of, arg or ())
     else:
-        found = _of_function(str(where), of, shape or (), arg or ())
+        with limited(Path(str(where).partition("::")[0]), time_limit):
+            found = _of_function(str(where), of, shape or (), arg or ())
     if format is None:
         by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
         format = by_ending or Format.text

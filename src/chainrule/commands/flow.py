@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.commands.output import AsJson, print_json
+from chainrule.commands.output import AsJson, Seconds, print_json
 
 if TYPE_CHECKING:
     from chainrule.checking.flow_report import Flow
@@ -35,6 +35,7 @@ def flow(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the picture to this .svg file.")
     ] = None,
+    time_limit: Seconds = None,
     as_json: AsJson = False,
 ) -> int:
     """Show per layer where gradients vanish or explode.
@@ -53,14 +54,16 @@ def flow(
 
     The exit status is 0 if all is healthy, 1 if not, 3 if there is not enough data.
     """
+    from chainrule.commands.time_limit import limited
     from chainrule.commands.user_file import UserFileError, run_file, users_code
 
     if output is not None and output.suffix.lower() != ".svg":
         raise UserFileError(f"{output.name} must end in .svg; the numbers are printed, or --json.")
-    module = run_file(file)
-    measure = _of_model if hasattr(module, "model") else _of_loss
-    with users_code(file, "ran its network"):
-        found = measure(module, file, parameters, learning_rate)
+    with limited(file, time_limit):
+        module = run_file(file)
+        measure = _of_model if hasattr(module, "model") else _of_loss
+        with users_code(file, "ran its network"):
+            found = measure(module, file, parameters, learning_rate)
     if output is not None:
         try:
             found.save(output)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.commands.output import Arguments, AsJson, Shapes, print_json, write_text
+from chainrule.commands.output import Arguments, AsJson, Seconds, Shapes, print_json, write_text
 
 if TYPE_CHECKING:
     from chainrule.engine.graph import Graph
@@ -58,6 +58,7 @@ def graph(
     ] = None,
     shape: Shapes = None,
     arg: Arguments = None,
+    time_limit: Seconds = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the graph of a function: as a table, drawn, or in steps.
@@ -70,6 +71,7 @@ def graph(
     chainrule graph hw.py::loss -o loss.svg --backward graph --collapse
     chainrule graph hw.py::loss -o loss.dot --steps loss.html
     """
+    from chainrule.commands.time_limit import limited
     from chainrule.commands.user_file import (
         UserFileError,
         arguments,
@@ -83,10 +85,11 @@ def graph(
         raise UserFileError(
             f"{output.name} has no ending that says what to write; end it in {', '.join(_FORMS)}."
         )
-    user = load_function(where)
-    args, kwargs = bind(user, arguments(user, shape or (), arg or ()))
-    with users_code(user.path, f"ran {user.name}()"):
-        found = trace_named(user.function, *args, **kwargs)
+    with limited(Path(where.partition("::")[0]), time_limit):
+        user = load_function(where)
+        args, kwargs = bind(user, arguments(user, shape or (), arg or ()))
+        with users_code(user.path, f"ran {user.name}()"):
+            found = trace_named(user.function, *args, **kwargs)
     options = {
         "backward": None if backward is Backward.none else backward.value,
         "collapse": collapse,

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chainrule.commands.output import Arguments, AsJson, OutputFile, Shapes, print_json, write_text
+from chainrule.commands.output import (
+    Arguments,
+    AsJson,
+    OutputFile,
+    Seconds,
+    Shapes,
+    print_json,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from chainrule.programs.source import Source
@@ -44,6 +52,7 @@ def source(
     shape: Shapes = None,
     arg: Arguments = None,
     output: OutputFile = None,
+    time_limit: Seconds = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a function and its gradient as one NumPy program.
@@ -57,17 +66,19 @@ def source(
     chainrule source hw.py::loss --cotangents d --shapes -o gradient.py
     chainrule source hw.py::loss --shape W=3,4 --shape x=4 --arg n=2
     """
+    from chainrule.commands.time_limit import limited
     from chainrule.commands.user_file import arguments, bind, load_function, users_code
     from chainrule.programs.source import source as write_source
 
-    user = load_function(where)
-    args, kwargs = bind(user, arguments(user, shape or (), arg or ()))
-    with users_code(user.path, f"ran {user.name}()"):
-        program = write_source(
-            user.function, *args, argnames=wrt or None, cotangents=cotangents.value, shapes=shapes,
-            comments=not no_comments, assertions=assertions,
-            backend="torch" if torch else "numpy", **kwargs,
-        )  # fmt: skip
+    with limited(Path(where.partition("::")[0]), time_limit):
+        user = load_function(where)
+        args, kwargs = bind(user, arguments(user, shape or (), arg or ()))
+        with users_code(user.path, f"ran {user.name}()"):
+            program = write_source(
+                user.function, *args, argnames=wrt or None, cotangents=cotangents.value,
+                shapes=shapes, comments=not no_comments, assertions=assertions,
+                backend="torch" if torch else "numpy", **kwargs,
+            )  # fmt: skip
     if output is not None:
         _write(program, output)
     if as_json:

@@ -7,13 +7,14 @@ everything, or never returns from C, is left behind: then that thread prints and
 from __future__ import annotations
 
 import _thread
+import contextlib
 import linecache
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -42,6 +43,8 @@ class TimeLimit:
     at_last : callable
         ``at_last(sentence) -> status`` prints what there is, where the process must be ended from
         another thread.
+    what : str
+        What is done with the file.
 
     Attributes
     ----------
@@ -49,8 +52,15 @@ class TimeLimit:
         It was Ctrl-C.
     """
 
-    def __init__(self, path: Path, seconds: float | None, at_last: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        seconds: float | None,
+        at_last: Callable[[str], int],
+        what: str = "check",
+    ) -> None:
         self.path = path
+        self.what = what
         self.seconds = DEFAULT if seconds is None else seconds
         self.interrupted = False
         self._at_last = at_last
@@ -149,7 +159,7 @@ class TimeLimit:
         more = f"--time-limit {10 * self.seconds:g}"
         frames = self._lines(frame)
         if not frames:
-            what = f"the check of {self.path} {when}"
+            what = f"the {self.what} of {self.path} {when}"
             return f"{what}; {more} gives it more." if self._overdue else f"{what}."
         outer, inner = frames[0], frames[-1]
         line = linecache.getline(str(self.path), outer.f_lineno).strip()
@@ -164,6 +174,41 @@ class TimeLimit:
             return f"{what}; {cure}{', or give ' + more if self._overdue else ''}."
         what = f"{outer.f_code.co_name}() in {self.path} {when} {place}"
         return f"{what}{f'; if it ends at all, {more} gives it more' if self._overdue else ''}."
+
+
+@contextlib.contextmanager
+def limited(path: Path, seconds: float | None) -> Iterator[None]:
+    """Run code of a user's file in limited time; then, and at Ctrl-C, one sentence says where.
+
+    Parameters
+    ----------
+    path : Path
+    seconds : float or None
+        As for `TimeLimit`.
+
+    Raises
+    ------
+    UserFileError
+        The time was over.
+    Interrupted
+        It was Ctrl-C.
+    """
+    from chainrule.commands.output import Interrupted
+    from chainrule.commands.user_file import UserFileError
+
+    limit = TimeLimit(path, seconds, _said_at_last, "run")
+    try:
+        with limit:
+            yield
+    except Stopped as stopped:
+        if limit.interrupted:
+            raise Interrupted(str(stopped)) from None
+        raise UserFileError(str(stopped)) from None
+
+
+def _said_at_last(sentence: str) -> int:
+    print(f"chainrule: {sentence}", file=sys.__stderr__)
+    return 2
 
 
 def _debugged() -> bool:
