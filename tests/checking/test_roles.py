@@ -91,18 +91,20 @@ def shares(weight):
 
 
 def dropped(factor, twice=0.0, given=False):
-    """Dropout by a mask in the file, or by one that is given."""
+    """Dropout before an output layer, by a mask in the file or by one that is given."""
 
-    def loss(X, y, W, mask=MASK):
+    def loss(X, y, W, V, mask=MASK):
         h = np.tanh(X @ W) * mask
-        return np.mean((h - y) ** 2) + twice * np.sum(h)
+        return np.mean((h @ V - y) ** 2) + twice * np.sum(h)
 
-    def gradient(X, y, W, mask=MASK):
+    def gradient(X, y, W, V, mask=MASK):
         a = np.tanh(X @ W)
-        d = 2 * (a * mask - y) / y.size + twice
-        return {"W": X.T @ (d * factor(mask) * (1 - a**2))}
+        d = 2 * ((a * mask) @ V - y) / y.size
+        dh = (d @ V.T + twice) * factor(mask)
+        return {"W": X.T @ (dh * (1 - a**2)), "V": (a * mask).T @ d}
 
-    return loss, gradient, {**DENSE, "mask": MASK} if given else DENSE
+    example = {"X": X, "y": Y[:, :2], "W": W, "V": RNG.normal(size=(3, 2))}
+    return loss, gradient, {**example, "mask": MASK} if given else example
 
 
 def gathered(axis, lose):

@@ -138,9 +138,67 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("right", "wrong", "code"), SLIPS)
-def test_a_slip_of_the_pen_has_the_code_of_its_mistake(right, wrong, code):
-    loss, _, gradient = FILE.partition("def gradient")
+LOOPS = """import numpy as np
+
+def example():
+    rng = np.random.default_rng(0)
+    return {"X": rng.normal(size=(6, 9)), "t": rng.normal(size=6), "k": rng.normal(size=3),
+            "V": rng.normal(size=(3, 3)), "U": rng.normal(size=(3, 3))}
+
+def convolved(X, k):
+    return np.stack([X[:, i:i + len(k)] @ k for i in range(X.shape[1] - len(k) + 1)], axis=1)
+
+def loss(X, t, k, V, U):
+    c = convolved(X, k)
+    m = np.max(c, axis=1)
+    H = np.tanh(c[:, :3] @ V)
+    A = H @ U
+    return np.mean((m - t) ** 2) + np.mean(A ** 2)
+
+def gradient(X, t, k, V, U):
+    c = convolved(X, k)
+    m = np.max(c, axis=1)
+    Z = c[:, :3] @ V
+    H = np.tanh(Z)
+    A = H @ U
+    dA = 2 * A / A.size
+    dU = H.T @ dA
+    dH = dA @ U.T
+    dZ = dH * (1 - H ** 2)
+    dV = c[:, :3].T @ dZ
+    dc = np.zeros_like(c)
+    for s in range(len(X)):
+        best = np.argmax(c[s])
+        dc[s, best] += 2 * (m[s] - t[s]) / len(X)
+    dc[:, :3] += dZ @ V.T
+    dk = np.zeros_like(k)
+    for i in range(c.shape[1]):
+        for j in range(len(k)):
+            dk[j] += np.sum(dc[:, i] * X[:, i + j])
+    return {"k": dk, "V": dV, "U": dU}
+"""
+
+SLIPS_IN_LOOPS = [
+    ("np.argmax(c[s])", "np.argmin(c[s])", "G907"),
+    ("(m[s] - t[s])", "(t[s] - m[s])", "G205"),
+    ("dA @ U.T", "dA @ U", "G702"),
+    ("dZ @ V.T", "dZ @ V", "G702"),
+    ("dU = H.T @ dA", "dU = dA.T @ H", "G701"),
+    ("dU = H.T @ dA", "dU = (H.T @ dA).T", "G701"),
+    ("dc[:, :3] += dZ", "dc[:, :3] = dZ", "G801"),
+    ("(1 - H ** 2)", "(1 - Z ** 2)", "G403"),
+    ("(1 - H ** 2)", "(1 - np.tanh(H) ** 2)", "G402"),
+    ("dH * (1", "dA * (1", "G703"),
+    ("H.T @ dA", "Z.T @ dA", "G703"),
+    ("/ len(X)\n    dc", "/ len(t) ** 2\n    dc", "G202"),
+    ('"V": dV, "U": dU', '"V": dU, "U": dV', "G704"),
+]
+CASES = [(FILE, *slip) for slip in SLIPS] + [(LOOPS, *slip) for slip in SLIPS_IN_LOOPS]
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "code"), CASES, ids=[x[2] for x in CASES])
+def test_a_slip_of_the_pen_has_the_code_of_its_mistake(file, right, wrong, code):
+    loss, _, gradient = file.partition("def gradient")
     assert gradient.count(right) == 1
     report = checked(f"{loss}def gradient{gradient.replace(right, wrong)}")
     assert report.codes == (code,), str(report)
@@ -149,3 +207,4 @@ def test_a_slip_of_the_pen_has_the_code_of_its_mistake(right, wrong, code):
 
 def test_the_right_text_needs_no_change():
     assert checked(FILE).verdict == "ok"
+    assert checked(LOOPS).verdict == "ok"

@@ -147,7 +147,8 @@ def diagnose(
             _attribute(explanations, left, left, verdicts, found)
             return
     explanations, left = search.explain()
-    left -= set(found.causes)  # a line that truncates explains them
+    truncated = set(found.causes)  # a line that makes integers explains them
+    left -= truncated
     if left and search.is_over:
         found.reasons = "the search for the cause took too long; check a smaller example"
     if left and not wrong_here and _right_at_these_sizes(reference, claimed, hygiene, seed):
@@ -159,7 +160,7 @@ def diagnose(
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     several = sum(len(each.alternatives[0].codes) for each in explanations) > 1
     short = not reference.subject.large and len(trials[0].graph) <= _LONG
-    if (left or several) and short:
+    if (left or several) and short and not truncated:
         explanations, left = _mended(reference, search, explanations, left, found)
     _attribute(explanations, left, repaired, verdicts, found)
 

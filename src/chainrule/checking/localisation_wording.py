@@ -116,6 +116,9 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
     )
 
 
+_INTEGERS = re.compile(r"(dtype=|astype\()['\"]?(np\.)?u?int")
+
+
 def changed_line(change: Change, found: Sequence[FaultyLine], complete: bool) -> FaultyLine:
     """A line that a change of its text mends, where it was found at others."""
     edit = change.edit
@@ -133,6 +136,7 @@ def changed_line(change: Change, found: Sequence[FaultyLine], complete: bool) ->
         repaired=tuple(sorted(change.repaired)),
         inherited=tuple(sorted(line for line in later if line > edit.line)),
         confirmed=complete,
+        truncates=bool(_INTEGERS.search(edit.before)) and not _INTEGERS.search(edit.after),
         change=f"{edit.after} in place of {edit.before}",
     )
 
