@@ -30,5 +30,5 @@ def replace_addresses(address: str) -> None:
 
 
 if __name__ == "__main__":
-    replace_addresses(sys.argv[1])
-    sys.exit(main(sys.argv[2:]))
+    replace_addresses(sys.argv.pop(1))
+    sys.exit(main())

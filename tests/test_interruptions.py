@@ -181,10 +181,11 @@ def test_what_is_ended_keeps_what_is_finished_and_goes_on(
     many = {"style": ["--steps", "100000"], "classify": ["--epochs", "15"]}.get(long.name, [])
     process = start(long, folder, server, *many, hold="1")
     wait_for(long.there, folder, process)
-    if sent is signal.SIGINT:  # which a terminal sends to the helpers too
-        os.killpg(process.pid, sent)
-    else:
+    if sent is not signal.SIGINT:
         process.send_signal(sent)
+    if sent is not signal.SIGKILL:
+        # A terminal sends Ctrl-C to the helpers too, and `timeout` sends to them what it has sent.
+        os.killpg(process.pid, sent)
     out, error = process.communicate(timeout=SECONDS)
     assert out == ""
     if sent is signal.SIGKILL:

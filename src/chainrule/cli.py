@@ -139,6 +139,10 @@ def _main(words: list[str]) -> int:
             raise
         print(f"chainrule: {sentence(error)}", file=sys.stderr)
         return WRONG
+    if status == INTERRUPTED and arguments is None:
+        # Asked twice, the process ends as it does already.
+        for sent in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sent, signal.SIG_IGN)
     if status == INTERRUPTED and command != "check":  # which says itself where it was
         print(f"Interrupted{advice}.", file=sys.stderr)
     return status or OK

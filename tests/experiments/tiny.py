@@ -87,8 +87,8 @@ if __name__ == "__main__":
     from chainrule.cli import main
 
     known = {each.name: each for each in (TINY, CRASHING, NEEDY, OFFLINE)}
-    names, *words = sys.argv[1:]
+    names = sys.argv.pop(1)
     registry.MODULES.clear()
     for name in names.split(","):
         registry.register(known[name])
-    sys.exit(main(words))
+    sys.exit(main())

@@ -20,6 +20,8 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
+#: Signals that ask a process to end.
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def usable_cores() -> int:
@@ -90,10 +92,11 @@ class ProcessPool(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers: when they are done, or at once with `cancel_futures`."""
-        for slot in self._slots:
-            if cancel_futures and not slot.idle:
-                slot.end()
-            slot.executor.shutdown(wait=wait, cancel_futures=cancel_futures)
+        with _undisturbed() if cancel_futures else contextlib.nullcontext():
+            for slot in self._slots:
+                if cancel_futures and not slot.idle:
+                    slot.end()
+                slot.executor.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
 class _Slot:
@@ -126,6 +129,21 @@ class _Slot:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.started.result(), getattr(signal, "SIGKILL", signal.SIGTERM))
         self.executor.shutdown(wait=False)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore a second Ctrl-C, or what `timeout` sends twice, while the first is obeyed."""
+    try:
+        before = {sent: signal.signal(sent, signal.SIG_IGN) for sent in ENDING}
+    except ValueError:  # only the main thread may ask for signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for sent, handler in before.items():
+            signal.signal(sent, handler or signal.SIG_DFL)
 
 
 @contextlib.contextmanager
