@@ -93,16 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         The words after the command's name, those of the process if not given.
     """
-    status = _main(list(sys.argv[1:] if arguments is None else arguments))
+    whole = arguments is None
+    status = _main(list(sys.argv[1:] if arguments is None else arguments), whole)
     left = [each for each in threading.enumerate() if not each.daemon]
-    if arguments is None and left != [threading.main_thread()]:
+    if whole and left != [threading.main_thread()]:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(status)
     return status
 
 
-def _main(words: list[str]) -> int:
+def _main(words: list[str], whole: bool) -> int:
+    """Run a command; it is the whole process, or called by a program that goes on."""
     # Wherever it stands, so that it can be added at the end of a command that went wrong.
     debug = "--debug" in words
     command = next((word for word in words if not word.startswith("-")), "")
@@ -139,7 +141,7 @@ def _main(words: list[str]) -> int:
             raise
         print(f"chainrule: {sentence(error)}", file=sys.stderr)
         return WRONG
-    if status == INTERRUPTED and arguments is None:
+    if status == INTERRUPTED and whole:
         # Asked twice, the process ends as it does already.
         for sent in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sent, signal.SIG_IGN)
