@@ -30,6 +30,7 @@ def run() -> list[Goal]:
         *corpus("in the styles of courses", _courses()),
         *corpus("drawn", _drawn()),
         *corpus("written by the book of mistakes alone", _blind()),
+        *corpus("of the same kind, held back until all was mended", _held()),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
@@ -60,6 +61,12 @@ def _blind() -> list[Any]:
     from tests.checking.corpus.blind import blind
 
     return list(blind())
+
+
+def _held() -> list[Any]:
+    from tests.checking.corpus.blind_held import held
+
+    return list(held())
 
 
 def _share(statement: str, count: int, total: int, least: float) -> Goal:
