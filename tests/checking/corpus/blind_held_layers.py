@@ -217,7 +217,7 @@ def example():
 """,
         [
             ("G907", "return dx / s ** 2", "return dx"),
-            ("G907", "return dx / s ** 2", "return dx / s"),
+            ("G907|G204", "return dx / s ** 2", "return dx / s"),
             (
                 "G907|G705",
                 "np.repeat(np.repeat(dout, s, axis=2), s, axis=3)",

@@ -95,11 +95,11 @@ def example():
 """,
         [
             ("G403|G402", "de = np.tanh(e)", "de = 1 - np.tanh(e) ** 2"),
-            ("G401", "de = np.tanh(e)", "de = e"),
+            ("G403", "de = np.tanh(e)", "de = e"),
             ("G302", "dW += 2 * alpha * W", "dW += alpha * W"),
             ("G302", "dW += 2 * alpha * W", "dW += 2 * alpha * W / n"),
             ("G603|G101", "db = np.sum(de, axis=0) / n", "db = np.sum(de, axis=1) / n"),
-            ("G201", "db = np.sum(de, axis=0) / n", "db = np.sum(de, axis=0)"),
+            ("G201|G601", "db = np.sum(de, axis=0) / n", "db = np.sum(de, axis=0)"),
             (
                 "G604",
                 "e = np.dot(X, W) + b - y          # (n, 1)",
@@ -146,7 +146,7 @@ def example():
 """,
         [
             ("G204", "dS = -2 * C / N * slack * T", "dS = -C / N * slack * T"),
-            ("G403|G401", "slack * T\n    dW", "(slack > 0) * T\n    dW"),
+            ("G403|G401|G405", "slack * T\n    dW", "(slack > 0) * T\n    dW"),
             ("G000|G403", "slack * T\n    dW", "slack\n    dW"),
             ("G301", "dW = W + dS @ X.T", "dW = dS @ X.T"),
             ("G302", "dW = W + dS @ X.T", "dW = 2 * W + dS @ X.T"),
@@ -259,11 +259,11 @@ def example():
                 "weights = 1 / (1 + (r / self.scale) ** 2)",
                 "weights = 1 / (1 + (r / self.scale))",
             ),
-            ("G401", "A.T.dot(weights * r) / A", "A.T.dot(r) / A"),
+            ("G401|G405", "A.T.dot(weights * r) / A", "A.T.dot(r) / A"),
             ("G403|G000", "1 / (1 + (r / self.scale) ** 2)", "1 / (1 + r ** 2)"),
             ("G203", "(weights * r) / A.shape[0]", "(weights * r) / A.shape[1]"),
             ("G204", "weights = 1 / (1", "weights = 2 / (1"),
-            ("G405", "A.T.dot(weights * r)", "A.T.dot(weights)"),
+            ("G405|G401", "A.T.dot(weights * r)", "A.T.dot(weights)"),
         ],
         [
             [("weights * r)", "r / (1 + (r / self.scale) ** 2))")],

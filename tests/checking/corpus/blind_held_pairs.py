@@ -249,7 +249,7 @@ def example():
                 "2 * dphi * phi * sq * precision, axis=0)",
             ),
             ("G405", "dphi[i, j] * phi[i, j] * (x[i]", "phi[i, j] * (x[i]"),
-            ("G601|G201", "grad_log_width = np.sum(", "grad_log_width = np.mean("),
+            ("G601|G202", "grad_log_width = np.sum(", "grad_log_width = np.mean("),
             ("G000", "(x[i] - centres[j]) * precision[j]", "(x[i] - centres[j])"),
         ],
         [

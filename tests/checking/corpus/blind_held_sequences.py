@@ -80,7 +80,7 @@ def example():
             ("G908", "dc = dc + dh * o * (1 - tc ** 2)", "dc = dh * o * (1 - tc ** 2)"),
             ("G401", "dc = dc + dh * o * (1 - tc ** 2)", "dc = dc + dh * o"),
             ("G403", "df * f * (1 - f)", "df * (1 - f ** 2)"),
-            ("G401", "df * f * (1 - f)", "df * f"),
+            ("G403", "df * f * (1 - f)", "df * f"),
             ("G703|G908", "return dA @ Wh.T, dc * f,", "return dA @ Wh.T, dc * i,"),
             ("G802|G801", 'grads["Wh"] += dWh', 'grads["Wh"] = dWh'),
             ("G704|G703", "di = dc * g", "di = dc * i"),
