@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from tests.checking.corpus.blind import blind
 from tests.checking.corpus.case import Case
 from tests.checking.corpus.courses import courses
 from tests.checking.corpus.generated import generated
@@ -54,8 +55,8 @@ def test_single_mistakes_get_their_code(case: Case) -> None:
     assert case.code in report.codes, f"{report}\n{case.source}"
 
 
-# Written and drawn without sight of the checker; every twelfth file of courses.
-BLIND = [*list(courses())[::12], *generated(40)]
+# Written and drawn without sight of the checker: every twelfth file of courses, eighth of blind.
+BLIND = [*list(courses())[::12], *list(blind())[::8], *generated(40)]
 
 
 def test_mistakes_are_named_in_files_that_the_checker_was_not_written_for() -> None:
