@@ -187,3 +187,49 @@ def test_a_gradient_whose_return_is_in_a_decorator_has_no_line_for_what_is_missi
     )
     assert report.codes == ("G107",)
     assert report.first_wrong is None
+
+
+OTHERS = """
+import numpy as np
+
+CALLED = []
+
+def remove(path):
+    CALLED.append(path)
+
+def main(*arguments):
+    CALLED.append("main")
+
+def stored(values):
+    np.save("values.npy", values)
+    CALLED.append("stored")
+
+def curved(a):
+    return a * (1 - a)
+
+def flat(a):
+    '''The derivative of the activation.'''
+    return 1 - a**2
+
+def loss(X, w):
+    return np.sum(np.tanh(X @ w) ** 2) / len(X)
+
+def gradient(X, w):
+    a = np.tanh(X @ w)
+    dz = 2 * a * curved(a) / len(X)
+    return {"w": X.T @ dz}
+
+def example():
+    rng = np.random.default_rng(3)
+    return {"X": rng.normal(size=(4, 3)), "w": rng.normal(size=3)}
+"""
+
+
+def test_functions_of_the_file_that_do_more_than_compute_are_never_tried(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space = load(OTHERS)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.verdict == "wrong"
+    assert report.first_wrong.text == "dz = 2 * a * curved(a) / len(X)"
+    assert space["CALLED"] == []
+    assert list(tmp_path.iterdir()) == []

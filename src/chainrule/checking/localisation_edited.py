@@ -257,7 +257,12 @@ class EditedRuns:
             endless = [x for x in ast.walk(tree) if _may_hang(x)]
             self._endless.update((filename, _first_line(x)) for x in endless)
             imports = [x for x in tree.body if isinstance(x, (ast.Import, ast.ImportFrom))]
-            callables = [x.name for x in tree.body if isinstance(x, ast.FunctionDef)]
+            ran_here = {function for function, _ in lines}
+            callables = [
+                x.name
+                for x in tree.body
+                if isinstance(x, ast.FunctionDef) and (x.name in ran_here or _is_formula(x))
+            ]
             for top in tree.body:
                 if isinstance(top, (ast.Import, ast.ImportFrom)):
                     continue
@@ -283,6 +288,31 @@ def _may_hang(function: Any) -> bool:
     return isinstance(function, (ast.FunctionDef, ast.Lambda)) and any(
         isinstance(x, ast.While) for x in ast.walk(function)
     )
+
+
+_COMPUTING = (
+    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.If, ast.For, ast.FunctionDef,
+)  # fmt: skip
+_HARMLESS = frozenset(("len", "range", "float", "int", "abs", "sum", "max", "min", "zip"))
+_TOUCHING = ("random", "save", "load", "gen", "from", "memmap", "set")
+
+
+def _is_formula(function: ast.FunctionDef) -> bool:
+    """Whether a function that did not run may be tried: it computes, and touches nothing else."""
+    return not function.decorator_list and all(map(_computes, ast.walk(function)))
+
+
+def _computes(node: ast.AST) -> bool:
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.stmt):
+        return isinstance(node, _COMPUTING)
+    if isinstance(node, ast.Call):
+        first, *rest = ast.unparse(node.func).split(".")
+        if not rest:
+            return first in _HARMLESS
+        return first in ("np", "numpy", "math") and not any(x.startswith(_TOUCHING) for x in rest)
+    return not (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
 
 
 def _first_line(function: Any) -> int:

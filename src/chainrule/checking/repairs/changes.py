@@ -84,12 +84,13 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
                 new = ast.AugAssign(target, ast.Mult(), node.value)
                 yield Change("multiply", None, placed(new, node), node)
                 added = _added_at(ast.AugAssign(target, ast.Add(), node.value))
-                yield Change("every index", None, placed(added, node), node)
+                if _may_repeat(target.slice, seen):
+                    yield Change("every index", None, placed(added, node), node)
     if (
         isinstance(node, ast.AugAssign)
         and isinstance(node.op, ast.Add)
         and isinstance(node.target, ast.Subscript)
-        and not isinstance(node.target.slice, ast.Slice)
+        and _may_repeat(node.target.slice, seen)
     ):
         yield Change("every index", None, placed(_added_at(node), node), node)
     if isinstance(node, ast.AugAssign) and type(node.op) in _OTHER:
@@ -99,6 +100,18 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
         old = place.expression
         for kind, new, about in _instead(place, old, seen, integers):
             yield Change(kind, place, placed(new, old), old, about)
+
+
+def _may_repeat(index: ast.expr, seen: Mapping[str, Any]) -> bool:
+    """Whether an index may name an entry twice: slices and single numbers do not."""
+    for entry in index.elts if isinstance(index, ast.Tuple) else [index]:
+        value = seen.get(ast.unparse(entry))
+        single = isinstance(entry, (ast.Slice, ast.Constant)) or (
+            value is not None and value.ndim == 0
+        )
+        if not single:
+            return True
+    return False
 
 
 def _added_at(node: ast.AugAssign) -> ast.stmt:
