@@ -95,7 +95,7 @@ class ProcessPool(Executor):
         with _undisturbed() if cancel_futures else contextlib.nullcontext():
             for slot in self._slots:
                 if cancel_futures and not slot.idle:
-                    slot.end()
+                    slot.kill()
                 slot.executor.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
@@ -124,10 +124,13 @@ class _Slot:
         self.current = self.executor.submit(fn, *args, **kwargs)
         return self.current
 
-    def end(self) -> None:
+    def kill(self) -> None:
         if self.started.done() and self.started.exception() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.started.result(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def end(self) -> None:
+        self.kill()
         self.executor.shutdown(wait=False)
 
 
