@@ -1,4 +1,4 @@
-"""Mistakes in steps that the loss does not have, named by the change of text that mends them."""
+"""Mistakes in steps that the loss does not have: named by the change that mends them."""
 
 from __future__ import annotations
 

@@ -168,6 +168,8 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
 
 def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:
     """Whether an argument has one entry per sample, such as the weights of the samples."""
+    if sum(size > 1 for size in np.shape(subject.example[name])) > 1:
+        return False
     try:
         graph = forward_graph(subject, subject.example)
     except Exception:  # a loss that cannot be traced tells nothing

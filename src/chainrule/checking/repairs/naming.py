@@ -195,7 +195,12 @@ def _of_accumulation(site: Site, at: Context) -> Codes:
 
 def _of_geometry(site: Site) -> Codes:
     """A wrong place in an image: of a pooling where a function takes maxima, of a convolution."""
-    return ("G907",) if re.search(r"max|pool", ast.unparse(site.function)) else ("G906",)
+    return ("G907",) if _pools(site) else ("G906",)
+
+
+def _pools(site: Site) -> bool:
+    """Whether a function picks winners of windows; the largest logit of a softmax is none."""
+    return bool(re.search(r"argmax|pool|best|win", ast.unparse(site.function)))
 
 
 def _of_function(change: Change, at: Context) -> Codes:
@@ -260,7 +265,14 @@ def is_permuted(value: Any, true: Any) -> bool:
 
 def of_order(site: Site) -> Codes:
     """The right numbers in another order: in a pooling they reach the wrong entries."""
-    return ("G907",) if re.search(r"max|pool", ast.unparse(site.function)) else ("G705",)
+    return ("G907",) if _pools(site) else ("G705",)
+
+
+def of_turned(value: Any, site: Site) -> Codes:
+    """A value where a function of it is due; of a mask, that is its complement."""
+    if value.size > 1 and is_mask(value):
+        return ("G907",) if _pools(site) else ("G404",)
+    return ("G403",)
 
 
 def _multiples(value: Any, at: Context) -> set[str]:

@@ -30,6 +30,7 @@ from chainrule.checking.repairs.naming import (
     of_missing_factor,
     of_missing_term,
     of_order,
+    of_turned,
     of_wrong_derivative,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
@@ -434,7 +435,8 @@ class RepairSearch:
                 mended = self._confirmed()
             if mended is not None:
                 said = f"{text.format(ast.unparse(old))} in the place of {_short(old)}"
-                yield self._repair(site, old, ("G403",), mended, 2, said)
+                codes = of_turned(self.seen[site][ast.unparse(old)], site)
+                yield self._repair(site, old, codes, mended, 2, said)
 
     def _added(self, site: Site, old: ast.expr, atom: str, value: Any) -> Iterator[Repair]:
         code = _compiled(atom)
