@@ -141,7 +141,8 @@ def diagnose(
         found.first_wrong = first_wrong_line(small)
     explanations: list[Explanation] = []
     left = frozenset(wrong)
-    if not reference.untraceable and len(trials[0].graph) > _LONG:  # the backward pass takes long
+    long = len(trials[0].graph) > _LONG and not reference.subject.large
+    if wrong_here and long and not reference.untraceable:  # the backward pass takes long
         explanations, left = _mended(reference, search, explanations, left, found)
         if not left:
             _attribute(explanations, left, left, verdicts, found)
@@ -159,8 +160,8 @@ def diagnose(
         return
     repaired = _repaired(reference, hygiene, trials[0], search, explanations)
     several = sum(len(each.alternatives[0].codes) for each in explanations) > 1
-    short = not reference.subject.large and len(trials[0].graph) <= _LONG
-    if (left or several) and short and not truncated:
+    short = not (reference.subject.large or long)
+    if (left or several) and wrong_here and short and not truncated:
         explanations, left = _mended(reference, search, explanations, left, found)
     _attribute(explanations, left, repaired, verdicts, found)
 
@@ -359,6 +360,9 @@ def _mended(
     found: Diagnosis,
 ) -> tuple[list[Explanation], frozenset[str]]:
     """What the backward pass does not explain, by a change of the gradient's text."""
+    known = frozenset(found.causes)
+    if left and left <= known:
+        return explanations, left
     wrong = left.union(*(each.explains for each in explanations))
     repairs = RepairSearch(
         reference.subject, search.trials, search.roles, reference.point, reference.gradients,
@@ -372,7 +376,7 @@ def _mended(
     if repairs[0].complete:  # one change instead of several mistakes
         explanations = []
     for repair in repairs:
-        for name in sorted(repair.repairs if repair.complete else left):
+        for name in sorted((repair.repairs if repair.complete else left) - known):
             found.causes.setdefault(name, []).extend(
                 cause(code, repair.evidence, True) for code in repair.codes
             )

@@ -184,6 +184,10 @@ class Roles:
                 found.add(k)
         return found
 
+    def is_of_units(self, k: int) -> bool:
+        """Whether a value belongs to units: parameters or targets enter after it."""
+        return self.uses_parameter_later[k] or self.meets_data_later[k]
+
     @cached_property
     def rates(self) -> list[float]:
         """The numbers by which dropout scales: after a mask of two values, or in it."""
@@ -191,7 +195,7 @@ class Roles:
         for node in self.nodes:
             if node.primitive.name not in ("multiply", "divide"):
                 continue
-            if not self.replay.active[node.index] or not self.uses_parameter_later[node.index]:
+            if not self.replay.active[node.index] or not self.is_of_units(node.index):
                 continue
             numbers = [float(x) for x in node.operands if np.ndim(x) == 0]
             if numbers and any(_has_mask(self.graph, x) for x in node.parents):

@@ -41,7 +41,7 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
             continue
         if roles.derived_from(operand, node.inputs[position]):
             continue  # the mask of a ReLU, not of a dropout
-        hidden = roles.uses_parameter_later[k]
+        hidden = roles.is_of_units(k)
         if not hidden and found[1] != 1:
             continue  # weights of labels, not of units
         key = roles.trial.keys[k]

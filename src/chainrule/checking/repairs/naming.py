@@ -245,6 +245,8 @@ def _of_extra_function(change: Change, at: Context) -> Codes:
 def _of_extra_term(change: Change, at: Context) -> Codes:
     kept, left_out = ast.unparse(change.new), change.about
     words = at.words(kept)
+    if isinstance(change.new, ast.Constant):
+        return ()  # a factor of its own
     if isinstance(change.old, ast.BinOp) and isinstance(change.old.left, ast.Constant):
         value = at.value(kept)
         mask = value is not None and value.size > 1 and is_mask(value)
