@@ -276,3 +276,17 @@ def test_weights_of_samples_are_data() -> None:
         given,
     )
     assert report.verdict == "ok", str(report)
+
+
+def test_what_is_silently_taken_as_data_is_said():
+    example = {name: np.ones((3, 2)) for name in ("R", "P", "Q")}
+
+    def loss(R, P, Q):
+        return np.sum((P - Q * R) ** 2)
+
+    def gradient(R, P, Q):
+        return {"P": 2 * (P - Q * R)}
+
+    assert "R, Q have no gradient in the result; they are taken as data." in (
+        cr.check(loss, gradient, {**example, "P": np.zeros((3, 2))}).notes
+    )

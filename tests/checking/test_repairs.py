@@ -189,3 +189,25 @@ def test_equal_computations_are_one() -> None:
     products = [node for node in shared(graph).nodes if node.primitive.name == "matmul"]
     assert len(products) == 1
     assert shared(graph).value == graph.value
+
+
+def test_entries_of_their_own_are_overwritten_not_repeated():
+    rng = np.random.default_rng(0)
+    example = {"X": rng.normal(size=(6, 4)), "y": np.array([0, 2, 1, 1, 0, 2]),
+               "W": rng.normal(size=(4, 3))}  # fmt: skip
+
+    def loss(X, y, W):
+        scores = X @ W
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        return -np.mean(np.log(p[np.arange(len(y)), y]))
+
+    def gradient(X, y, W):
+        scores = X @ W
+        d = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        for i in range(len(y)):
+            d[i, y[i]] = -1
+        return {"W": X.T @ d / len(y)}
+
+    report = cr.check(loss, gradient, example)
+    assert report.codes == ("G801",)
+    assert "`d[i, y[i]] += -1` in the place of" in str(report)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,9 +110,29 @@ def _examined(subject: Subject, expected: tuple[str, ...]) -> Hygiene:
         claim = _checked(name, named.pop(name), subject.example[name], found)
         if claim is not None:
             found.claims[name] = claim if subject.large else claim.copy()
+    if not expected:
+        _note_data(subject, wanted, found)
     with silent():
         _repeat(subject, first, found)
     return found
+
+
+def _note_data(subject: Subject, wanted: Sequence[str], found: Hygiene) -> None:
+    """Say what is taken as data though its name is not one of data: its gradient may be missing."""
+    silently = [
+        name
+        for name, value in subject.example.items()
+        if name not in wanted
+        and isinstance(value, np.ndarray)
+        and value.ndim
+        and is_floating(value)
+        and not _DATA.match(name)
+    ]
+    if silently:
+        have, are = ("has", "it is") if len(silently) == 1 else ("have", "they are")
+        found.notes.append(
+            f"{', '.join(silently)} {have} no gradient in the result; {are} taken as data."
+        )
 
 
 def _missing(name: str, there: bool, returned: list[str], unknown: list[str]) -> str:

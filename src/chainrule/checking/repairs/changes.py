@@ -23,6 +23,8 @@ _TWINS = {
 }  # fmt: skip
 _REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin"})
 _OTHER = {ast.Mult: ast.Div, ast.Div: ast.Mult}
+#: NumPy under whatever name the user's file has it; people read ``np``.
+NUMPY = "__import__('numpy')"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _may_repeat(index: ast.expr, seen: Mapping[str, Any]) -> bool:
 def _added_at(node: ast.AugAssign) -> ast.stmt:
     """``np.add.at(array, index, value)`` for ``array[index] += value``."""
     target: Any = loaded(node.target)
-    imported = ast.Call(ast.Name("__import__", ast.Load()), [ast.Constant("numpy")], [])
+    imported = ast.parse(NUMPY, mode="eval").body
     add = ast.Attribute(ast.Attribute(imported, "add", ast.Load()), "at", ast.Load())
     index = target.slice
     if isinstance(index, ast.Tuple):

@@ -183,6 +183,11 @@ def _of_accumulation(site: Site, at: Context) -> Codes:
             and isinstance(loop.target, ast.Tuple)
             and isinstance(loop.target.elts[0], ast.Name)
         }
+        index = target.slice
+        entries = index.elts if isinstance(index, ast.Tuple) else [index]
+        own = {x.id for x in entries if isinstance(x, ast.Name)}
+        if site.loops and len(own & counted) >= len(site.loops):
+            return ("G801",)  # every pass has an entry of its own
         names = {x.id for x in ast.walk(target.slice) if isinstance(x, ast.Name)}
         if site.loops and (
             names - counted or any(isinstance(x, ast.Subscript) for x in ast.walk(target.slice))

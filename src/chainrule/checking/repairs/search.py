@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.checking.budget import Budget
 from chainrule.checking.factors import Factor, name_factor
-from chainrule.checking.repairs.changes import Change, mistaken_names, slips
+from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
 from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed
 from chainrule.checking.repairs.meanings import Meanings
 from chainrule.checking.repairs.naming import (
@@ -757,5 +757,5 @@ def _compiled(text: str) -> Any:
 
 
 def _short(node: ast.AST) -> str:
-    text = ast.unparse(node).replace("\n", " ")
+    text = ast.unparse(node).replace("\n", " ").replace(NUMPY, "np")
     return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
