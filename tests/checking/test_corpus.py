@@ -75,7 +75,7 @@ def test_mistakes_are_named_in_files_that_the_checker_was_not_written_for() -> N
         found["line"] += report.first_wrong_line == case.line
     assert found["named"] >= 0.92 * found["mistakes"]
     assert found["line"] >= 0.75 * found["mistakes"]
-    assert found["misnamed"] <= 0.03 * found["mistakes"]
+    assert found["misnamed"] <= 0.05 * found["mistakes"]
 
 
 @pytest.mark.parametrize("number", range(6))
