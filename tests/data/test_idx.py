@@ -48,13 +48,13 @@ def header(*sizes: int, code: int = 8, zeros: bytes = b"\0\0") -> bytes:
 
 REFUSED = {
     "empty": (b"", r"ends 4 bytes too early \(truncated\)"),
-    "short magic": (b"\0\0\x08", "ends 1 bytes too early"),
+    "short magic": (b"\0\0\x08", "ends 1 byte too early"),
     "no magic": (b"\x89PNG\r\n\x1a\n", "begins with 89 50 4e 47, which is no IDX magic"),
     "first bytes not zero": (header(1, zeros=b"\0\1") + b"x", "no IDX magic"),
     "unknown element type": (header(1, code=0x0A) + b"x", "begins with 00 00 0a 01"),
     "no dimensions": (header() + b"x", "begins with 00 00 08 00"),
     "sizes missing": (header(2, 3)[:-2], "ends 2 bytes too early"),
-    "elements missing": (header(2, 3) + b"12345", "ends 1 bytes too early"),
+    "elements missing": (header(2, 3) + b"12345", "ends 1 byte too early"),
     "elements follow": (header(2, 3) + b"1234567", r"bytes follow after the 6 that its shape"),
     "huge": (header(2**32 - 1, 2**32 - 1, 2**32 - 1), "more than the file can hold"),
     "huge but empty": (header(0, *[2**32 - 1] * 4), r"NumPy has no arrays of its shape"),

@@ -259,7 +259,7 @@ def _of_product(old: ast.BinOp) -> _Found:
             gone = factors[first : first + count]
             if not rest or all(isinstance(x, ast.Constant) for x in gone):
                 continue
-            about = " * ".join(_bracketed(x) for x in gone)
+            about = ast.unparse(functools.reduce(_times, gone))
             yield "factor left out", functools.reduce(_times, rest), about
 
 
@@ -269,11 +269,6 @@ def _is_product(node: ast.AST) -> bool:
 
 def _times(first: ast.expr, second: ast.expr) -> ast.expr:
     return placed(ast.BinOp(first, ast.Mult(), second), first)
-
-
-def _bracketed(node: ast.expr) -> str:
-    text = ast.unparse(node)
-    return f"({text})" if isinstance(node, ast.BinOp) else text
 
 
 def _of_call(old: ast.Call, seen: Mapping[str, Any]) -> _Found:

@@ -15,6 +15,8 @@ from chainrule.checking.repairs.meanings import Meanings, is_mask
 from chainrule.checking.repairs.sites import Place, Site
 
 Codes = tuple[str, ...]
+#: tanh' by its text: inside of a sum, such as of two activations, it is no derivative of a step.
+_TANH = re.compile(r"\(?1(\.0)? - (\w+) ?(\*\* ?2|\* ?\2)\)?$")
 _SIGMOID = re.compile(r"^\(?(.+?)\)? \* \(1(?:\.0?)? - \1\)$")
 _ACTIVATIONS = re.compile(
     r"tanh|sigm|expit|exp|relu|soft|act|logistic|elu|gelu|swish|^f$|^g$", re.I
@@ -225,7 +227,7 @@ def of_extra_factor(change: Change, at: Context) -> Codes:
         return ("G501",)
     if twice:
         return ("G501",) if not kept & {"cotangent"} else ("G403",)
-    if "derivative" in words:
+    if "derivative" in words or _TANH.match(change.about):
         return ("G403",)
     value = at.value(change.about)
     if value is not None and value.size > 1 and is_mask(value):
