@@ -211,3 +211,18 @@ def test_entries_of_their_own_are_overwritten_not_repeated():
     report = cr.check(loss, gradient, example)
     assert report.codes == ("G801",)
     assert "`d[i, y[i]] += -1` in the place of" in str(report)
+
+
+def test_noise_on_a_gradient_has_no_name():
+    rng = np.random.default_rng(0)
+    example = {"X": rng.normal(size=(6, 4)), "y": rng.normal(size=6), "w": rng.normal(size=4)}
+
+    def loss(X, y, w):
+        return np.mean((X @ w - y) ** 2)
+
+    def gradient(X, y, w):
+        right = {"w": 2 * X.T @ (X @ w - y) / len(y)}
+        noise = np.random.default_rng(len(y)).uniform(0.5, 1.5, np.shape(w))
+        return {"w": right["w"] * noise}
+
+    assert cr.check(loss, gradient, example).codes == ("G000",)

@@ -435,7 +435,11 @@ class RepairSearch:
                 mended = self._confirmed()
             if mended is not None:
                 said = f"{text.format(ast.unparse(old))} in the place of {_short(old)}"
-                codes = of_turned(self.seen[site][ast.unparse(old)], site)
+                value = self.seen[site][ast.unparse(old)]
+                with np.errstate(all="ignore"):
+                    constant = not np.ptp(form(np.asarray(value)))
+                # Of one number throughout, it is left out: (noise > 0) for noise.
+                codes = () if constant else of_turned(value, site)
                 yield self._repair(site, old, codes, mended, 2, said)
 
     def _added(self, site: Site, old: ast.expr, atom: str, value: Any) -> Iterator[Repair]:
