@@ -226,3 +226,43 @@ def test_noise_on_a_gradient_has_no_name():
         return {"w": right["w"] * noise}
 
     assert cr.check(loss, gradient, example).codes == ("G000",)
+
+
+LOOPS_BY_CONDITION = """import itertools
+import numpy as np
+
+def example():
+    rng = np.random.default_rng(1)
+    return {"X": rng.normal(size=(5, 4)), "y": rng.normal(size=5), "w": rng.normal(size=4)}
+
+def loss(X, y, w):
+    return np.mean((X @ w - y) ** 2)
+
+def gradient(X, y, w):
+    g = np.zeros_like(w)
+    i = 0
+    while i < len(y):
+        g = g + 2 * (X[i] @ w - y[i]) * X[i] / len(y)
+        i = i + 1
+    return {"w": g}
+"""
+COUNTING = ("i = 0\n    while i < len(y):", "for i in itertools.count():\n"
+            "        if i + 1 > len(y):\n            break")  # fmt: skip
+
+
+@pytest.mark.parametrize("counting", [False, True])
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        ("2 * (X[i] @ w - y[i]) * X[i]", "2 * np.sinh(X[i] @ w - y[i]) * np.cos(X[i])", "G000"),
+        ("g = g + 2", "g = g - 2", "G205"),
+    ],
+)
+def test_a_change_that_makes_a_loop_endless_is_given_up(right, wrong, code, counting):
+    source = LOOPS_BY_CONDITION.replace(right, wrong)
+    if counting:
+        source = source.replace(*COUNTING).replace("        i = i + 1\n", "")
+    space = load(source)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.codes == (code,)
+    assert not [name for name in space if name.startswith("__chainrule")]

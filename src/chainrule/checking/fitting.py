@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.budget import Budget
 from chainrule.checking.factors import Factor, name_factor
 from chainrule.checking.faults import hypotheses
 from chainrule.checking.hypothesis import Hypothesis
 from chainrule.checking.replay import Alterations, EdgeRule, NodeRule, Pass
 from chainrule.checking.roles import Roles
+from chainrule.checking.stopping import now
 from chainrule.checking.trial import Trial
 
 _SECONDS = 10.0
@@ -44,7 +44,7 @@ class Fitting:
         self.trials = list(trials)
         self.roles = [Roles(trial) for trial in trials]
         self.states = tuple(trial.replay.true for trial in trials)
-        self.budget = Budget(_SECONDS)
+        self.ends = now() + _SECONDS
 
     @cached_property
     def lists(self) -> list[list[Hypothesis]]:
@@ -59,7 +59,7 @@ class Fitting:
     @property
     def is_over(self) -> bool:
         """Whether the search has used its time: long loops have thousands of steps."""
-        return self.budget.is_over
+        return now() > self.ends
 
     def matched(self, states: Sequence[Pass]) -> frozenset[str]:
         """The parameters whose claims are reproduced on every probe."""

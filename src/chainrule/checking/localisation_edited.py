@@ -15,11 +15,11 @@ from chainrule.checking.localisation_edits import INSERTED, REPLACED, Edit, Edit
 from chainrule.checking.localisation_names import kept_attributes
 from chainrule.checking.localisation_steps import Step
 from chainrule.checking.localisation_substitution import OutOfTime, Substitution
-from chainrule.checking.stopping import now
+from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
+from chainrule.checking.watch_syntax import ends_by_a_condition
 
 _SECONDS = 2.0
-_TIMES_LONGER = 20  # than the gradient as it is: then a change has made it endless
 _STEPS_ASKED = 4  # of one line
 
 
@@ -102,7 +102,7 @@ class EditedRuns:
         start = now()
         with self.watcher.edited({}):
             self.watcher.run(substitution.example)
-        self._seconds_each = 0.02 + _TIMES_LONGER * (now() - start)
+        self._seconds_each = longest_run(now() - start)
 
     def smallest(
         self,
@@ -286,7 +286,7 @@ def _merit(change: Change) -> tuple[int, int]:
 def _may_hang(function: Any) -> bool:
     """Whether it holds a loop that ends by a condition."""
     return isinstance(function, (ast.FunctionDef, ast.Lambda)) and any(
-        isinstance(x, ast.While) for x in ast.walk(function)
+        ends_by_a_condition(x) for x in ast.walk(function)
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+_TIMES_LONGER = 20  # then a change has made it endless
 _own_time = getattr(time, "thread_time", time.process_time)
 
 
@@ -20,6 +21,15 @@ def now() -> float:
     What a search finds in its time then hardly depends on what else the computer does.
     """
     return 0.9 * _own_time() + 0.1 * time.monotonic()
+
+
+def longest_run(seconds: float) -> float:
+    """How long a run with a change in its text may take, beside the run as it is."""
+    return 0.02 + _TIMES_LONGER * seconds
+
+
+class Overdue(BaseException):
+    """A run did not end in time; it passes through what the user's code catches."""
 
 
 class Stopped(BaseException):

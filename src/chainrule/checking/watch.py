@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.stopping import now, silent
+from chainrule.checking.stopping import Overdue, now, silent
 from chainrule.checking.watch_functions import users_functions
 from chainrule.checking.watch_rewriting import Site, rewrite
 from chainrule.checking.watch_syntax import WATCH
@@ -102,10 +102,6 @@ class Run:
 
 
 END = object()
-
-
-class _Overdue(BaseException):
-    """Passes through what the user's code catches."""
 
 
 class Watcher:
@@ -201,7 +197,7 @@ class Watcher:
             reporter.run.result = function(**arguments)
         except (Exception, SystemExit) as error:
             reporter.run.error = error
-        except _Overdue:
+        except Overdue:
             reporter.run.error = TimeoutError("the gradient did not end in time")
         finally:
             random.setstate(state)
@@ -309,7 +305,7 @@ class _Reporter:
     def tick(self) -> None:
         self.time += 1
         if self.time % _SELDOM == 0 and now() > self.deadline:
-            raise _Overdue
+            raise Overdue
 
     def loop(self, site: int, target: Any) -> None:
         self.tick()

@@ -34,6 +34,13 @@ def is_report(call: ast.Call) -> bool:
     )
 
 
+def ends_by_a_condition(node: ast.AST) -> bool:
+    """Whether a node is a loop that nothing ends but what is computed in it."""
+    if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
+        return ast.unparse(node.iter.func).split(".")[-1] in ("count", "cycle", "iter")
+    return isinstance(node, ast.While)
+
+
 def loaded(expression: ast.expr) -> ast.expr:
     """A copy of an expression that reads what the expression stands for."""
     found = copy.deepcopy(expression)

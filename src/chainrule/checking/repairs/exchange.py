@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from chainrule.checking.repairs.sites import Site, Unit, sites_of
+from chainrule.checking.repairs.sites import TICK, Site, Unit, sites_of
+from chainrule.checking.stopping import Overdue, now
 from chainrule.checking.subject import Subject
 
 #: The name under which changed code finds what it calls.
@@ -52,17 +55,50 @@ def exchanged(unit: Unit, statement: ast.stmt | None = None) -> Iterator[None]:
             function.__code__ = code
 
 
-@contextlib.contextmanager
-def hook_set(unit: Unit, hook: Callable[..., Any]) -> Iterator[None]:
+class Clock:
+    """Ends a run that a change has made endless.
+
+    Attributes
+    ----------
+    seconds : float
+        Of one run, at most.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = math.inf
+        self._end = math.inf
+
+    def start(self) -> None:
+        """A run begins."""
+        self._end = now() + self.seconds
+
+    def tick(self) -> None:
+        """Each pass of a loop that ends by a condition calls this."""
+        if now() > self._end:
+            raise Overdue
+
+
+def hook_set(unit: Unit, hook: Callable[..., Any]) -> AbstractContextManager[None]:
     """Changed code of a unit calls this hook."""
-    spaces = {id(f.__globals__): f.__globals__ for _, f in unit.functions}
+    return _named([unit], HOOK, hook)
+
+
+def timed(units: Sequence[Unit], clock: Clock) -> AbstractContextManager[None]:
+    """Changed code of units is ended by this clock."""
+    return _named(units, TICK, clock.tick)
+
+
+@contextlib.contextmanager
+def _named(units: Sequence[Unit], name: str, value: Any) -> Iterator[None]:
+    """The users' functions find a value under a name."""
+    spaces = {id(f.__globals__): f.__globals__ for unit in units for _, f in unit.functions}
     try:
         for space in spaces.values():
-            space[HOOK] = hook
+            space[name] = value
         yield
     finally:
         for space in spaces.values():
-            space.pop(HOOK, None)
+            space.pop(name, None)
 
 
 def observed(

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.budget import Budget
 from chainrule.checking.factors import Factor, name_factor
 from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
-from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed
+from chainrule.checking.repairs.exchange import Clock, exchanged, hook_set, hooked, observed, timed
 from chainrule.checking.repairs.meanings import Meanings
 from chainrule.checking.repairs.naming import (
     Codes,
@@ -35,6 +34,7 @@ from chainrule.checking.repairs.naming import (
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
 from chainrule.checking.roles import Roles
+from chainrule.checking.stopping import Overdue, longest_run, now
 from chainrule.checking.subject import Subject, SubjectError, same_randomness
 from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
@@ -117,7 +117,8 @@ class RepairSearch:
         self.point = point
         self.truth = truth
         self.left = left
-        self.budget = Budget(seconds)
+        self.ends = now() + seconds
+        self.clock = Clock()
         self.true = [
             {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims}
             for trial in trials
@@ -138,7 +139,7 @@ class RepairSearch:
     @property
     def is_over(self) -> bool:
         """Whether the time is used up."""
-        return self.budget.is_over
+        return now() > self.ends
 
     def find(self, first: int | None) -> list[Repair]:
         """The repairs of the first line that has any, the likeliest lines first.
@@ -152,7 +153,10 @@ class RepairSearch:
             units = units_of(self.subject.user_gradient)
         except (OSError, TypeError, ValueError):
             return []
-        with same_randomness():
+        with same_randomness(), timed(units, self.clock):
+            start = now()
+            self._claims(self.trials[0].point)
+            self.clock.seconds = longest_run(now() - start)
             self._observe(units)
             sites = [site for site in self.wanted if self.counts[0].get(site)]
             near = [site for site in sites if first in site.lines]
@@ -239,10 +243,11 @@ class RepairSearch:
     # --- what comes of a change ------------------------------------------------------------------
 
     def _claims(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
+        self.clock.start()
         try:
             named, _ = self.subject.named(self.subject.gradient(point))
             return {name: np.asarray(value, dtype=float) for name, value in named.items()}
-        except (ChainruleError, SubjectError, TypeError, ValueError):
+        except (ChainruleError, SubjectError, TypeError, ValueError, Overdue):
             return None
 
     def _mended(self, number: int, claims: Mapping[str, Any] | None) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import copy
 import functools
 import itertools
 import linecache
@@ -14,10 +15,13 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from chainrule.checking.watch_functions import users_functions
+from chainrule.checking.watch_syntax import ends_by_a_condition
 
 _FUTURE = functools.reduce(
     operator.or_, (getattr(__future__, x).compiler_flag for x in __future__.all_feature_names)
 )
+#: The name under which changed code finds the clock.
+TICK = "__chainrule_tick__"
 #: Keywords whose values are settings, no steps of a calculation.
 _SETTINGS = frozenset({"axis", "keepdims", "order", "dtype", "ddof"})
 
@@ -43,9 +47,21 @@ class Unit:
 
     def codes(self, statement: ast.stmt | None = None) -> list[CodeType]:
         """The nested code objects of the statement as it is now, or of another in its place."""
-        module = ast.Module([statement or self.statement], [])
+        module = ast.Module([_ticking(statement or self.statement)], [])
         code = compile(module, self.filename, "exec", self.flags, dont_inherit=True)
         return list(_nested(code))
+
+
+def _ticking(statement: ast.stmt) -> ast.stmt:
+    """The statement with a call of the clock in each loop that ends by a condition."""
+    if not any(map(ends_by_a_condition, ast.walk(statement))):
+        return statement
+    found = copy.deepcopy(statement)
+    for node in ast.walk(found):
+        if isinstance(node, (ast.While, ast.For)) and ends_by_a_condition(node):
+            tick = ast.Expr(ast.Call(ast.Name(TICK, ast.Load()), [], []))
+            node.body.insert(0, ast.fix_missing_locations(ast.copy_location(tick, node.body[0])))
+    return found
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
