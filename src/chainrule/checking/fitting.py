@@ -31,6 +31,20 @@ class Fit:
     matched: frozenset[str]
 
 
+def factor_on_probes(values: Sequence[float], roles: Sequence[Roles]) -> Factor | None:
+    """What a factor is, from its value on the probe of each of the roles."""
+    trials = [each.trial for each in roles]
+    return name_factor(
+        values,
+        [trial.sizes for trial in trials],
+        [trial.scalars for trial in trials],
+        trials[0].symbols,
+        [trial.means for trial in trials],
+        [trial.sums for trial in trials],
+        roles[0].rates,
+    )
+
+
 class Fitting:
     """Hypotheses on one set of probes.
 
@@ -173,15 +187,7 @@ class Fitting:
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
 
     def name(self, values: Sequence[float]) -> Factor | None:
-        return name_factor(
-            values,
-            [trial.sizes for trial in self.trials],
-            [trial.scalars for trial in self.trials],
-            self.trials[0].symbols,
-            [trial.means for trial in self.trials],
-            [trial.sums for trial in self.trials],
-            self.roles[0].rates,
-        )
+        return factor_on_probes(values, self.roles)
 
     def replayed(self, number: int, hypothesis: Hypothesis, state: Pass) -> Pass | None:
         trial = self.trials[number]

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.factors import Factor, name_factor
+from chainrule.checking.factors import Factor
+from chainrule.checking.fitting import factor_on_probes
 from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
 from chainrule.checking.repairs.exchange import Clock, exchanged, hook_set, hooked, observed, timed
 from chainrule.checking.repairs.meanings import Meanings
@@ -612,15 +613,7 @@ class RepairSearch:
             return self._claims(self.trials[number].point)
 
     def _factor(self, values: Sequence[float]) -> Factor | None:
-        return name_factor(
-            values,
-            [trial.sizes for trial in self.trials],
-            [trial.scalars for trial in self.trials],
-            self.trials[0].symbols,
-            [trial.means for trial in self.trials],
-            [trial.sums for trial in self.trials],
-            self.meanings.roles.rates,
-        )
+        return factor_on_probes(values, [each.roles for each in self.every])
 
     def _repair(
         self, site: Site, at: Any, codes: Codes, mended: frozenset[str], rank: int, said: str
