@@ -77,7 +77,7 @@ ROOMS = {
         "Checking", "import chainrule as cr", "chainrule",
         "check assert_gradient check_optimizer comparing compare flow checking.report.Report "
         "checking.report.GradientVerdict checking.report.Cause checking.report.WrongLine "
-        "checking.update_check.UpdateReport checking.compare.Compared checking.flow_report.Flow",
+        "checking.updates.check.UpdateReport checking.compare.Compared checking.flow_report.Flow",
     ),
     "functions": Room(
         "Functions beyond NumPy", "import chainrule as cr", "chainrule",

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from chainrule.checking.compare import compare as compare
     from chainrule.checking.compare import comparing as comparing
     from chainrule.checking.flow import flow as flow
-    from chainrule.checking.update_check import check_optimizer as check_optimizer
+    from chainrule.checking.updates.check import check_optimizer as check_optimizer
     from chainrule.programs.compiled import compile as compile
     from chainrule.programs.explain import explain as explain
     from chainrule.programs.source import source as source
@@ -69,7 +69,7 @@ _ROOMS = ("data", "nn", "optim", "programs", "search", "theory", "training", "vi
 _LATER = {
     "assert_gradient": "chainrule.checking.assertion",
     "check": "chainrule.checking.check",
-    "check_optimizer": "chainrule.checking.update_check",
+    "check_optimizer": "chainrule.checking.updates.check",
     "compare": "chainrule.checking.compare",
     "comparing": "chainrule.checking.compare",
     "compile": "chainrule.programs.compiled",

@@ -6,7 +6,7 @@ import itertools
 import linecache
 from typing import Any
 
-from chainrule.checking.localisation import Localisation, localise
+from chainrule.checking.localisation.first_wrong import Localisation, localise
 from chainrule.programs.names import trace_named
 
 _numbers = itertools.count()

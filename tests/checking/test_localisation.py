@@ -10,7 +10,7 @@ from tests.checking import localisation_corpus_more as more
 from tests.checking.localisation_corpus import PROGRAMS, cases
 from tests.checking.student_files import load, localised
 
-from chainrule.checking.localisation import localise
+from chainrule.checking.localisation.first_wrong import localise
 from chainrule.programs.names import trace_named
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.checking.student_files import load, localised
 
 import chainrule as cr
-from chainrule.checking.localisation_edits import Edits
+from chainrule.checking.localisation.edits import Edits
 
 HEAD = """import numpy as np
 

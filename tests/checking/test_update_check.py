@@ -10,9 +10,9 @@ import pytest
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.checking.update_check import _problem, _rule
-from chainrule.checking.update_faults import _altered, diagnose, first_wrong_step
-from chainrule.checking.update_rules import METHODS, UpdateRule, Walk, formula
+from chainrule.checking.updates.check import _problem, _rule
+from chainrule.checking.updates.faults import _altered, diagnose, first_wrong_step
+from chainrule.checking.updates.rules import METHODS, UpdateRule, Walk, formula
 from chainrule.engine.errors import InvalidInput
 
 RATES = (0.1, 0.1, 0.03, 0.05, 0.02, 0.04)

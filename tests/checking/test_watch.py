@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.checking.student_files import load
 
-from chainrule.checking.localisation_steps import final_writes
+from chainrule.checking.localisation.steps import final_writes
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.checking.watch_functions import users_functions
 

@@ -11,7 +11,7 @@ from tests.checking.student_files import load, localised
 
 import chainrule as cr
 from chainrule.checking import watch
-from chainrule.checking.localisation_steps import final_writes
+from chainrule.checking.localisation.steps import final_writes
 from chainrule.checking.watch import Watcher
 
 FILE = """

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import EXACT, Match, Matcher, natural_scales, squeezed
-from chainrule.checking.localisation_quantities import Quantity, as_numbers, quantities
-from chainrule.checking.localisation_steps import roles
-from chainrule.checking.localisation_wording import scaled
+from chainrule.checking.localisation.matching import EXACT, Match, Matcher, natural_scales, squeezed
+from chainrule.checking.localisation.quantities import Quantity, as_numbers, quantities
+from chainrule.checking.localisation.steps import roles
+from chainrule.checking.localisation.wording import scaled
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph
 from chainrule.programs.names import trace_named

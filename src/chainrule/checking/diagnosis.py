@@ -14,14 +14,14 @@ import numpy as np
 from chainrule.checking.blind_spots import blind_spots_of
 from chainrule.checking.broadcasting import crossed_lines, straightened_gradients
 from chainrule.checking.hygiene import Hygiene, cause
-from chainrule.checking.localisation import localise
-from chainrule.checking.localisation_hygiene import (
+from chainrule.checking.localisation.first_wrong import localise
+from chainrule.checking.localisation.hygiene import (
     changing_line,
     differing_line,
     first_line_where,
     returning_line,
 )
-from chainrule.checking.localisation_wording import FaultyLine
+from chainrule.checking.localisation.wording import FaultyLine
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
 from chainrule.checking.repairs.search import RepairSearch

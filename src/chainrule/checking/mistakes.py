@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 
 from chainrule.checking.mistake_kind import Mistake
-from chainrule.checking.update_mistakes import UPDATE_MISTAKES
+from chainrule.checking.updates.mistakes import UPDATE_MISTAKES
 from chainrule.engine.errors import InvalidInput
 
 _MISTAKES = (

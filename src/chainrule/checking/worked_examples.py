@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.checking import worked_files as files
 from chainrule.checking.check import check
 from chainrule.checking.report import Report
-from chainrule.checking.update_check import UpdateReport
+from chainrule.checking.updates.check import UpdateReport
 from chainrule.checking.worked_updates import UPDATE_EDITS
 
 _NOISE = "dz1 = da1 * (1 - a1**2) + 0.1 * np.sin(z1)"

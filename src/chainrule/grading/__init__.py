@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.checking.update_rules import UpdateRule, Walk
+from chainrule.checking.updates.rules import UpdateRule, Walk
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import Exercise, Part, load, names
 from chainrule.grading.grading import grade

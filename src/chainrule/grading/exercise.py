@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.update_rules import Walk
+from chainrule.checking.updates.rules import Walk
 from chainrule.grading.errors import GradingError
 
 Inputs = dict[str, Any]

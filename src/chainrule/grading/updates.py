@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chainrule.checking.update_faults import CONVENTIONS, Altered, diagnose, first_wrong_step
-from chainrule.checking.update_rules import Walk, formula
+from chainrule.checking.updates.faults import CONVENTIONS, Altered, diagnose, first_wrong_step
+from chainrule.checking.updates.rules import Walk, formula
 from chainrule.grading.comparison import UNKNOWN, Compared, Difference
 from chainrule.grading.exercise import Inputs, Part
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.checking.update_rules import UpdateRule, Walk
+from chainrule.checking.updates.rules import UpdateRule, Walk
 from chainrule.grading.exercise import Exercise, Inputs, Part
 
 

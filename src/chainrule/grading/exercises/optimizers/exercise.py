@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.update_rules import UpdateRule, Walk
+from chainrule.checking.updates.rules import UpdateRule, Walk
 from chainrule.grading.exercise import Exercise, Inputs, Part, Values
 
 

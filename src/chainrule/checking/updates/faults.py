@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.update_rules import Array, UpdateRule, Walk, formula
+from chainrule.checking.updates.rules import Array, UpdateRule, Walk, formula
 
 #: An altered rule is named only if it gives every number of the path to this, relative to the
 #: largest.

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.checking.localisation_names import (
+from chainrule.checking.localisation.names import (
     agreement,
     atoms,
     counts,

@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_edited import EditedRuns, Probe
-from chainrule.checking.localisation_fault import Fault
-from chainrule.checking.localisation_matching import (
+from chainrule.checking.localisation.edited import EditedRuns, Probe
+from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.matching import (
     Matcher,
     batch_sizes,
     natural_scales,
     shared_functions,
     usual_scales,
 )
-from chainrule.checking.localisation_quantities import quantities
-from chainrule.checking.localisation_search import Search
-from chainrule.checking.localisation_steps import final_writes, steps_of
-from chainrule.checking.localisation_substitution import Substitution
-from chainrule.checking.localisation_wording import FaultyLine, changed_line, faulty_line
+from chainrule.checking.localisation.quantities import quantities
+from chainrule.checking.localisation.search import Search
+from chainrule.checking.localisation.steps import final_writes, steps_of
+from chainrule.checking.localisation.substitution import Substitution
+from chainrule.checking.localisation.wording import FaultyLine, changed_line, faulty_line
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.engine.graph import Graph

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from chainrule.checking.localisation_edits import INSERTED, REPLACED, Edit, Edits
-from chainrule.checking.localisation_names import kept_attributes
-from chainrule.checking.localisation_steps import Step
-from chainrule.checking.localisation_substitution import OutOfTime, Substitution
+from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
+from chainrule.checking.localisation.names import kept_attributes
+from chainrule.checking.localisation.steps import Step
+from chainrule.checking.localisation.substitution import OutOfTime, Substitution
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
 from chainrule.checking.watch_syntax import ends_by_a_condition

@@ -90,7 +90,7 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
     list of Quantity
         Equal values once, under their best name, in the order of `KINDS`.
     """
-    from chainrule.checking.localisation_truth import true_quantities
+    from chainrule.checking.localisation.truth import true_quantities
 
     naming = Naming(graph, COTANGENT_STYLES["d"], {}, ())
     named = {*naming.variables, *(node.index for node in graph.inputs)}

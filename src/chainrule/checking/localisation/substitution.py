@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_fault import Fault
-from chainrule.checking.localisation_matching import Matcher, squeezed
-from chainrule.checking.localisation_quantities import Quantity, as_numbers
-from chainrule.checking.localisation_steps import Step, roles
+from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.matching import Matcher, squeezed
+from chainrule.checking.localisation.quantities import Quantity, as_numbers
+from chainrule.checking.localisation.steps import Step, roles
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import Place, Run, Watcher
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from chainrule.checking.mistakes import mistake
 from chainrule.checking.report import Cause, Verdict
-from chainrule.checking.update_faults import EXACT, diagnose, first_wrong_step
-from chainrule.checking.update_rules import METHODS, Array, UpdateRule, Walk, formula
+from chainrule.checking.updates.faults import EXACT, diagnose, first_wrong_step
+from chainrule.checking.updates.rules import METHODS, Array, UpdateRule, Walk, formula
 from chainrule.engine.errors import InvalidInput
 
 _RATES = (0.1, 0.1, 0.03, 0.05, 0.02, 0.04)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Match, Matcher
+from chainrule.checking.localisation.matching import Match, Matcher
 from chainrule.checking.watch import END, Event, Part, Place, Run
 from chainrule.checking.watch_rewriting import Site
 

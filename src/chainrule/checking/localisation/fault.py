@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_matching import Match
-from chainrule.checking.localisation_quantities import Quantity
-from chainrule.checking.localisation_steps import Step
+from chainrule.checking.localisation.matching import Match
+from chainrule.checking.localisation.quantities import Quantity
+from chainrule.checking.localisation.steps import Step
 from chainrule.checking.watch import Place
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_quantities import Quantity, as_numbers
+from chainrule.checking.localisation.quantities import Quantity, as_numbers
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
 from chainrule.programs.rewrites import is_elementwise

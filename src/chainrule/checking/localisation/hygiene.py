@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.localisation_steps import final_writes
+from chainrule.checking.localisation.steps import final_writes
 from chainrule.checking.report import WrongLine
 from chainrule.checking.stopping import now
 from chainrule.checking.subject import same_randomness

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from chainrule.checking.localisation_fault import Fault
-from chainrule.checking.localisation_matching import Match
-from chainrule.checking.localisation_steps import Step
-from chainrule.checking.localisation_substitution import OutOfTime, Substitution
+from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.matching import Match
+from chainrule.checking.localisation.steps import Step
+from chainrule.checking.localisation.substitution import OutOfTime, Substitution
 
 _MOST_FAULTS = 3
 _EFFORTS = 3

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.checking.localisation_edited import Change
-from chainrule.checking.localisation_fault import Fault
-from chainrule.checking.localisation_search import Search
+from chainrule.checking.localisation.edited import Change
+from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.search import Search
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
 from chainrule.programs.names import node_names

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.localisation_quantities import KINDS, Quantity, as_numbers
+from chainrule.checking.localisation.quantities import KINDS, Quantity, as_numbers
 from chainrule.engine.graph import Graph, Node
 
 EXACT = 1e-7  # relative, as for causes: far below what any mistake changes

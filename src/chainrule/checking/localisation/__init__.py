@@ -1,0 +1,1 @@
+"""The first wrong line: runs of a gradient, watched, substituted and with changes in their text."""

@@ -1,0 +1,1 @@
+"""Update rules of optimizers: checked, and the altered rule that explains them."""
