@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.checking.confusions import COMPARISONS, REDUCTIONS, SCALINGS, sisters
 from chainrule.checking.localisation.names import (
     agreement,
     atoms,
@@ -32,12 +33,10 @@ REPLACED, INSERTED = 1, 2
 _MOST_ATOMS = 24
 _MOST_SWAPPED = 8
 _OTHER: dict[type, tuple[type, ...]] = {
-    ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.Div,), ast.Div: (ast.Mult,),
-    ast.Gt: (ast.Lt, ast.GtE), ast.GtE: (ast.LtE, ast.Gt), ast.Lt: (ast.Gt, ast.LtE),
-    ast.LtE: (ast.GtE, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
+    ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), **SCALINGS, **COMPARISONS,
 }  # fmt: skip
 _SISTERS = (
-    ("sum", "mean"), ("max", "min"), ("maximum", "minimum"), ("argmax", "argmin"),
+    *REDUCTIONS,
     ("dot", "multiply"), ("std", "var"), ("zeros_like", "ones_like"), ("zeros", "ones"),
     ("sin", "cos"), ("sqrt", "square"), ("exp", "log"), ("tile", "repeat"),
 )  # fmt: skip
@@ -288,11 +287,9 @@ class Edits:
     def _of_call(self, node: ast.Call) -> Iterator[ast.expr]:
         function = node.func
         if isinstance(function, ast.Attribute):
-            for pair in _SISTERS:
-                if function.attr in pair:
-                    other = pair[1 - pair.index(function.attr)]
-                    new = ast.Attribute(function.value, other, ast.Load())
-                    yield ast.Call(new, node.args, node.keywords)
+            for other in sisters(function.attr, _SISTERS):
+                new = ast.Attribute(function.value, other, ast.Load())
+                yield ast.Call(new, node.args, node.keywords)
             if not node.args:
                 yield function.value
             if function.attr == "maximum" and len(node.args) == 2:

@@ -9,20 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.checking.confusions import COMPARISONS, REDUCTIONS, SCALINGS, sisters
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.sites import Place, Site
 from chainrule.checking.watch_syntax import loaded
 
-_COMPARED = {
-    ast.Gt: (ast.Lt, ast.GtE), ast.Lt: (ast.Gt, ast.LtE), ast.GtE: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.GtE, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
-}  # fmt: skip
-_TWINS = {
-    "sum": ("mean",), "mean": ("sum",), "max": ("min",), "min": ("max",), "argmax": ("argmin",),
-    "argmin": ("argmax",), "maximum": ("minimum",), "minimum": ("maximum",),
-}  # fmt: skip
 _REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin"})
-_OTHER = {ast.Mult: ast.Div, ast.Div: ast.Mult}
 #: NumPy under whatever name the user's file has it; people read ``np``.
 NUMPY = "__import__('numpy')"
 
@@ -95,9 +87,10 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
         and _may_repeat(node.target.slice, seen)
     ):
         yield Change("every index", None, placed(_added_at(node), node), node)
-    if isinstance(node, ast.AugAssign) and type(node.op) in _OTHER:
-        new = ast.AugAssign(node.target, _OTHER[type(node.op)](), node.value)
-        yield Change("divide", None, placed(new, node), node, ast.unparse(node.value))
+    if isinstance(node, ast.AugAssign):
+        for operator in SCALINGS.get(type(node.op), ()):
+            new = ast.AugAssign(node.target, operator(), node.value)
+            yield Change("divide", None, placed(new, node), node, ast.unparse(node.value))
     for place in site.places():
         old = place.expression
         for kind, new, about in _instead(place, old, seen, integers):
@@ -166,7 +159,7 @@ def _instead(
             kind = "sign" if isinstance(old.op, ast.USub) else "negation"
             yield kind, old.operand, ""
     elif isinstance(old, ast.Compare) and len(old.ops) == 1:
-        for operator in _COMPARED.get(type(old.ops[0]), ()):
+        for operator in COMPARISONS.get(type(old.ops[0]), ()):
             yield "comparison", ast.Compare(old.left, [operator()], old.comparators), ""
     elif isinstance(old, ast.IfExp):
         yield "branch", old.body, ""
@@ -231,7 +224,8 @@ def _of_operation(place: Place, old: ast.BinOp) -> _Found:
             yield "factor left out", left, ast.unparse(right)
         if operator is ast.Mult and not _is_product(place.parent):
             yield from _of_product(old)
-        yield "divide", ast.BinOp(left, _OTHER[operator](), right), ast.unparse(right)
+        for kind in SCALINGS[operator]:
+            yield "divide", ast.BinOp(left, kind(), right), ast.unparse(right)
     elif operator is ast.MatMult:
         yield "order", ast.BinOp(right, old.op, left), ""
     elif operator in (ast.Add, ast.Sub):
@@ -276,7 +270,7 @@ def _of_call(old: ast.Call, seen: Mapping[str, Any]) -> _Found:
     name = old.func.attr if isinstance(old.func, ast.Attribute) else ""
     if len(old.args) == 1 and not method:
         yield "function left out", old.args[0], ast.unparse(old.func)
-    for twin in _TWINS.get(name, ()):
+    for twin in sisters(name, REDUCTIONS):
         func = ast.Attribute(old.func.value, twin, ast.Load())  # type: ignore[attr-defined]
         yield "function", ast.Call(func, old.args, old.keywords), f"{name} {twin}"
     for word in old.keywords:
