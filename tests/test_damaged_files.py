@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from PIL import Image
+from tests.test_hostile_files import GRAPH
 
 from chainrule.commands.user_file import UserFileError, run_file
 from chainrule.data import DataError, cifar, read_idx
@@ -137,15 +138,6 @@ kind = { choices = ["a", "b"] }
 strategy = "random"
 budget = 6
 """
-GRAPH = {
-    "nodes": [
-        {"name": "x", "value": 2.0},
-        {"name": "w", "value": [1.0, 3.0]},
-        {"name": "p", "operation": "*", "operands": ["x", "w"]},
-        {"name": "f", "operation": "sum", "operands": ["p"]},
-    ],
-    "outputs": ["f"],
-}
 GRAPH_TOML = """
 outputs = ["f"]
 [[nodes]]

@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 from tests.experiments.tiny import ENVIRONMENT, HOLD
 from tests.interrupted import CONTENT, NAME
+from tests.loopback import served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 
@@ -125,13 +126,9 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.released.set()
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with served(server.http):
+        yield server
+        server.released.set()
 
 
 @pytest.fixture

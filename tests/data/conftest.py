@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.loopback import served
 
 from chainrule.data import storage
 from chainrule.data.registry import DataSet, Form, RemoteFile
@@ -113,13 +114,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A loopback server of mirrors with every fault a mirror can have."""
     monkeypatch.setenv("no_proxy", "*")
     server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.released.set()
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with served(server.http):
+        yield server
+        server.released.set()
 
 
 class Tiny:

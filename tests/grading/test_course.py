@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from chainrule.cli import main
-from chainrule.grading import Grade, GradingError, Limits, course, grade, load
-from chainrule.grading.course import Interruption, grade_folder, handed_in, write_tables
+from chainrule.grading import Grade, GradingError, Limits, grade, load
+from chainrule.grading import folder as grading_folder
+from chainrule.grading.course import Course
+from chainrule.grading.folder import Interruption, grade_folder, handed_in, write_tables
 from chainrule.grading.formats import FORMATS
 from chainrule.grading.formats.course import (
     TABLES,
@@ -46,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def graded(folder: Path, output: Path | None = None, **options: Any) -> course.Course:
+def graded(folder: Path, output: Path | None = None, **options: Any) -> Course:
     output = output or folder.parent / "out"
     options = {"parts": PARTS, "limits": LIMITS, **options}
     return grade_folder(load("schedules"), folder, output, **options)
@@ -61,7 +63,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(path.name)
         return grade(exercise, path, *rest, **options)
 
-    monkeypatch.setattr(course, "grade", counting)
+    monkeypatch.setattr(grading_folder, "grade", counting)
     return seen
 
 
@@ -227,7 +229,7 @@ def test_a_gigantic_file_is_refused_unread(folder: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Path, "read_bytes", never)
     handed, _ = handed_in(folder, "schedules", folder / "out")
-    assert len(course._with_submission("key", handed[0])) == 64
+    assert len(grading_folder._with_submission("key", handed[0])) == 64
     monkeypatch.undo()
     for name in ("ben", "cleo", "dora"):
         (folder / f"{name}.py").unlink()
@@ -340,7 +342,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(
             raise KeyboardInterrupt
         return grade(exercise, path, *rest, **options)
 
-    monkeypatch.setattr(course, "grade", counting)
+    monkeypatch.setattr(grading_folder, "grade", counting)
     assert main(["grade", "schedules", str(folder), "--part", "e-1"]) == 130
     said = capsys.readouterr()
     assert "2 of 4 submissions" in said.out

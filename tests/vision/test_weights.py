@@ -6,7 +6,6 @@ import hashlib
 import json
 import struct
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.full_disk import full_disk
+from tests.loopback import served
 
 torch = pytest.importorskip("torch", reason="weights are PyTorch tensors")
 from safetensors.torch import load_file, save_file  # noqa: E402
@@ -96,12 +96,8 @@ class Server:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "*")
     server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with served(server.http):
+        yield server
 
 
 @pytest.fixture

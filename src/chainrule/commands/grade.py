@@ -126,7 +126,7 @@ def _folder(
     import sys
 
     from chainrule import grading
-    from chainrule.grading.course import Interruption, grade_folder, write_tables
+    from chainrule.grading.folder import Interruption, grade_folder, write_tables
     from chainrule.grading.formats.course import course_json, course_text
 
     named = folder if folder.name not in ("", "..") else folder.resolve()
