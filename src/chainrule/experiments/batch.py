@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import pickle
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from chainrule.experiments import registry
 from chainrule.experiments.experiment import Experiment, ExperimentError
 from chainrule.experiments.pools import InlineExecutor, ProcessPool
 from chainrule.experiments.runner import Outcome, default_directory, run_experiment
-from chainrule.reporting.files import FullDiskError
+from chainrule.reporting.files import FullDiskError, RunDirectoryError
+from chainrule.reporting.run_directory import RunDirectory
 from chainrule.reporting.terminal import Terminal
 
 
@@ -68,25 +69,38 @@ def run_every_experiment(
     }  # fmt: skip
 
     waiting, running = deque(names), dict[Future[Attempt], str]()
-    with (
-        _executor(min(jobs, len(names))) as executor,
-        terminal.overview("experiments", len(names)) as overview,
-    ):
-        shown = terminal if isinstance(executor, InlineExecutor) else None
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                name = waiting.popleft()
-                overview.advance(0, now=", ".join([*running.values(), name]))
-                known = registry.known_to_all(name)
-                running[executor.submit(_attempt, name, known, shown, **given)] = name
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                attempt = _result(future, running.pop(future))
-                overview.advance(now=", ".join(running.values()))
-                for note in attempt.notes.splitlines():
-                    terminal.note(note)
-                yield attempt
-                if isinstance(attempt.error, FullDiskError):
-                    return
+    try:
+        with (
+            _executor(min(jobs, len(names))) as executor,
+            terminal.overview("experiments", len(names)) as overview,
+        ):
+            shown = terminal if isinstance(executor, InlineExecutor) else None
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    name = waiting.popleft()
+                    overview.advance(0, now=", ".join([*running.values(), name]))
+                    known = registry.known_to_all(name)
+                    running[executor.submit(_attempt, name, known, shown, **given)] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    attempt = _result(future, running.pop(future))
+                    overview.advance(now=", ".join(running.values()))
+                    for note in attempt.notes.splitlines():
+                        terminal.note(note)
+                    yield attempt
+                    if isinstance(attempt.error, FullDiskError):
+                        return
+    finally:
+        _remove_partial_files(folder, running.values())
+
+
+def _remove_partial_files(folder: Path, names: Iterable[str]) -> None:
+    """Remove what experiments were writing whose processes were ended."""
+    for name in names:
+        for path in folder.glob(f"{name}-*/"):
+            directory = RunDirectory(path)
+            # Another process may run there.
+            with suppress(RunDirectoryError), directory.held():
+                directory.remove_partial_files()
 
 
 @contextmanager

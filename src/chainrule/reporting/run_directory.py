@@ -139,7 +139,7 @@ class RunDirectory:
         """
         if fresh:
             self._clear()
-        self._remove_partial_files()
+        self.remove_partial_files()
         wanted = {"format": FORMAT, **config}
         if (self.path / CONFIG).exists():
             self._compare(self.config(), wanted)
@@ -311,7 +311,7 @@ class RunDirectory:
         with contextlib.suppress(OSError, RunDirectoryError):
             if set(self._strangers()) <= {path.name for path in self._ours()}:
                 self._clear()
-                self._remove_partial_files()
+                self.remove_partial_files()
                 if (self.path / STEPS).is_dir():
                     (self.path / STEPS).rmdir()
                 (self.path / LOCK_NAME).unlink()
@@ -325,7 +325,7 @@ class RunDirectory:
             if path.name not in (LOCK_NAME, STEPS) and not path.name.endswith(TEMPORARY_SUFFIX)
         )
 
-    def _remove_partial_files(self) -> None:
+    def remove_partial_files(self) -> None:
         """Remove what a killed process was writing."""
         for folder in (self.path, self.path / STEPS):
             for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
