@@ -208,7 +208,7 @@ class Objective:
         """The content loss of a tile; its gradient is added to the picture's."""
         content = 0.0
 
-        def losses(layer: str, features: Tensor, g: Tensor | None) -> Tensor:
+        def add(layer: str, features: Tensor, g: Tensor | None) -> Tensor:
             nonlocal content
             g = torch.zeros_like(features) if g is None else g
             stride = self.encoder.stride(layer)
@@ -228,7 +228,7 @@ class Objective:
                 g[inner].add_(difference.mul_(2 * scale).to(g.dtype))
             return g
 
-        found = backward(self.encoder, record, losses)
+        found = backward(self.encoder, record, add)
         _part(gradient, tile.outer_rows, tile.outer_columns).add_(found)
         return content
 

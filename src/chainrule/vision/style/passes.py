@@ -20,7 +20,7 @@ _aten = torch.ops.aten
 
 #: Of a layer with its features, and the gradient from later layers or None: that gradient plus the
 #: one of the layer's own loss, perhaps written over it.
-Losses = Callable[[str, Tensor, Tensor | None], Tensor]
+AddGradient = Callable[[str, Tensor, Tensor | None], Tensor]
 
 
 @dataclass
@@ -115,7 +115,7 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
     return record
 
 
-def backward(encoder: Encoder, record: Record, losses: Losses) -> Tensor:
+def backward(encoder: Encoder, record: Record, add: AddGradient) -> Tensor:
     """Gradient in the picture.
 
     Parameters
@@ -123,7 +123,7 @@ def backward(encoder: Encoder, record: Record, losses: Losses) -> Tensor:
     encoder : Encoder
     record : Record
         Of `forward` with keep; its contents are released and written over on the way.
-    losses : callable
+    add : callable
         Adds the gradient of a layer's loss, for each layer that the record has features of.
 
     Returns
@@ -138,12 +138,12 @@ def backward(encoder: Encoder, record: Record, losses: Losses) -> Tensor:
             features = record.features.pop(step.name, None)
             if features is not None and step.name in encoder.sides:
                 weight, _ = encoder.sides[step.name]
-                own = _masked(losses(step.name, features, None), features)
+                own = _masked(add(step.name, features, None), features)
                 back = weight.transpose(0, 1).contiguous(memory_format=encoder.memory_format)
                 own = torch.conv2d(own, back)
                 g = own if g is None else _added(g, own)
             elif features is not None:
-                g = losses(step.name, features, None if g is None else g.to(features.dtype))
+                g = add(step.name, features, None if g is None else g.to(features.dtype))
             if g is None:
                 continue
             if step.kind == "convolution":
