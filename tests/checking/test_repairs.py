@@ -266,3 +266,36 @@ def test_a_change_that_makes_a_loop_endless_is_given_up(right, wrong, code, coun
     report = cr.check(space["loss"], space["gradient"], space["example"])
     assert report.codes == (code,)
     assert not [name for name in space if name.startswith("__chainrule")]
+
+
+PRODUCT_OF_MATRICES = """import numpy as np
+
+def example():
+    rng = np.random.default_rng(1)
+    Ws = [np.eye(4) + 0.4 * rng.normal(size=(4, 4)) for _ in range(3)]
+    return {"Ws": Ws, "X": rng.normal(size=(4, 9)), "Y": rng.normal(size=(4, 9))}
+
+def loss(Ws, X, Y):
+    for W in Ws:
+        X = W @ X
+    return 0.5 * np.sum((X - Y) ** 2)
+
+def gradient(Ws, X, Y):
+    acts = [X]
+    for W in Ws:
+        acts.append(W @ acts[-1])
+    back = acts[-1] - Y
+    grads = []
+    for k in range(len(Ws) - 1, -1, -1):
+        grads.append(back @ acts[k].T)
+        back = Ws[k].T @ back
+    return {"Ws": grads}
+"""
+
+
+def test_a_change_that_sends_a_loop_through_the_list_it_lengthens_is_given_up():
+    """With ``acts`` for ``Ws`` the first loop never ends, and took all memory."""
+    space = load(PRODUCT_OF_MATRICES)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.verdict == "wrong"
+    assert report.codes == ("G704",)

@@ -35,10 +35,27 @@ def is_report(call: ast.Call) -> bool:
 
 
 def ends_by_a_condition(node: ast.AST) -> bool:
-    """Whether a node is a loop that nothing ends but what is computed in it."""
-    if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
-        return ast.unparse(node.iter.func).split(".")[-1] in ("count", "cycle", "iter")
-    return isinstance(node, ast.While)
+    """Whether a node is a loop that nothing ends but what is computed in it.
+
+    A loop that makes a list longer is one too: with another name it may go through that list.
+    """
+    if not isinstance(node, ast.For):
+        return isinstance(node, ast.While)
+    if isinstance(node.iter, ast.Call) and _method(node.iter) in ("count", "cycle", "iter"):
+        return True
+    return any(_lengthens(x) for statement in node.body for x in ast.walk(statement))
+
+
+def _lengthens(node: ast.AST) -> bool:
+    """Whether a node may add to a list."""
+    if isinstance(node, ast.AugAssign):
+        return any(isinstance(x, (ast.List, ast.ListComp)) for x in ast.walk(node.value))
+    return isinstance(node, ast.Call) and _method(node) in ("append", "extend", "insert")
+
+
+def _method(call: ast.Call) -> str:
+    """The last name of what is called."""
+    return ast.unparse(call.func).split(".")[-1]
 
 
 def loaded(expression: ast.expr) -> ast.expr:
