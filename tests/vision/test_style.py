@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="style transfer needs PyTorch")
 
 from chainrule.vision import PictureError, VisionError, WeightsError  # noqa: E402
-from chainrule.vision.style import (  # noqa: E402  # noqa: E402
+from chainrule.vision.style import (  # noqa: E402
     Losses,
     Objective,
     Settings,
@@ -26,6 +26,7 @@ from chainrule.vision.style import (  # noqa: E402  # noqa: E402
     memory,
     stylize,
     transfer,
+    winograd,
 )
 from chainrule.vision.style import precision as precision_module  # noqa: E402
 from chainrule.vision.style.assignment import MEAN_BGR  # noqa: E402
@@ -70,9 +71,14 @@ def caffe(image: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
-@pytest.mark.parametrize("kind", ENCODERS)
-def test_features_and_gradient_by_hand_are_pytorch_s(kind, pooling):
-    encoder = replace(ENCODERS[kind](), pooling=pooling).to(torch.float64)
+@pytest.mark.parametrize("kind", [*ENCODERS, "fast"])
+def test_features_and_gradient_by_hand_are_pytorch_s(kind, pooling, monkeypatch):
+    if kind == "fast":
+        monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 1)
+        encoder = replace(random_encoder(0, SMALL), fast=True)
+    else:
+        encoder = ENCODERS[kind]()
+    encoder = replace(encoder, pooling=pooling).to(torch.float64)
     layers = ["conv1_1", "relu1_1", "relu2_1", "conv3_2", "pool3", "relu4_2", "relu5_1"]
     encoder = encoder.upto(layers)
     (image,) = pictures((41, 50))
@@ -390,6 +396,57 @@ def test_the_probe_chooses_the_fastest_that_agrees(monkeypatch):
     assert measured[0].name == "bfloat16 after block 1, channels last"
     monkeypatch.setattr(precision_module, "COSINE", 1.1)
     assert chosen_encoder(encoder, weights, content, style)[0].dtype == torch.float32
+
+
+def test_the_probe_takes_fewer_multiplications_where_they_are_faster(monkeypatch):
+    encoder = random_encoder(0, (16, 16, 16, 16, 16))
+    content, style = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+    weights = Weights(LAYERS, {"relu4_2": 1.0})
+    assert not chosen_encoder(encoder, weights, content, style)[0].fast  # too few channels
+    monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 16)
+    clock = iter(range(10**6))
+    monkeypatch.setattr(precision_module.time, "perf_counter", lambda: next(clock))
+    slow, candidates = chosen_encoder(encoder, weights, content, style)
+    assert not slow.fast  # equally fast: PyTorch's stay
+    (fast,) = [c for c in candidates if c.encoder.fast]
+    assert fast.name == "float32, Winograd"
+    assert fast.loss_difference < 1e-4
+    assert fast.cosine == pytest.approx(1, abs=1e-3)
+    monkeypatch.setattr(precision_module, "MARGIN", 1.01)
+    assert chosen_encoder(encoder, weights, content, style)[0].fast
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "height", "width"), [(3, 5, 2, 2), (4, 3, 8, 6)])
+@pytest.mark.parametrize("biased", [False, True])
+def test_fewer_multiplications_give_the_same_convolution(inputs, outputs, height, width, biased):
+    x = torch.randn(1, inputs, height, width, dtype=torch.float64)
+    weight = torch.randn(outputs, inputs, 3, 3, dtype=torch.float64)
+    bias = torch.randn(outputs, dtype=torch.float64) if biased else None
+    found = winograd.convolution(x, winograd.transformed(weight), bias)
+    assert torch.allclose(found, torch.conv2d(x, weight, bias, padding=1), rtol=1e-9, atol=1e-9)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("shape", "height", "width", "suits"),
+    [
+        ((256, 256), 8, 8, True),
+        ((255, 512), 8, 8, False),
+        ((512, 255), 8, 8, False),
+        ((256, 256), 7, 8, False),
+        ((256, 256), 8, 7, False),
+    ],
+)
+def test_few_channels_and_odd_sides_are_left_to_pytorch(shape, height, width, suits):
+    assert winograd.suits(torch.empty(*shape, 3, 3), height, width) is suits
+
+
+@pytest.mark.parametrize("library", ["glibc", "musl"])
+def test_keeping_freed_memory_changes_nothing_else(library, monkeypatch):
+    monkeypatch.setattr(memory.platform, "libc_ver", lambda: (library, ""))
+    with memory.freed_memory_kept():
+        large = [torch.ones(9 << 20) for _ in range(2)]
+        assert float(sum(each.sum() for each in large)) == 2 * (9 << 20)
 
 
 def test_a_named_precision_is_not_probed():

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from chainrule.vision.errors import VisionError, WeightsError
 from chainrule.vision.models.vgg import BLOCKS, layer_names
+from chainrule.vision.style import winograd
 from chainrule.vision.weights import read_weights
 from chainrule.vision.weights_registry import MEAN, STANDARD_DEVIATION
 from chainrule.vision.weights_store import find_part, find_weights
@@ -48,6 +49,17 @@ class Step:
         layout = torch.channels_last if last else torch.contiguous_format
         return self.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=layout)
 
+    @cached_property
+    def transformed(self) -> Tensor:
+        """The weights as the fast algorithm takes them, shape (16, in, out)."""
+        assert self.weight is not None
+        return winograd.transformed(self.weight)
+
+    @cached_property
+    def turned_transformed(self) -> Tensor:
+        """`turned` as the fast algorithm takes it, shape (16, out, in)."""
+        return winograd.transformed(self.turned)
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -70,6 +82,9 @@ class Encoder:
     exact_blocks : int
         First blocks that are in float32 whatever `dtype` is: where a smooth picture's neighbours
         round to one number, a maximum's gradient goes to the wrong one.
+    fast : bool
+        Whether convolutions of many channels, where no border is mirrored, are done with fewer
+        multiplications: `winograd`.
     """
 
     name: str
@@ -82,6 +97,7 @@ class Encoder:
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
     exact_blocks: int = 0
+    fast: bool = False
 
     @property
     def layers(self) -> list[str]:
@@ -90,10 +106,11 @@ class Encoder:
 
     @property
     def precision(self) -> str:
-        """Such as "bfloat16 after block 1, channels last"."""
+        """Such as "bfloat16 after block 1, channels last, Winograd"."""
         kind = str(self.dtype).removeprefix("torch.")
         after = f" after block {self.exact_blocks}" if self.exact_blocks else ""
-        return f"{kind}{after}, channels last" if self.channels_last else kind + after
+        layout = ", channels last" if self.channels_last else ""
+        return f"{kind}{after}{layout}{', Winograd' if self.fast else ''}"
 
     @property
     def memory_format(self) -> torch.memory_format:

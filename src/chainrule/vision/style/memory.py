@@ -1,9 +1,13 @@
-"""How much memory an evaluation takes, how much there is, and the size that fits."""
+"""How much memory an evaluation takes, how much there is, what fits, and keeping what is freed."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +19,34 @@ from chainrule.vision.style.optimizers import MEMORY
 SHARE = 0.6
 #: Bytes of PyTorch itself and of what convolutions need besides their operands.
 BASE = 300 << 20
+
+#: Parameters of glibc's `mallopt`, from its malloc.h.
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
+#: What glibc itself arrives at once a program has freed a large block, and what it starts with.
+LARGEST_THRESHOLD, USUAL_MAPPINGS = 32 << 20, 65536
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep what is freed for the next evaluation, rather than hand it back to the system.
+
+    glibc maps blocks of 32 MiB and more, such as a picture's first features, anew each time, and
+    the system hands out new memory page by page and zeroed. Where the C library is another one,
+    nothing happens.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    library = ctypes.CDLL(None)
+    library.mallopt(MMAP_MAX, 0)
+    library.mallopt(TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        library.mallopt(MMAP_MAX, USUAL_MAPPINGS)
+        library.mallopt(MMAP_THRESHOLD, LARGEST_THRESHOLD)
+        library.mallopt(TRIM_THRESHOLD, 2 * LARGEST_THRESHOLD)
+        library.malloc_trim(0)
 
 
 def bytes_needed(encoder: Encoder, pixels: float, whole: float | None = None) -> float:

@@ -210,22 +210,27 @@ class Objective:
 
         def add(layer: str, features: Tensor, g: Tensor | None) -> Tensor:
             nonlocal content
-            g = torch.zeros_like(features) if g is None else g
             stride = self.encoder.stride(layer)
             inner = _inner(tile, stride, features, size)
             positions = self._positions(layer, *size)
             if layer in self._style:
                 off = matrices[layer] - self.grams[layer]
                 scale = 4 * self.scales["style", layer] / (positions * features.shape[1] ** 2)
-                _add_product(g[inner], features[inner], off * scale)
+                if g is None and features[inner].shape == features.shape:
+                    g = _product(features, off * scale)
+                else:
+                    g = torch.zeros_like(features) if g is None else g
+                    _add_product(g[inner], features[inner], off * scale)
             if layer in self._content:
+                g = torch.zeros_like(features) if g is None else g
                 target = self.contents[layer]
                 target = target[_outer(tile, stride, target)]
                 difference = features[inner].to(self._exact) - target
                 scale = self.scales["content", layer] / (positions * features.shape[1])
-                content += scale * float(torch.sum(difference**2))
+                content += scale * float(torch.linalg.vector_norm(difference)) ** 2
                 # PyTorch adds numbers of two precisions many times more slowly.
                 g[inner].add_(difference.mul_(2 * scale).to(g.dtype))
+            assert g is not None  # a layer of the record counts for style or content
             return g
 
         found = backward(self.encoder, record, add)
@@ -305,6 +310,12 @@ class Objective:
             gradient.narrow(axis, 1, length - 1).add_(difference)
             gradient.narrow(axis, 0, length - 1).sub_(difference)
         return value
+
+
+def _product(features: Tensor, matrix: Tensor) -> Tensor:
+    """F M, F having one row for each position, in the shape of the features."""
+    rows = features.permute(0, 2, 3, 1)
+    return (rows @ matrix.to(features.dtype)).permute(0, 3, 1, 2)
 
 
 def _add_product(g: Tensor, features: Tensor, matrix: Tensor) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from chainrule.vision.style import winograd
 from chainrule.vision.style.encoder import Encoder, Step
 
 _aten = torch.ops.aten
@@ -86,6 +87,8 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
                 if encoder.reflect:
                     padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
                     x = torch.conv2d(padded, step.weight, step.bias)
+                elif encoder.fast and winograd.suits(step.weight, *x.shape[2:]):
+                    x = winograd.convolution(x, step.transformed, step.bias)
                 else:
                     x = torch.conv2d(x, step.weight, step.bias, padding=1)
             elif step.kind == "relu":
@@ -147,7 +150,7 @@ def backward(encoder: Encoder, record: Record, add: AddGradient) -> Tensor:
             if g is None:
                 continue
             if step.kind == "convolution":
-                g = _through_convolution(g, step, encoder.reflect)
+                g = _through_convolution(g, step, encoder)
             elif step.kind == "relu":
                 if isinstance(kept, Tensor):  # else the pooling after it did it
                     g = _masked(g.to(kept.dtype), kept)
@@ -168,18 +171,25 @@ def _added(first: Tensor, second: Tensor) -> Tensor:
     """The sum, in place of the one of the longer precision."""
     if first.dtype.itemsize < second.dtype.itemsize:
         first, second = second, first
-    return first.add_(second)
+    # PyTorch adds numbers of two precisions many times more slowly than it converts them.
+    return first.add_(second.to(first.dtype))
 
 
-def _through_convolution(g: Tensor, step: Step, reflect: bool) -> Tensor:
+def _through_convolution(g: Tensor, step: Step, encoder: Encoder) -> Tensor:
     """Gradient in the input of a convolution: g convolved with the weights turned around."""
     g = g.to(step.turned.dtype)
-    if not reflect:
+    if not encoder.reflect and encoder.fast and winograd.suits(step.turned, *g.shape[2:]):
+        return winograd.convolution(g, step.turned_transformed)
+    if not encoder.reflect:
         return torch.conv2d(g, step.turned, padding=1)
+    # PyTorch's own backward of the padding gives up channels last, here and in all that follows.
     padded = torch.conv2d(g, step.turned, padding=2)
-    n, channels, height, width = padded.shape
-    like = g.new_empty(1).expand(n, channels, height - 2, width - 2)
-    return _aten.reflection_pad2d_backward(padded, like, [1, 1, 1, 1])
+    for axis in (2, 3):
+        for seen, mirrored in ((2, 0), (-3, -1)):
+            padded.select(axis, seen).add_(padded.select(axis, mirrored))
+    inner = padded[:, :, 1:-1, 1:-1]
+    last = step.turned.is_contiguous(memory_format=torch.channels_last)
+    return inner.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
 def _through_maximum(g: Tensor, kept: Pooled) -> Tensor:

@@ -1,7 +1,8 @@
 """In which precision and memory layout to compute: measured at the start, not assumed.
 
-Whether 16-bit convolutions are faster depends on the processor and the library's version, so each
-candidate evaluates the loss of a small picture; it must agree with float32 to be chosen.
+Whether 16-bit convolutions are faster depends on the processor and the library's version, and so
+does whether fewer multiplications are; each candidate evaluates the loss of a small picture, and it
+must agree with float32 to be chosen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from chainrule.vision.errors import VisionError
+from chainrule.vision.style import winograd
 from chainrule.vision.style.encoder import Encoder
 from chainrule.vision.style.objective import Losses, Objective, Weights
 
@@ -91,7 +93,9 @@ def chosen_encoder(
         ]
     measured: list[Candidate] = []
     reference: tuple[float, Tensor] | None = None
-    for option in options:
+
+    def measure(option: Encoder) -> Candidate:
+        nonlocal reference
         seconds, losses, gradient = _timed(Objective(option, weights, part, [(target, 1.0)]), start)
         if reference is None:
             reference = losses.total, gradient
@@ -100,10 +104,17 @@ def chosen_encoder(
             torch.nn.functional.cosine_similarity(gradient.flatten(), reference[1].flatten(), 0)
         )
         measured.append(Candidate(option, seconds, off, cosine))
-        if option.dtype == torch.bfloat16 and measured[-1].agrees:
+        return measured[-1]
+
+    best = measure(options[0])
+    for option in options[1:]:
+        candidate = measure(option)
+        if candidate.agrees and candidate.seconds < MARGIN * best.seconds:
+            best = candidate
+        if option.dtype == torch.bfloat16 and candidate.agrees:
             break  # what follows is more exact and slower
-    best = measured[0]
-    for candidate in measured[1:]:
+    if device.type == "cpu" and _has_many_channels(best.encoder):
+        candidate = measure(replace(best.encoder, fast=True))
         if candidate.agrees and candidate.seconds < MARGIN * best.seconds:
             best = candidate
     others = [candidate for candidate in measured if candidate is not best]
@@ -124,6 +135,14 @@ def _timed(objective: Objective, image: Tensor) -> tuple[float, Losses, Tensor]:
         if spent > ENOUGH:
             break
     return seconds, losses, gradient
+
+
+def _has_many_channels(encoder: Encoder) -> bool:
+    """Whether the fast algorithm has convolutions to take over."""
+    return not encoder.reflect and any(
+        step.weight is not None and winograd.suits(step.weight, SIDE, SIDE)
+        for step in encoder.steps
+    )
 
 
 def _has_bfloat16(device: torch.device) -> bool:

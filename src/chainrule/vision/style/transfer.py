@@ -17,7 +17,12 @@ from chainrule.vision.errors import VisionError, WeightsError
 from chainrule.vision.images import resize
 from chainrule.vision.style.colours import with_colours_of
 from chainrule.vision.style.encoder import Encoder, load_encoder
-from chainrule.vision.style.memory import free_bytes, size_that_fits, tile_that_fits
+from chainrule.vision.style.memory import (
+    free_bytes,
+    freed_memory_kept,
+    size_that_fits,
+    tile_that_fits,
+)
 from chainrule.vision.style.objective import Losses, Objective, Weights
 from chainrule.vision.style.optimizers import State, adam, lbfgs
 from chainrule.vision.style.pictures import (
@@ -142,7 +147,8 @@ def stylize(
     weights = _weights(settings, encoder.name)
     encoder = encoder.upto(weights.layers)
     work = _Work(pictures, settings, weights, encoder, notes, on_step)
-    return work.run()
+    with freed_memory_kept():
+        return work.run()
 
 
 def _weights(settings: Settings, encoder: str) -> Weights:
