@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -375,3 +377,31 @@ def test_a_search_that_takes_too_long_says_so(monkeypatch):
     assert report.causes[0].evidence == (
         "the search for the cause took too long; check a smaller example"
     )
+
+
+NAMED_BY_THE_USER = """import numpy as np
+
+def loss({name}, w):
+    return np.mean(({name} @ w - 1.0) ** 2)
+
+def gradient({name}, w):
+    r = {name} @ w - 1.0
+    return {{"w": 2 * r @ {name}{divided}}}
+
+def example():
+    return {{"{name}": np.random.default_rng(0).normal(size=(5, 3)), "w": np.ones(3)}}
+"""
+NAMES = (
+    "f", "self", "graph", "args", "kwargs", "function", "name", "loss", "gradient", "example",
+    "subject", "key", "vals", "vec", "unit", "basis", "width", "out", "axis",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("divided", "codes"), [(" / len(r)", ()), ("", ("G201",))])
+def test_arguments_may_have_any_name(name, divided, codes):
+    """Names that functions of ours have too, and data whose names begin as parameters' do."""
+    space: dict[str, Any] = {}
+    exec(NAMED_BY_THE_USER.format(name=name, divided=divided), space)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.codes == codes

@@ -573,3 +573,14 @@ def test_every_primitive_is_written_and_read_back(primitive: Any, drawn: Any) ->
             np.testing.assert_array_equal(a, b)
         again = simplify(cr.trace(written.function, *values))
         assert shapes_of_computation(again) == shapes_of_computation(written.graph)
+
+
+@pytest.mark.parametrize("name", ["f", "self", "args", "graph"])
+def test_an_argument_may_be_named_as_ours_are(name):
+    space: dict[str, Any] = {}
+    exec(f"def square({name}):\n    return {name} * {name}", space)
+    square = space["square"]
+    assert square(3.0) == cr.compile(square)(**{name: 3.0}) == 9.0
+    assert cr.explain(square, **{name: 3.0}) is not None
+    assert cr.checkpoint(square)(**{name: 3.0}) == 9.0
+    assert name in str(cr.source(square, **{name: 3.0}))

@@ -27,8 +27,9 @@ _DATA = re.compile(
     re.I,
 )
 _PARAMETER = re.compile(
-    r"^(w|b|v|u|k|theta|beta|gamma|weights?|bias(es)?|kernels?|emb.*|[wbuvk]_?[a-z0-9]{1,3})$"
-    r"|^(w|b|bias|weights?|gamma|beta|theta)_?\w*$",
+    r"^(?!(bag|bar|bid|bin|bit|box|key|kind|unit|use|user|val|var|vec|view|vote|way)s?$)"
+    r"((w|b|v|u|k|theta|beta|gamma|weights?|bias(es)?|kernels?|emb.*|[wbuvk]_?[a-z0-9]{1,3})$"
+    r"|(w|b|bias|weights?|gamma|beta|theta)_\w*$|(bias|weights?|gamma|beta|theta)\w*$|(?-i:[WU])\w*$)",
     re.I,
 )
 

@@ -91,7 +91,7 @@ class custom_vjp:
         self._forward = forward
         self._backward = backward
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         name = self.__name__  # type: ignore[attr-defined]
         given = self._backward
         if self._forward is None or given is None:

@@ -263,7 +263,7 @@ class Graph:
         for node in [*self.inputs, *(x for x in self.outputs if type(x) is Node)]:
             assert self.nodes[node.index] is node, f"input or output {node!r} is foreign"
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the graph on new arguments of the same structure, shapes and dtypes.
 
         Parameters

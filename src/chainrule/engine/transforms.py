@@ -22,7 +22,7 @@ from chainrule.engine.tracing import Trace, Traced, belongs
 from chainrule.engine.trees import Structure, flatten, flatten_like, tree_map
 
 
-def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+def trace(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
     """Record a function as a graph, with every array and float argument as an input.
 
     Parameters

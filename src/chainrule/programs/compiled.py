@@ -108,7 +108,7 @@ class Compiled:
         self.retraces = 0
         self.misses = 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         latest = self._latest
         if latest is not None:
             result = latest.run(args, kwargs)

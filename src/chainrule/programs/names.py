@@ -54,7 +54,7 @@ _HEAD = re.compile(r"[^\W\d]\w*")
 _KEYS = re.compile(r"""\[(?:'([^']*)'|"([^"]*)")\]|\.(\w+)|^(\w+)""")
 
 
-def trace_named(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+def trace_named(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Graph:
     """`chainrule.trace`, watching which variables the function binds its values to.
 
     Parameters
@@ -72,7 +72,7 @@ def trace_named(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     return trace_watched(f, *args, **kwargs)[0]
 
 
-def trace_watched(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Graph, Bindings]:
+def trace_watched(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Graph, Bindings]:
     """As `trace_named`; also what was seen, for naming leaves of trees and constants."""
     with watch_bindings(f) as bindings:
         graph = trace(f, *args, **kwargs)

@@ -53,6 +53,7 @@ class Source(str):
 
 def source(
     f: Callable[..., Any],
+    /,
     *args: Any,
     argnums: int | Sequence[int] | None = None,
     argnames: str | Sequence[str] | None = None,
