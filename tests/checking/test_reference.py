@@ -172,7 +172,7 @@ def test_probes_of_too_many_parameters_for_differences_take_the_sizes_of_the_exa
         {"w": np.arange(12.0).reshape(4, 3)},
     )
     assert report.codes == ("G205",)
-    assert "other sizes than the example's for s0 = 4, s1 = 3" in report.blind_spots[0]
+    assert "other sizes than the example's for w.shape[0] = 4" in report.blind_spots[0]
 
 
 def test_functions_imported_by_name_are_traced_as_well():

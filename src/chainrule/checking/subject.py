@@ -359,8 +359,14 @@ def as_number(value: Any) -> float:
             raise TypeError
         return float(array.reshape(()))
     except (TypeError, ValueError):
+        cure = (
+            " Of (loss, gradients) let a loss of its own return the first, and a gradient the "
+            "second."
+            if isinstance(value, (list, tuple)) and value and is_floating(_as_array(value[0]))
+            else ""
+        )
         raise UserCodeError(
-            f"loss returned {_described(value)}; it must return one real number."
+            f"loss returned {_described(value)}; it must return one real number.{cure}"
         ) from None
 
 

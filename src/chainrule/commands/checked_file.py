@@ -17,10 +17,14 @@ from chainrule.checking.stopping import Stopped
 from chainrule.commands.time_limit import TimeLimit
 from chainrule.commands.user_file import UserFileError, run_file, users_code
 
-_LOSSES = ("loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn")
+_LOSSES = (
+    "loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn", "loss_function",
+    "cost_function",
+)  # fmt: skip
 _GRADIENTS = (
     "gradient", "gradients", "grad", "grads", "backward", "compute_gradient", "compute_gradients",
-    "compute_grad", "backprop", "backpropagation",
+    "compute_grad", "backprop", "backpropagation", "backward_propagation", "back_propagation",
+    "backpropagate", "backward_pass",
 )  # fmt: skip
 _EXAMPLES = ("example", "example_inputs", "inputs")
 
