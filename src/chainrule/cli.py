@@ -72,14 +72,14 @@ def chainrule(
         print(context.get_help())
 
 
-app.command("list")(list_experiments)
-app.command()(run)
-app.command()(report)
-app.command("data")(data_sets)
-for _command in (check, explain, source, graph, flow, start, grade, package, selftest, style):
+for _command in (check, explain, source, graph, flow, start, grade, package, selftest):
     app.command()(_command)
+app.command("list")(list_experiments)
+for _command in (run, report, search):
+    app.command()(_command)
+app.command("data")(data_sets)
+app.command()(style)
 app.add_typer(classify, name="classify")
-app.command()(search)
 app.command()(doctor)
 
 

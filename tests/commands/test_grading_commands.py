@@ -94,6 +94,16 @@ def test_results_are_written_as_parts_finish(solution: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8"))["score"] == 6
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["start", "schedules", "-o", str(tmp_path / "mine.py")]) == 2
+    said = capsys.readouterr().err
+    assert "--output names the folder" in said
+    assert "will be called schedules.py" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_ending_of_the_output_says_the_form(
     solution: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,18 +15,21 @@ from chainrule.engine.wording import counted_were
 
 OK, FAILED = 0, 1
 
-classify = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="""Train a classifier on folders of pictures, and use it.
-
-\b
-chainrule classify train photos
-chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
-""",
-)
+classify = typer.Typer(rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
+
+
+@classify.callback(invoke_without_command=True)
+def overview(context: typer.Context) -> None:
+    """Train a classifier on folders of pictures, and use it.
+
+    \b
+    chainrule classify train photos
+    chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @classify.command()

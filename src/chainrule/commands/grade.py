@@ -32,7 +32,10 @@ _ENDINGS = {
 def grade(
     name: ExerciseName,
     file: Annotated[
-        Path, typer.Argument(help="The submission, .py or .ipynb, or a folder of submissions.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The submission, .py or .ipynb, or a folder of submissions."
+        ),
     ],
     part: Annotated[
         list[str] | None, typer.Option("--part", metavar="PART", help="Only this; repeatable.")

@@ -37,7 +37,9 @@ DataDirectory = Annotated[
 ExerciseName = Annotated[
     str,
     typer.Argument(
-        help="The exercise, or a folder with one of your own.", autocompletion=exercise_names
+        metavar="EXERCISE",
+        help="The exercise, or a folder with one of your own.",
+        autocompletion=exercise_names,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
