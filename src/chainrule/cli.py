@@ -75,8 +75,9 @@ def chainrule(
 for _command in (check, explain, source, graph, flow, start, grade, package, selftest):
     app.command()(_command)
 app.command("list")(list_experiments)
-for _command in (run, report, search):
-    app.command()(_command)
+app.command()(run)
+app.command()(report)
+app.command()(search)
 app.command("data")(data_sets)
 app.command()(style)
 app.add_typer(classify, name="classify")
