@@ -58,6 +58,20 @@ def test_every_mistake_has_a_page_at_its_code(tools: Any, tmp_path: Path) -> Non
     assert set(tools[1].FAMILIES) == {code[:2] for code in MISTAKES}
 
 
+def test_an_experiments_page_says_what_it_finds_where_no_figure_is_needed(tools: Any) -> None:
+    from chainrule.experiments import registry
+    from chainrule.experiments.sources import QUESTIONS
+
+    for name, question in QUESTIONS.items():
+        page = tools[1].experiment_page(registry.get(name))
+        _, found, rest = page.partition("## What it finds\n\n")
+        assert found, f"the page of {name} has no findings"
+        listed = rest.partition("\n\nEvery run measures")[0].splitlines()
+        with_figures = [each for each in question.found if "{" in each.text]
+        assert len(listed) == len(question.found) - len(with_figures)
+        assert all(line.startswith("- ") and "{" not in line for line in listed)
+
+
 def test_everything_that_is_exported_is_in_the_reference_once(tools: Any) -> None:
     rooms = tools[1].ROOMS
     shown = [

@@ -14,7 +14,7 @@ from chainrule.checking.mistake_page import escaped, mistake_page
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.experiments import registry
 from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.sources import DOCUMENTS, asked
+from chainrule.experiments.sources import DOCUMENTS, answers, asked
 
 #: What the mistakes of one hundred have in common.
 FAMILIES = {
@@ -157,12 +157,20 @@ def experiment_page(experiment: Experiment) -> str:
         if "real" in experiment.data
         else ""
     )
+    sentences = "\n".join(f"- {text}" for text in answers(experiment.name))
+    findings = (
+        f"## What it finds\n\n{sentences}\n\nEvery run measures these sentences anew; its page "
+        "says whether they held, and with which figures.\n\n"
+        if sentences
+        else ""
+    )
     return (
         f"# {experiment.title}\n\n{asked(experiment.name)}\n\n"
         f"The question is {experiment.question} "
         f"of [document {experiment.document}](index.md#document-{experiment.document}).\n\n"
         f"```sh\nchainrule run {experiment.name}\n{real}```\n\n"
         f"{'Needs ' + needs + '. ' if needs else ''}Its page shows: {experiment.summary}\n\n"
+        f"{findings}"
         f"## Data\n\n{data}\n\n{settings}"
     )
 

@@ -72,14 +72,15 @@ def chainrule(
         print(context.get_help())
 
 
+for _command in (check, explain, source, graph, flow, start, grade, package, selftest):
+    app.command()(_command)
 app.command("list")(list_experiments)
 app.command()(run)
 app.command()(report)
-app.command("data")(data_sets)
-for _command in (check, explain, source, graph, flow, start, grade, package, selftest, style):
-    app.command()(_command)
-app.add_typer(classify, name="classify")
 app.command()(search)
+app.command("data")(data_sets)
+app.command()(style)
+app.add_typer(classify, name="classify")
 app.command()(doctor)
 
 

@@ -134,6 +134,8 @@ def test_a_random_loss_is_inconclusive() -> None:
 # (loss, gradient, example, a part of the message)
 UNUSABLE: list[tuple[Any, Any, Any, str]] = [
     (lambda w: w, lambda w: {"w": w}, {"w": np.ones(3)}, "must return one real number"),
+    (lambda w: (w @ w, {"w": 2 * w}), lambda w: {"w": w}, {"w": np.ones(3)},
+     "let a loss of its own return the first, and a gradient the second"),
     (lambda w: np.nan, lambda w: {"w": w}, {"w": np.ones(3)}, "finite"),
     (lambda w: "3", lambda w: {"w": w}, {"w": np.ones(3)}, "a str"),
     (lambda w: np.sum(w), lambda w: w, {"w": np.ones(3)}, "an array of shape (3,)"),
@@ -290,3 +292,18 @@ def test_what_is_silently_taken_as_data_is_said():
     assert "R, Q have no gradient in the result; they are taken as data." in (
         cr.check(loss, gradient, {**example, "P": np.zeros((3, 2))}).notes
     )
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, True), (2, False)])
+def test_one_row_of_labels_beside_columns_of_samples_is_no_batch_of_one(
+    rows: int, said: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    example = {"X": rng.normal(size=(rows, 7)), "y": rng.normal(size=(1, 7))}
+    report = cr.check(
+        lambda X, y, w: np.mean((w @ X - y) ** 2),
+        lambda X, y, w: {"w": 2 * (w @ X - y) @ X.T / y.size},
+        {**example, "w": rng.normal(size=(1, rows))},
+    )
+    assert report.verdict == "ok"
+    assert any("batch of the example is one row" in each for each in report.blind_spots) is said

@@ -116,6 +116,45 @@ def test_every_way_to_write_a_model_is_checked(model, monkeypatch):
     assert checked(model).codes == ("G204",)
 
 
+class Layers:
+    """A list of weights and one of biases, with an array for each layer."""
+
+    mask = True
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.W = [rng.normal(size=(3, 5)), rng.normal(size=(5, 2))]
+        self.b = [rng.normal(size=5), rng.normal(size=2)]
+        self.kept = []
+
+    def loss(self, X, y):
+        h = np.maximum(X @ self.W[0] + self.b[0], 0)
+        self.kept = [X, h, h @ self.W[1] + self.b[1] - y]
+        return 0.5 * np.sum(self.kept[2] ** 2)
+
+    def backward(self):
+        X, h, d = self.kept
+        below = d @ self.W[1].T * ((h > 0) if self.mask else 1)
+        return {"W": [X.T @ below, h.T @ d], "b": [below.sum(axis=0), d.sum(axis=0)]}
+
+
+class Unmasked(Layers):
+    mask = False
+
+
+def test_lists_of_arrays_are_parameters():
+    example = {
+        "X": np.random.default_rng(1).normal(size=(7, 3)),
+        "y": np.arange(14.0).reshape(7, 2),
+    }
+    report = checked(Layers, example)
+    assert report.verdict == "ok", str(report)
+    assert list(report.gradients) == ["W[0]", "W[1]", "b[0]", "b[1]"]
+    report = checked(Unmasked, example)
+    wrong = [name for name, each in report.gradients.items() if each.verdict == "wrong"]
+    assert (wrong, report.codes) == (["W[0]", "b[0]"], ("G401",))
+
+
 def test_the_example_may_give_values_of_parameters():
     zeros = {"W": np.zeros((3, 2)), "b": np.zeros(2)}
     functions = model_functions(Attributes, {**DATA, **zeros})
@@ -173,7 +212,7 @@ class DemandingByKeyword(Attributes):
         (Attributes(), {"loss": "risk"}, "Attributes has no method risk; name it with --loss"),
         (Attributes, {"gradient": "pull"}, "has no method pull; name it with --gradient"),
         (object(), {}, "object has no method loss; name it with --loss"),
-        (Empty, {}, "Empty has no parameters: no floating-point array attributes"),
+        (Empty, {}, "Empty has no parameters: no attributes that are floating-point arrays or"),
     ],
 )
 def test_what_is_no_model_says_why(model, names, sentence):

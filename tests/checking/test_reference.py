@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -171,7 +172,7 @@ def test_probes_of_too_many_parameters_for_differences_take_the_sizes_of_the_exa
         {"w": np.arange(12.0).reshape(4, 3)},
     )
     assert report.codes == ("G205",)
-    assert "other sizes than the example's for s0 = 4, s1 = 3" in report.blind_spots[0]
+    assert "other sizes than the example's for w.shape[0] = 4" in report.blind_spots[0]
 
 
 def test_functions_imported_by_name_are_traced_as_well():
@@ -198,6 +199,29 @@ def test_functions_imported_by_name_are_traced_as_well():
     assert report.trusted.startswith("chainrule's own differentiation of loss")
     assert space["exp"] is exp is math.exp
     assert space["zeros"] is np.zeros
+
+
+def test_data_with_a_dot_method_of_its_own_are_traced_as_well():
+    """``X.dot(w)`` of the module's own data, of whole numbers, and of what is cut out of them."""
+    space: dict = {"np": np, "X": np.arange(12.0).reshape(4, 3) / 7 - 1}
+    exec(
+        "def loss(w, counts):\n"
+        "    whole = np.tanh(X.dot(w)).sum() + X[1:].T.dot(X.dot(w)[1:]).sum()\n"
+        "    return whole + (2 * counts).dot(w) + X[0].dot(counts)\n",
+        space,
+    )
+    data = space["X"]
+
+    def gradient(w, counts, weight=2):
+        inner = data[1:].T.dot(data[1:]).sum(axis=0)
+        return {"w": data.T.dot(1 - np.tanh(data.dot(w)) ** 2) + inner + weight * counts}
+
+    example = {"w": W.copy(), "counts": np.array([1, 5, 2])}
+    report = cr.check(space["loss"], gradient, example)
+    assert report.verdict == "ok", str(report)
+    assert report.trusted.startswith("chainrule's own differentiation of loss, confirmed")
+    assert cr.check(space["loss"], partial(gradient, weight=1), example).verdict == "wrong"
+    assert space["X"] is data
 
 
 def test_a_loss_with_a_float_of_its_own_keeps_it():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 
 import numpy as np
 import pytest
@@ -51,10 +52,30 @@ def forms(report):
         "the cotangent of z",
         "a note",
         "lam is 0",
+        "wrong",
+        "a gradient differs from the derivative of the loss",
+        "ater lines only inherit it: 14, 15",
+        "chainrule's own differentiation of loss",
+        "hw.py",
     ],
 )
 def test_what_was_found_is_in_every_form(form, said):
-    assert said in forms(FULL)[form]
+    assert said in html.unescape(forms(FULL)[form])
+
+
+def test_html_shows_the_line_before_the_numbers_and_the_picture():
+    def gradient(w, x):
+        return {"w": 2 * x.T @ (x @ w) + 1}
+
+    example = {"w": np.array([1.0, -2.0]), "x": np.arange(6.0).reshape(3, 2)}
+    report = cr.check(lambda w, x: np.sum((x @ w) ** 2), gradient, example)
+    page = report.html()
+    order = [page.index(part) for part in ("first wrong line", "claimed and true", "<img")]
+    assert order == sorted(order)
+
+
+def test_the_note_of_a_gradient_is_in_html():
+    assert "vacuous: nothing was tested" in FULL.html()
 
 
 def test_the_text_is_complete_and_in_order():
@@ -116,7 +137,7 @@ def test_html_shows_numbers_of_what_is_wrong_and_can_be_compared():
         lambda w, v, u: np.sum(w**2) + np.sum(v**2) + np.sum(u), half,
         {"w": np.array([1.0, 2.0]), "v": np.array([3.0, 5.0]), "u": np.ones(2)},
     )  # fmt: skip
-    html = report.html()
-    assert "v, claimed and true" in html
-    assert "w, claimed and true" not in html
-    assert "u, claimed and true" not in html
+    page = report.html()
+    assert "v, claimed and true" in page
+    assert "w, claimed and true" not in page
+    assert "u, claimed and true" not in page

@@ -91,6 +91,18 @@ def test_the_ending_of_the_output_says_the_format(
     assert capsys.readouterr().out.strip() == str(output)
 
 
+def test_an_ending_without_a_form_is_refused(
+    wrong: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["check", str(wrong)], ["explain", f"{wrong}::loss"], ["explain", "G201"]):
+        output = tmp_path / "report.pdf"
+        assert main([*command, "-o", str(output)]) == 2
+        assert "report.pdf has no ending that says what to write" in capsys.readouterr().err
+        assert not output.exists()
+    assert main(["check", str(wrong), "-o", str(output), "--format", "text"]) == 1
+    assert "G201" in output.read_text()
+
+
 def test_other_names_are_options(right: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = right.read_text().replace("def loss", "def my_cost").replace("def gradient", "def slope")
     right.write_text(text)
@@ -149,6 +161,10 @@ UNUSABLE = [
     ("exit()\n", "ended with exit() when"),
     ("import not_there\n", "raised ModuleNotFoundError: No module named 'not_there'.\n"),
     ("x = 1\n", "has no loss"),
+    (
+        MODEL,
+        "has no loss, but a class Net with loss(): check it with `chainrule check {path}::Net`.",
+    ),
     ("def loss(w): return w\n", "has no gradient"),
     ("def loss(w): return w\ndef gradient(w): return w\n", "has no example"),
     ("def example(seed): pass\ndef loss(): pass\ngradient = loss\n", "needs seed; it must run"),
@@ -163,7 +179,7 @@ def test_a_file_that_cannot_be_checked_says_why(
     path.write_text(text)
     assert main(["check", str(path)]) == 2
     shown = capsys.readouterr()
-    assert said in shown.err
+    assert said.replace("{path}", str(path)) in shown.err
     assert shown.out == ""
 
 
@@ -172,9 +188,8 @@ def test_a_gradient_that_raises_is_an_error_with_its_line(
 ) -> None:
     right.write_text(SOURCE.replace(RIGHT, "dz2 = undefined"))
     assert main(["check", str(right)]) == 2
-    assert f"NameError: name 'undefined' is not defined at line {_line(SOURCE, RIGHT)}" in " ".join(
-        capsys.readouterr().out.split()
-    )
+    said = f"name 'undefined' is not defined at line {_line(SOURCE, RIGHT)}: dz2 = undefined."
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_input_asked_for_by_the_loss_is_an_error_with_its_line(

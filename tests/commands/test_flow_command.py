@@ -96,7 +96,8 @@ batches = [(torch.randn(40, 4), torch.randint(0, 2, (40,))) for _ in range(2)]
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("x = 1", [], "has neither a model nor loss()"),
+        ("x = 1", [], "has neither a model nor loss(); `chainrule flow --help`"),
+        ("class A:\n def forward(self, x): ...\n", [], "loss(); add model = A() to it; `chainrule"),
         ("def loss(w): return w", [], "has neither a model nor example()"),
         (MODEL.partition("def batches")[0], [], "has a model and no batches()"),
         (MODEL, ["--parameters", "W1"], "--parameters names arguments of a loss"),

@@ -94,6 +94,27 @@ def test_results_are_written_as_parts_finish(solution: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8"))["score"] == 6
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["start", "schedules", "-o", str(tmp_path / "mine.py")]) == 2
+    said = capsys.readouterr().err
+    assert "--output names the folder" in said
+    assert "will be called schedules.py" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_ending_of_the_output_says_the_form(
+    solution: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for ending, begins in ((".html", "<!DOCTYPE"), (".json", "{"), (".xml", "<?xml"), ("", "Lea")):
+        output = solution.parent / f"grade{ending}"
+        assert main(["grade", "schedules", str(solution), "--part", "e-1", "-o", str(output)]) == 0
+        assert output.read_text(encoding="utf-8").startswith(begins)
+    assert main(["grade", "schedules", str(solution), "-o", "grade.pdf"]) == 2
+    assert "grade.pdf has no ending that says what to write" in capsys.readouterr().err
+
+
 def test_the_same_submission_has_the_same_grade(mistaken: Path) -> None:
     first, second = (grade("schedules", mistaken).to_json() for _ in range(2))
     for each in (*first["parts"], *second["parts"]):

@@ -164,8 +164,9 @@ def test_written_file_runs_by_itself(homework: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("where", "words", "sentence"),
     [
-        ("hw.py", [], "Name a file and a function in it as {hw}::FUNCTION, such as hw.py::loss."),
-        ("::loss", [], "Name a file and a function in it as FILE::FUNCTION"),
+        ("hw.py", [], "Name a file and a function in it, as {hw}::example or ::loss or ::branch"),
+        ("::loss", [], "in it, as FILE::FUNCTION, such as hw.py::loss."),
+        ("syntax.py", [], "Name a file and a function in it, as syntax.py::FUNCTION, such as"),
         ("no.py::loss", [], "no.py does not exist; give the path of a Python file."),
         ("folder::loss", [], "folder is a folder; give the path of a Python file."),
         ("hw.py::los", [], "has no function 'los'; did you mean loss."),

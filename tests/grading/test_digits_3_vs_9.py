@@ -65,6 +65,6 @@ def test_derivatives_that_only_inherit_a_mistake_cost_nothing(
     (part,) = grade(EXERCISE, path, ["d"]).parts
     assert [finding.values for finding in part.findings] == [("grad[-1]",)]
     assert part.notes == tuple(
-        f"grad[{i}] is wrong only because what it is made from is." for i in (-2, -3)
+        f"grad[{i}] is wrong only because it is computed from a wrong value." for i in (-2, -3)
     )
     assert part.score == pytest.approx(5 * 2.3 / 3.3, abs=1e-3)

@@ -38,7 +38,7 @@ def test_the_rows_of_a_backward_pass_are_marked() -> None:
 
 
 def test_text_markdown_and_html_hold_the_same_cells() -> None:
-    table = step_table(trace_named(lambda x: np.sum(np.where(x < 0, x, 2 * x)), np.arange(6.0)))
+    table = step_table(trace_named(lambda x: np.sum(np.where(x < 0, x, 2 * x)), np.arange(3.0)))
     headings, rows = table.cells()
     text = table.text.splitlines()
     assert len(text) == len(rows) + 2
@@ -53,6 +53,14 @@ def test_text_markdown_and_html_hold_the_same_cells() -> None:
     found = [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
     assert found == [headings, *rows]
     assert str(table) == repr(table) == table.text
+
+
+def test_how_large_arrays_are_shortened_is_said_where_some_are() -> None:
+    legend = "a … b … c: the least, the mean and the largest number of an array"
+    small, large = (step_table(trace_named(np.sum, np.arange(size))) for size in (3.0, 6.0))
+    for form in ("text", "markdown", "html"):
+        assert legend not in getattr(small, form)
+        assert legend in getattr(large, form)
 
 
 def test_empty_columns_are_left_out() -> None:

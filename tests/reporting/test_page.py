@@ -21,7 +21,7 @@ from chainrule.reporting import page as page_module
 from chainrule.reporting.files import RunDirectoryError
 from chainrule.reporting.index import read_run, rebuild_page
 from chainrule.reporting.numbers import shown
-from chainrule.reporting.page import claims_summary
+from chainrule.reporting.page import claims_summary, place
 
 HOSTILE = '<script>alert("x")</script><img src=http://a.b/c.png onerror=x>&amp;'
 
@@ -31,6 +31,31 @@ def page_of(folder: Path, function: Callable[[Run], None] = TINY.run, **options:
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     check_page(page)
     return page
+
+
+@pytest.mark.parametrize(
+    ("source", "shown_as"),
+    [
+        ("001 §1", ""), ("001 §1 (e)", "(e)"), ("001 §1.2", "§1.2"), ("001 §12 (a)", "§12 (a)"),
+        ("Gal 2016", "Gal 2016"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_claim_says_where_it_comes_from_as_far_as_the_page_does_not(
+    source: str, shown_as: str
+) -> None:
+    assert place({"source": source}, {"document": "001", "question": "§1"}) == shown_as
+    assert place({"source": source}, None) == source
+    assert place({}, {}) == ""
+
+
+def test_what_was_measured_has_the_decimals_of_what_was_expected(tmp_path: Path) -> None:
+    def function(run: Run) -> None:
+        run.claim("a", "one", measured=0.033605013756658, expected="0.033605013757", holds=True)
+        run.claim("b", "two", measured=0.476562512, expected="at most 0.5", holds=True)
+
+    text = page_of(tmp_path, function).text()
+    assert text.count("0.033605013757") == 4
+    assert "0.4766" in text
 
 
 def test_the_page_shows_the_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,12 @@ def test_the_command_trains_exports_and_predicts(
     page = (run / "report.html").read_text()
     assert "with_mask/broken.jpg" in page
     assert "chainrule classify train photos --seed 0" in page
+    number = len(json.loads((run / "result.json").read_text())["values"]["accuracy"])
+    assert f"chosen as the best of {number} by these very pictures" in page
+    assert re.search(
+        r"Right for \d+ of \d+ pictures</strong> that took no part in the training", page
+    )
+    assert "preset</li>" not in page
     assert "Embedded" not in page
     assert {path.stem for path in run.glob("*.svg")} >= {"pictures", "curves", "confusion"}
     assert main([*words, "--json"]) == 0  # finished: shown again, nothing trained

@@ -23,12 +23,14 @@ def blind_spots_of(reference: Reference) -> list[str]:
             found.append(
                 f"the true gradient of {name} is zero at the example: it tests nothing there."
             )
-    rows = [
-        name
+    data = {
+        name: np.shape(value)
         for name, value in reference.point.items()
-        if name not in reference.parameters and np.ndim(value) >= 1 and np.shape(value)[0] == 1
-    ]
-    if rows:
+        if name not in reference.parameters and np.ndim(value) >= 1
+    }
+    rows = [name for name, shape in data.items() if shape[0] == 1]
+    # Beside data of several rows one row holds the labels of samples that are columns.
+    if rows and len(rows) == len(data):
         found.append(
             f"the batch of the example is one row ({', '.join(rows)}), so factors of the batch "
             "size do not show there."

@@ -318,4 +318,4 @@ def _wrong_shape(name: str, claim: Any, shape: tuple[int, ...], found: Hygiene) 
         text += f"; the numbers are as many: reshape it to {shape}"
     elif claim.ndim == len(shape) + 1:
         text += "; is a sum over the batch missing?"
-    found.blame(name, "G101", text + ".")
+    found.blame(name, "G101", text if text.endswith("?") else text + ".")

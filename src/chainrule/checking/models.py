@@ -1,7 +1,8 @@
 """Classes with a loss and a backward method, seen as a loss and a gradient of named arrays.
 
-A model's parameters are its floating-point array attributes, or the arrays of its ``params``
-dict. Every call works on a fresh copy of the model, so that what it keeps does not leak.
+A model's parameters are its attributes that are floating-point arrays or lists of these, or what
+its ``params`` dict has of them. Every call works on a fresh copy of the model, so that what it
+keeps does not leak.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def model_functions(
     store = next((s for s in _STORES if isinstance(getattr(model, s, None), dict)), None)
     held = getattr(model, store) if store else vars(model)
     parameters = {
-        name: value
-        for name, value in held.items()
-        if isinstance(value, np.ndarray) and is_floating(value) and name not in example
+        name: value for name, value in held.items() if _is_parameter(value) and name not in example
     }
     # an attribute such as `self.X = None` is a place for data, if a method takes them
     data = {
@@ -85,8 +84,8 @@ def model_functions(
     values = {**parameters, **{name: v for name, v in example.items() if name not in data}}
     if not values:
         raise SubjectError(
-            f"{type(model).__name__} has no parameters: no floating-point array attributes, and "
-            "no dict `params` of them."
+            f"{type(model).__name__} has no parameters: no attributes that are floating-point "
+            "arrays or lists of them, and no dict `params` of these."
         )
 
     def made(arguments: Mapping[str, Any]) -> Any:
@@ -123,6 +122,12 @@ def model_functions(
         return _gradients(fresh, result, list(values))
 
     return ModelFunctions(loss_of, gradient_of, {**data, **values})
+
+
+def _is_parameter(value: Any) -> bool:
+    """Whether an attribute is a floating-point array, or a list of one for each layer."""
+    arrays = value if isinstance(value, (list, tuple)) and value else [value]
+    return all(isinstance(each, np.ndarray) and is_floating(each) for each in arrays)
 
 
 def _method(model: Any, given: str, usual: tuple[str, ...], role: str) -> str:

@@ -1,9 +1,10 @@
 """What a loss may do with plain numbers and buffers that would end its trace, passed over in it.
 
 ``float(loss)``, ``math.exp(z)``, ``np.array([a, b])`` and ``out = np.zeros(n); out[i] = a`` turn
-traced values into plain ones. While such a loss is traced, its module sees a NumPy whose new arrays
-take traced values. It is tried only where the plain trace has failed, and central differences judge
-the result.
+traced values into plain ones, and the method that ``X.dot(W)`` calls does not look at its ``W``.
+While such a loss is traced, its module sees a NumPy whose new arrays take traced values, and data
+whose ``dot`` does. It is tried only where the plain trace has failed, and central differences
+judge the result.
 """
 
 from __future__ import annotations
@@ -43,6 +44,21 @@ class _Passing(type):
 
 class _Float(float, metaclass=_Passing):
     """Stands for ``float`` in the globals of a loss while it is traced."""
+
+
+class _Data(np.ndarray):
+    """Data of the user's, and what is cut out of it, with a ``dot`` that takes traced values."""
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        """As ``np.dot``."""
+        if is_traced(other):
+            return np.dot(self.view(np.ndarray), other)
+        return super().dot(other, out) if out is not None else super().dot(other)
+
+
+def as_data(value: Any) -> Any:
+    """The same array, by reference, with a ``dot`` that takes traced values; other values as is."""
+    return value.view(_Data) if type(value) is np.ndarray and value.dtype.kind in "fiub" else value
 
 
 class _Module(types.ModuleType):
@@ -126,6 +142,8 @@ def plain_numbers_pass(function: Callable[..., Any], anchor: Any) -> Iterator[No
             others[key] = _Module(np, numpy_ones)
         elif value is math:
             others[key] = _Module(math, of_math)
+        elif type(value) is np.ndarray:
+            others[key] = as_data(value)
         else:
             others.update(_imported(key, value, numpy_ones, of_math))
     before = {key: space[key] for key in others}

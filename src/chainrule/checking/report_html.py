@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.report import Report
-from chainrule.checking.report_text import findings
+from chainrule.checking.report_text import HEADLINES, findings, inherited_lines
 
 _SIDE = 4
 _MARKS = {"ok": "✓", "wrong": "✗", "inconclusive": "?", "error": "!"}
@@ -22,9 +22,12 @@ _CELL = 'style="text-align:left;padding:2px 10px"'
 
 def report_html(report: Report) -> str:
     """The report as an HTML fragment."""
-    tint = _TINTS[report.verdict]
-    head = f'<p><b style="color:{tint}">{_MARKS[report.verdict]} {report.verdict}</b>'
-    parts = [f"<div>{head} {escape(report.subject)}</p>"]
+    verdict, _, sentence = HEADLINES[report.verdict].partition(":")
+    subject = f"{escape(report.subject)}: " if report.subject else ""
+    parts = [
+        f'<div><p>{subject}<b style="color:{_TINTS[report.verdict]}">{_MARKS[report.verdict]} '
+        f"{verdict}</b>:{sentence}</p>"
+    ]
     if report.message:
         parts.append(f"<p>{escape(report.message)}</p>")
     if report.gradients:
@@ -34,6 +37,7 @@ def report_html(report: Report) -> str:
             f"{each.verdict}{' (inherited)' if each.inherited else ''}</span></td>"
             f"<td {_CELL}>{each.relative_error:.1e}</td>"
             f"<td {_CELL}>{' '.join(cause.code for cause in each.causes)}</td></tr>"
+            f"{_note(each.note)}"
             for each in report.gradients.values()
         )
         titles = "".join(
@@ -48,17 +52,9 @@ def report_html(report: Report) -> str:
             f"<p><b>{cause.code} {escape(cause.name)}</b> ({shown}): "
             f"{escape(cause.evidence)}{confirmed}</p>"
         )
+    parts += _first_wrong(report)
     parts += _side_by_side(report)
     parts += _picture(report)
-    if report.first_wrong is not None:
-        where = report.first_wrong
-        should = f"<br>it should equal <code>{escape(where.should_be)}</code>"
-        if where.change:
-            should = f"<br>it is right with <code>{escape(where.change)}</code>"
-        parts.append(
-            f"<p>first wrong line {where.line}: <code>{escape(where.text.strip())}</code>"
-            f"{should if where.should_be or where.change else ''}</p>"
-        )
     for title, items in (
         ("notes", report.notes),
         ("what this check could not have seen", report.blind_spots),
@@ -67,7 +63,32 @@ def report_html(report: Report) -> str:
         if items:
             listed = "".join(f"<li>{escape(item)}</li>" for item in items)
             parts.append(f"<details><summary>{title}</summary><ul>{listed}</ul></details>")
+    if report.trusted:
+        parts.append(f"<p>true gradient: {escape(report.trusted)}</p>")
+    if report.codes:
+        command = f"chainrule explain {report.codes[0]}"
+        parts.append(f"<p>more about a code: <code>{command}</code></p>")
     return "".join(parts) + "</div>"
+
+
+def _note(note: str) -> str:
+    """What is said of one gradient, as a row below its own."""
+    return f"<tr><td></td><td colspan=3 {_CELL}>{escape(note)}</td></tr>" if note else ""
+
+
+def _first_wrong(report: Report) -> list[str]:
+    """The line where it begins, what it should be, and which lines only inherit it."""
+    where = report.first_wrong
+    if where is None:
+        return []
+    said = [f"<b>first wrong line</b> {where.line}: <code>{escape(where.text.strip())}</code>"]
+    if where.should_be:
+        said.append(f"it should equal <code>{escape(where.should_be)}</code>")
+    if where.change:
+        said.append(f"it is right with <code>{escape(where.change)}</code>")
+    if where.inherits:
+        said.append(inherited_lines(where))
+    return [f"<p>{'<br>'.join(said)}</p>"]
 
 
 def _side_by_side(report: Report) -> list[str]:

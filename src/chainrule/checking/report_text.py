@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from chainrule.checking.report import Cause, GradientVerdict, Report
+from chainrule.checking.report import Cause, GradientVerdict, Report, WrongLine
 
 _WIDTH = 96
 _COLORS = {"ok": "32", "wrong": "31;1", "inconclusive": "33", "error": "31;1"}
-_HEADLINES = {
+HEADLINES = {
     "ok": "ok: every gradient agrees with the derivative of the loss",
     "wrong": "wrong: a gradient differs from the derivative of the loss",
     "inconclusive": "inconclusive: nothing can be said for certain",
@@ -20,7 +20,7 @@ _HEADLINES = {
 def report_text(report: Report, color: bool = False, why: bool = False) -> str:
     """The report as plain text, coloured if asked; ``why`` adds the recognised shortcuts."""
     subject = f"{report.subject}: " if report.subject else ""
-    lines = [subject + _painted(_HEADLINES[report.verdict], report.verdict, color)]
+    lines = [subject + _painted(HEADLINES[report.verdict], report.verdict, color)]
     if report.message:
         lines += _wrapped(report.message)
     if report.gradients:
@@ -36,8 +36,7 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
         if where.change:
             lines += _wrapped(f"it is right with {where.change}")
         if where.inherits:
-            shown = ", ".join(map(str, where.inherits))
-            lines += _wrapped(f"later lines only inherit it: {shown}")
+            lines += _wrapped(inherited_lines(where))
     lines += _section("notes", report.notes)
     lines += _section("what this check could not have seen", report.blind_spots)
     if why:
@@ -51,7 +50,8 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
 
 def report_markdown(report: Report) -> str:
     """The report as Markdown."""
-    lines = [f"**{_HEADLINES[report.verdict]}**", ""]
+    subject = f"{report.subject}: " if report.subject else ""
+    lines = [f"**{subject}{HEADLINES[report.verdict]}**", ""]
     if report.message:
         lines += [report.message, ""]
     if report.gradients:
@@ -70,6 +70,8 @@ def report_markdown(report: Report) -> str:
             lines += [f"It should equal `{where.should_be}`."]
         if where.change:
             lines += [f"It is right with `{where.change}`."]
+        if where.inherits:
+            lines += [f"{inherited_lines(where).capitalize()}."]
     for title, items in (
         ("Notes", report.notes),
         ("What this check could not have seen", report.blind_spots),
@@ -77,7 +79,14 @@ def report_markdown(report: Report) -> str:
     ):
         if items:
             lines += ["", f"{title}:", "", *(f"- {item}" for item in items)]
+    if report.trusted:
+        lines += ["", f"True gradient: {report.trusted}."]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def inherited_lines(where: WrongLine) -> str:
+    """Which lines are wrong only because they use the first wrong one."""
+    return f"later lines only inherit it: {', '.join(map(str, where.inherits))}"
 
 
 def findings(report: Report) -> list[tuple[Cause, list[str]]]:

@@ -158,8 +158,8 @@ def _named(
 ) -> Sizes:
     """Give the classes names, and find those of the batch and of the classes."""
     names: dict[int, str] = {}
-    for root in roots.values():
-        names.setdefault(root, f"s{len(names)}")
+    for (name, axis), root in roots.items():
+        names.setdefault(root, f"{name}.shape[{axis}]")
     ranges: dict[str, tuple[int, ...]] = {
         name: (root,) for name, root in bounds.items() if root in names
     }

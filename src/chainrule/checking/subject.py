@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import linecache
 import os
 import random
 import warnings
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.plain_numbers import is_traced, plain_numbers_pass
+from chainrule.checking.plain_numbers import as_data, is_traced, plain_numbers_pass
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
@@ -25,6 +26,7 @@ Keys = tuple[Any, ...]
 LARGE = 100_000
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
+_DATA = ("x", "y", "t", "inputs", "targets", "target", "data", "labels")
 _DEEPEST = 16  # levels of a result
 
 
@@ -128,11 +130,13 @@ class Subject:
 
     def flat_loss(self, **leaves: Any) -> Any:
         """The loss as a function of the flat arguments; what is traced."""
-        found: dict[str, Any] = self.structure.unflatten([leaves[name] for name in self.names])
+        anchor = next((leaf for leaf in leaves.values() if is_traced(leaf)), None)
+        converts = self.converts and anchor is not None
+        values = [as_data(leaves[name]) if converts else leaves[name] for name in self.names]
+        found: dict[str, Any] = self.structure.unflatten(values)
         accepted = self._loss_takes
         taken = found if accepted is None else {k: v for k, v in found.items() if k in accepted}
-        anchor = next((leaf for leaf in leaves.values() if is_traced(leaf)), None)
-        if self.converts and anchor is not None:
+        if converts:
             with plain_numbers_pass(self.user_loss, anchor):
                 value = self.user_loss(**taken)
         else:
@@ -210,9 +214,10 @@ class Subject:
         return None
 
     def _some_keys(self) -> str:
-        """Keys that a gradient may have: the last floating-point arguments, as parameters are."""
+        """Keys that a gradient may have: floating-point arguments that do not sound like data."""
         floats = [name for name, value in self.example.items() if is_floating(value)]
-        return ", ".join(f'"{name}": ...' for name in floats[-2:] or ["W"])
+        named = [name for name in floats if name.lower() not in _DATA] or floats
+        return ", ".join(f'"{name}": d{name}' for name in named[:2] or ["W"])
 
 
 def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -354,8 +359,14 @@ def as_number(value: Any) -> float:
             raise TypeError
         return float(array.reshape(()))
     except (TypeError, ValueError):
+        cure = (
+            " Of (loss, gradients) let a loss of its own return the first, and a gradient the "
+            "second."
+            if isinstance(value, (list, tuple)) and value and is_floating(_as_array(value[0]))
+            else ""
+        )
         raise UserCodeError(
-            f"loss returned {_described(value)}; it must return one real number."
+            f"loss returned {_described(value)}; it must return one real number.{cure}"
         ) from None
 
 
@@ -381,33 +392,30 @@ def calling(role: str) -> Iterator[None]:
     except SystemExit as error:
         raise UserCodeError(f"{role} ended the program with exit({error.code!r}).") from error
     except EOFError as error:
-        line = _line(error)
-        place = f" at line {line}" if line is not None else ""
         raise UserCodeError(
-            f"{role} asks for input{place}, and nobody is there to answer; give it the value as an "
-            "argument."
+            f"{role} asks for input{_place(error)}, and nobody is there to answer; give it the "
+            "value as an argument."
         ) from error
     except Exception as error:
-        line = _line(error)
         message = str(error).split("\n")[0].rstrip(".")
         what = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        place = f" at line {line}" if line is not None else ""
-        raise UserCodeError(f"{role} raised {what}{place}.") from error
+        raise UserCodeError(f"{role} raised {what}{_place(error, quoted=True)}.") from error
 
 
-def _line(error: Exception) -> int | None:
-    """The line of the user's code that raised."""
+def _place(error: Exception, quoted: bool = False) -> str:
+    """The line of the user's code that raised, with its text if that is asked for and known."""
     from chainrule.engine.location import is_machinery
 
     house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     trace = error.__traceback__
-    line = None
+    place = text = ""
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if not name.startswith(house) and not is_machinery(name):
-            line = trace.tb_lineno
+            place = f" at line {trace.tb_lineno}"
+            text = linecache.getline(name, trace.tb_lineno).strip().rstrip(".")
         trace = trace.tb_next
-    return line
+    return f"{place}: {text}" if quoted and text else place
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.commands.output import AsJson, OutputFile, print_json, write_text
+from chainrule.commands.output import AsJson, OutputFile, form_of, print_json, write_text
 
 if TYPE_CHECKING:
     from chainrule.checking.report import Report
@@ -74,8 +74,7 @@ def check(
     from chainrule.commands.checked_file import FileCheck
 
     if format is None:
-        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
-        format = by_ending or Format.text
+        format = form_of(output, _ENDINGS, Format.text)
 
     def show(report: Report) -> int:
         if output is not None:

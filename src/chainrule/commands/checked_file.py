@@ -17,10 +17,14 @@ from chainrule.checking.stopping import Stopped
 from chainrule.commands.time_limit import TimeLimit
 from chainrule.commands.user_file import UserFileError, run_file, users_code
 
-_LOSSES = ("loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn")
+_LOSSES = (
+    "loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn", "loss_function",
+    "cost_function",
+)  # fmt: skip
 _GRADIENTS = (
     "gradient", "gradients", "grad", "grads", "backward", "compute_gradient", "compute_gradients",
-    "compute_grad", "backprop", "backpropagation",
+    "compute_grad", "backprop", "backpropagation", "backward_propagation", "back_propagation",
+    "backpropagate", "backward_pass",
 )  # fmt: skip
 _EXAMPLES = ("example", "example_inputs", "inputs")
 
@@ -152,6 +156,8 @@ def _function(module: ModuleType, path: Path, given: str, usual: tuple[str, ...]
         found = getattr(module, name, None)
         if found is not None:
             return found
+    if role != "example":
+        _suggest_class(module, path, names)
     own = [key for key, value in vars(module).items() if inspect.isfunction(value)]
     near = difflib.get_close_matches(names[0], own, n=1, cutoff=0.5)
     hint = f"; did you mean --{role} {near[0]}" if near else ""
@@ -159,6 +165,24 @@ def _function(module: ModuleType, path: Path, given: str, usual: tuple[str, ...]
         f"{path} has no {names[0]}{hint}. A file to check has {_SIGNATURES[role]}; name another "
         f"with --{role}."
     )
+
+
+def _suggest_class(module: ModuleType, path: Path, names: tuple[str, ...]) -> None:
+    """Say how a class of the file is checked, if it has what the file lacks.
+
+    Raises
+    ------
+    UserFileError
+    """
+    known = {name.rpartition(".")[2] for name in (*names, *_LOSSES, *_GRADIENTS)}
+    for key, value in vars(module).items():
+        if inspect.isclass(value) and value.__module__ == module.__name__:
+            methods = [name for name in vars(value) if name in known]
+            if methods:
+                raise UserFileError(
+                    f"{path} has no {names[0]}, but a class {key} with {methods[0]}(): check it "
+                    f"with `chainrule check {path}::{key}`."
+                )
 
 
 _SIGNATURES = {

@@ -15,18 +15,21 @@ from chainrule.engine.wording import counted_were
 
 OK, FAILED = 0, 1
 
-classify = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="""Train a classifier on folders of pictures, and use it.
-
-\b
-chainrule classify train photos
-chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
-""",
-)
+classify = typer.Typer(rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
+
+
+@classify.callback(invoke_without_command=True)
+def overview(context: typer.Context) -> None:
+    """Train a classifier on folders of pictures, and use it.
+
+    \b
+    chainrule classify train photos
+    chainrule classify predict runs/classify-photos/resnet18-frozen.safetensors a.jpg b.png
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @classify.command()
@@ -210,13 +213,13 @@ def _experiment(folder: Path, offline: bool, data_directory: Path | None) -> Any
             Parameter("folder", str(folder), "the pictures"),
             Parameter("methods", ("resnet18-frozen",), "what is trained", choices=tuple(TITLES)),
             Parameter("size", 128, "pixels of each side", minimum=16),
-            Parameter("epochs", 10, "of whole networks", minimum=1),
-            Parameter("head_epochs", 30, "of a head on frozen features", minimum=1),
+            Parameter("epochs", 10, "of a network that is trained whole", minimum=1),
+            Parameter("head_epochs", 30, "of a new last layer on a frozen network", minimum=1),
             Parameter("batch_size", 32, "pictures per step", minimum=1),
-            Parameter("rate", 1e-3, "of Adam, top of one cycle", minimum=0),
+            Parameter("rate", 1e-3, "highest learning rate of Adam, in one cycle", minimum=0),
             Parameter("validation", 0.2, "share of the pictures held out", minimum=0.001),
             Parameter("weights", "", "file of pretrained weights"),
-            Parameter("precision", "probe", "number format"),
+            Parameter("precision", "probe", "number format; probe tries which is fastest"),
         ),
         presets={"quick": {}, "full": {}},
         data={"real": str(folder)},

@@ -18,6 +18,7 @@ from chainrule.commands.output import (
     OutputFile,
     Seconds,
     Shapes,
+    form_of,
     print_json,
     write_text,
 )
@@ -95,6 +96,8 @@ def explain(
     if where is not None and _CODE.fullmatch(where):
         _explain_mistake(where, format, output, as_json)
         return
+    if format is None:
+        format = form_of(output, _ENDINGS, Format.text)
     if (where is None) == (graph is None):
         raise UserFileError(
             "Name a function as FILE::FUNCTION, such as hw.py::loss, or give a graph with "
@@ -109,9 +112,6 @@ def explain(
     else:
         with limited(Path(str(where).partition("::")[0]), time_limit):
             found = _of_function(str(where), of, shape or (), arg or ())
-    if format is None:
-        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
-        format = by_ending or Format.text
     data = {"of": where or str(graph), **found.to_dict()} if as_json else None
     if output is not None:
         write_text(output, _written(found, format).rstrip("\n") + "\n")
@@ -130,8 +130,7 @@ def _explain_mistake(code: str, format: Format | None, output: Path | None, as_j
 
     page = mistake_page(code)
     if format is None:
-        by_ending = _ENDINGS.get(output.suffix.lower()) if output is not None else None
-        format = by_ending or Format.text
+        format = form_of(output, _ENDINGS, Format.text)
     if format is Format.latex:
         raise UserFileError("the page of a mistake has no LaTeX form; give --format markdown.")
     written = {

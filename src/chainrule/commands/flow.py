@@ -108,9 +108,17 @@ def _of_loss(
 
     for name in ("loss", "example"):
         if not callable(getattr(module, name, None)):
+            networks = [
+                key
+                for key, value in vars(module).items()
+                if isinstance(value, type)
+                and value.__module__ == module.__name__
+                and hasattr(value, "forward")
+            ]
+            cure = f"add model = {networks[-1]}() to it; " if networks else ""
             raise UserFileError(
-                f"{file} has neither a model nor {name}(); `chainrule flow --help` says what it "
-                "must hold."
+                f"{file} has neither a model nor {name}(); {cure}`chainrule flow --help` says what "
+                "it must hold."
             )
     example = dict(module.example())
     names = _parameters(module, example, parameters, file)

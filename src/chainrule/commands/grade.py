@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chainrule.commands.output import ExerciseName, Interrupted
+from chainrule.commands.output import ExerciseName, Interrupted, form_of
 
 OK, MISTAKES, WRONG = 0, 1, 2
 
@@ -24,15 +24,28 @@ class Format(enum.StrEnum):
     junit = "junit"
 
 
+_ENDINGS = {
+    ".md": Format.markdown, ".html": Format.html, ".json": Format.json, ".xml": Format.junit,
+}  # fmt: skip
+
+
 def grade(
     name: ExerciseName,
     file: Annotated[
-        Path, typer.Argument(help="The submission, .py or .ipynb, or a folder of submissions.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The submission, .py or .ipynb, or a folder of submissions."
+        ),
     ],
     part: Annotated[
         list[str] | None, typer.Option("--part", metavar="PART", help="Only this; repeatable.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.text,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="How it is written; by default what the ending of --output says."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -66,13 +79,14 @@ def grade(
     """
     if file.is_dir():
         limited = (seconds, memory)
-        chosen = "json" if as_json else form.value
+        chosen = "json" if as_json else (form or Format.text).value
         return _folder(name, file, part, chosen, output, limited, seed, jobs)
     from chainrule import grading
     from chainrule.grading.formats import FORMATS
     from chainrule.programs.whole_files import write_named
 
-    written = FORMATS["json" if as_json else form.value]
+    chosen = form_of(output, _ENDINGS, Format.text) if form is None else form
+    written = FORMATS["json" if as_json else chosen.value]
     last: list[grading.Grade] = []
 
     def save(current: grading.Grade) -> None:

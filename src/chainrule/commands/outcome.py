@@ -20,7 +20,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, own):
         return str(error)
     if hasattr(error, "format_message"):
-        message = error.format_message()
+        message = error.format_message().replace("Value error, ", "")
         if not message.endswith((".", "?", "!")):
             message += "."
         return f"{message} `--help` after the command shows its options."

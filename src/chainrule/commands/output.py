@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -36,7 +37,9 @@ DataDirectory = Annotated[
 ExerciseName = Annotated[
     str,
     typer.Argument(
-        help="The exercise, or a folder with one of your own.", autocompletion=exercise_names
+        metavar="EXERCISE",
+        help="The exercise, or a folder with one of your own.",
+        autocompletion=exercise_names,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
@@ -67,6 +70,32 @@ def print_json(value: Any) -> None:
 
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(json.dumps(finite(value), indent=2, ensure_ascii=not unicode, allow_nan=False))
+
+
+Form = TypeVar("Form", bound=enum.Enum)
+_TEXTS = ("", ".txt", ".log")
+
+
+def form_of(output: Path | None, endings: Mapping[str, Form], text: Form) -> Form:
+    """Return the form that the ending of --output asks for; text without a file or an ending.
+
+    Raises
+    ------
+    UserFileError
+        If no form has this ending.
+    """
+    from chainrule.commands.user_file import UserFileError
+
+    ending = output.suffix.lower() if output is not None else ""
+    if output is None or ending in _TEXTS:
+        return text
+    if ending not in endings:
+        known = ", ".join([*endings, ".txt"])
+        raise UserFileError(
+            f"{output.name} has no ending that says what to write; end it in {known}, or give "
+            "--format."
+        )
+    return endings[ending]
 
 
 def write_text(path: Path, text: str) -> None:

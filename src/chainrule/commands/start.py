@@ -51,6 +51,11 @@ def start(
         )
         return
     exercise = grading.load(name)
+    if output.suffix in (".py", ".ipynb") and not output.is_dir():
+        raise grading.GradingError(
+            f"--output names the folder, {output} looks like a file; the file in it will be called "
+            f"{exercise.name.replace('-', '_')}{output.suffix}."
+        )
     path = grading.hand_out(exercise, output, notebook)
     if as_json:
         parts = [{"part": p.name, "title": p.title, "points": p.points} for p in exercise.parts]

@@ -72,8 +72,8 @@ def load_function(where: str) -> UserFunction:
     file, sign, name = where.partition("::")
     path = Path(file)
     if not (file and sign and name):
-        shown = f"{file or 'FILE'}::FUNCTION"
-        raise UserFileError(f"Name a file and a function in it as {shown}, such as hw.py::loss.")
+        shown = _functions_in(path) or "FUNCTION, such as hw.py::loss"
+        raise UserFileError(f"Name a file and a function in it, as {file or 'FILE'}::{shown}.")
     module = run_file(path)
     found: Any = module
     for part in name.split("."):
@@ -83,6 +83,15 @@ def load_function(where: str) -> UserFunction:
     if not callable(found):
         raise UserFileError(f"{name} in {path} is a {type(found).__name__}, not a function.")
     return UserFunction(found, name, path, module)
+
+
+def _functions_in(path: Path) -> str:
+    """The functions that a file defines, without running it; nothing if it cannot be read."""
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return ""
+    return " or ::".join(item.name for item in body if isinstance(item, ast.FunctionDef))
 
 
 def _near(name: str, module: ModuleType) -> str:

@@ -202,7 +202,7 @@ def one_network(run: Run) -> None:
     names = ["y = (1, 0, 0)", "y = (0, 1, 0)", "y = (0, 0, 1)"]
     run.figure(
         "norms",
-        "δ_l against l: hidden layers of ELU, weights of seed 42",
+        "The norm δ of each layer's gradient: hidden layers of ELU, weights of seed 42",
         figures.draw_one(
             {name: values.tolist() for name, values in zip(names, norms, strict=True)},
             predicted.tolist(),
@@ -316,7 +316,8 @@ def explanation(run: Run) -> None:
             rows.append([activation, width, *first, curve["median"][-1], curve["worst"]])
     run.figure(
         "seeds",
-        f"δ_l of {run.parameters['seeds']} networks: median, quartiles and prediction",
+        f"The norm δ of each layer's gradient in {run.parameters['seeds']} networks: median, "
+        "quartiles and prediction",
         figures.draw_many(panels),
         alternative="With ELU the medians stay level over 31 layers, those of the widest networks "
         "on the prediction; with sigmoid they fall in a straight line on the logarithmic axis, by "

@@ -148,8 +148,8 @@ def second_order(run: Run) -> None:
     smallest = table[-1][0]
     run.claim(
         "ii-small-q",
-        "A softmax over a tanh layer, q = 0.0001: the ratio, which “for small enough q” would be "
-        "1, and its predicted limit",
+        "A softmax over a tanh layer, q = 0.0001: exact gain over second-order term, which “for "
+        "small enough q” would be 1, and its predicted limit",
         measured=f"{smallest:.5f}; {limits[-1]:.7f}",
         expected="0.60876; 0.6088177; not 1",
         holds=abs(smallest - 0.60876) < 1e-5
@@ -160,8 +160,8 @@ def second_order(run: Run) -> None:
     worst = max(abs(row[0] - limit) / abs(limit) for row, limit in zip(table, limits, strict=True))
     run.claim(
         "ii-limit",
-        "The predicted limit is reached for layers of every scale: largest relative deviation at q "
-        "= 0.0001",
+        "Exact gain over second-order term tends to its predicted limit for layers of every scale: "
+        "largest relative deviation at q = 0.0001",
         measured=worst,
         expected="at most 0.001",
         holds=worst <= 1e-3,
@@ -171,8 +171,8 @@ def second_order(run: Run) -> None:
     far = max(abs(r - 1) for r in table[-1])
     run.claim(
         "ii-scale",
-        f"The ratio tends to 1 for every q, {RATES[0]:g} to {RATES[-1]:g}, as the layer shrinks: "
-        "largest distance from 1 at scale 0.01, and at scale 1",
+        f"Exact gain over second-order term tends to 1 for every q, {RATES[0]:g} to {RATES[-1]:g}, "
+        "as the layer shrinks: largest distance from 1 at scale 0.01, and at scale 1",
         measured=f"{near:.4f}, {far:.4f}",
         expected="at most 0.05, above 0.1",
         holds=near <= 0.05 and far > 0.1,
@@ -185,7 +185,8 @@ def second_order(run: Run) -> None:
     ]
     run.claim(
         "ii-half",
-        "Order in h of the distance from 1, from scales 0.01 and 0.03, for q = 0.1 and q = ½",
+        "Order in h of the distance of that ratio from 1, from scales 0.01 and 0.03, for q = 0.1 "
+        "and q = ½",
         measured=f"{orders[0]:.2f}, {orders[1]:.2f}",
         expected="1, 2",
         holds=abs(orders[0] - 1) < 0.1 and abs(orders[1] - 2) < 0.2,
@@ -201,8 +202,8 @@ def second_order(run: Run) -> None:
     off = max(max(abs(c[2] - c[3]), abs(c[4] - c[5])) for c in cases)
     run.claim(
         "ii-worked",
-        "Exact for the quadratic; 2.11 against 3 for Σh³; 0.1 against 0 for a ReLU, whose second "
-        "derivative is 0: largest deviation from the values by hand",
+        "The second-order term is exact for the quadratic; 2.11 against 3 for Σh³; 0.1 against 0 "
+        "for a ReLU, whose second derivative is 0: largest deviation from the values by hand",
         measured=off,
         expected="at most 1e-12",
         holds=off <= 1e-12,

@@ -262,7 +262,8 @@ def sufficient(run: Run) -> None:
     worst = run.step("bounds on the gradient", bounds)
     run.claim(
         "f-bound",
-        "The bound holds for every layer of random networks: largest share of it",
+        "The bound on ‖W̄XᵀX − YᵀX‖ by a layer's gradient holds for every layer of random "
+        "networks: largest share of it",
         measured=worst,
         expected="at most 1",
         holds=worst <= 1 + 1e-9,

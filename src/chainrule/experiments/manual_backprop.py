@@ -341,7 +341,7 @@ def second_demo(run: Run) -> None:
     run.table("scalar", "Gradients by `Value`", ["function", "at", "gradient"], rows)
     run.claim(
         "scalar",
-        "They agree with the engine's: largest deviation",
+        "The gradients by Value agree with the engine's: largest deviation",
         measured=worst,
         expected="at most 1e-12",
         holds=worst <= 1e-12,

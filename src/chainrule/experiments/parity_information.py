@@ -182,7 +182,7 @@ def spread(run: Run) -> None:
     share = max(s[0] / s[2] for s in flat)
     run.claim(
         "c-bound",
-        "It is below (dk + 2k + 1) c²/2ᵈ for each of them: largest share of the bound",
+        "E‖∇R − a‖² is below (dk + 2k + 1) c²/2ᵈ for each of them: largest share of the bound",
         measured=share,
         expected="at most 1",
         holds=share <= 1,

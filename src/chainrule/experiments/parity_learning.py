@@ -86,7 +86,8 @@ def learning(run: Run) -> None:
     )
     run.claim(
         "b-chance",
-        f"For d = {largest} and |v| = {ones[-1]} nothing is: loss at the end, accuracy",
+        f"For d = {largest} and |v| = {ones[-1]} the parity is not learned: loss at the end, "
+        "accuracy",
         measured=f"{large['losses'][-1]:.4f}, {large['accuracy']:.4f}",
         expected="0.98 to 1.02, 0.47 to 0.53",
         holds=abs(large["losses"][-1] - 1) < 0.02 and abs(large["accuracy"] - 0.5) < 0.03

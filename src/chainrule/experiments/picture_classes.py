@@ -73,7 +73,9 @@ def describe(run: Run, pictures: Pictures, validation: float) -> tuple[Any, Any]
     ]  # fmt: skip
     run.table("classes", "Pictures", ["class", "pictures", "training", "validation"], rows)
     lost = len(pictures.labels) - len(training) - len(held)
-    sentences = [f"{counted_were(len(pictures.skipped), 'file')} skipped."]
+    sentences = []
+    if pictures.skipped:
+        sentences.append(f"{counted_were(len(pictures.skipped), 'file')} skipped.")
     if near:
         sentences.append(
             f"{counted(len(near), 'pair')} of nearly the same pictures, such as {near[0][0]} and "
@@ -83,7 +85,8 @@ def describe(run: Run, pictures: Pictures, validation: float) -> tuple[Any, Any]
         sentences.append(
             f"{counted_were(lost, 'picture')} left out, being like one held out in another class."
         )
-    run.text(" ".join(sentences))
+    if sentences:
+        run.text(" ".join(sentences))
     if pictures.skipped:
         run.table("skipped", "Files that were skipped", ["file", "reason"],
                   [list(each) for each in pictures.skipped])  # fmt: skip
@@ -142,8 +145,10 @@ def train_method(
 
 
 def compare(run: Run, results: dict[str, dict[str, Any]], pictures: Pictures, held: Any) -> str:
-    """Curves of all networks side by side, and the errors of the best; its name."""
-    run.section("Side by side")
+    """How often the best is right, curves of all networks, and the errors of the best; its name."""
+    run.section("Results")
+    best = max(results, key=lambda name: (results[name]["accuracy"], -results[name]["loss"]))
+    run.text(_answer(best, results, pictures.labels[held]))
     curves = {TITLES.get(name, name): result["history"] for name, result in results.items()}
     keys = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     run.figure(
@@ -163,12 +168,29 @@ def compare(run: Run, results: dict[str, dict[str, Any]], pictures: Pictures, he
         for name, result in results.items()
     ]  # fmt: skip
     columns = ["network", "parameters", "train accuracy", "validation accuracy",
-               "validation loss", "seconds of training", "file"]  # fmt: skip
+               "validation loss", "seconds", "file"]  # fmt: skip
     run.table("networks", "After training", columns, rows)
     run.value("accuracy", {name: result["accuracy"] for name, result in results.items()})
-    best = max(results, key=lambda name: (results[name]["accuracy"], -results[name]["loss"]))
     _errors(run, best, np.array(results[best]["probabilities"]), pictures, held)
     return best
+
+
+def _answer(best: str, results: dict[str, dict[str, Any]], labels: Any) -> str:
+    """The answer in a sentence: how many held out pictures are right, and how many by chance."""
+    number, most = len(labels), int(np.bincount(labels).max())
+    right = round(results[best]["accuracy"] * number)
+    title = TITLES.get(best, best)
+    text = (
+        f"**Right for {right:,} of {counted(number, 'picture')}** that took no part in the "
+        f"training ({100 * right / number:.0f} %): {title}. Always naming the most frequent class "
+        f"is right for {most:,} ({100 * most / number:.0f} %)."
+    )
+    if len(results) > 1:
+        text += (
+            f" It was chosen as the best of {len(results)} by these very pictures, so on others it "
+            "will be right a little less often."
+        )
+    return text
 
 
 def _errors(run: Run, best: str, probabilities: Any, pictures: Pictures, held: Any) -> None:

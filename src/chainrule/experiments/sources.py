@@ -512,6 +512,12 @@ def asked(name: str) -> str:
     return QUESTIONS[name].asks if name in QUESTIONS else ""
 
 
+def answers(name: str) -> list[str]:
+    """Return what an experiment finds, in the sentences that need no figure of a run."""
+    findings = QUESTIONS[name].found if name in QUESTIONS else ()
+    return [finding.text for finding in findings if not _CLAIM.search(finding.text)]
+
+
 def found(name: str, claims: Iterable[Claim]) -> list[dict[str, Any]]:
     """Return what a run found, as its page shows it.
 

@@ -94,8 +94,9 @@ def functions(run: Run) -> None:
         "deprocess",
         "deprocess_img(process_img(·)) over all 256 levels: mismatches; and of (−40, 300, 128), "
         "which an optimised picture may hold",
-        measured=f"{int(np.sum(deprocess_img(process_img(levels)) != levels))}, {beyond[0, 0]}",
-        expected="0, [  0 255 128]",
+        measured=f"{int(np.sum(deprocess_img(process_img(levels)) != levels))}, "
+        f"{tuple(beyond[0, 0].tolist())}",
+        expected="0, (0, 255, 128)",
         holds=bool(np.array_equal(deprocess_img(process_img(levels)), levels))
         and beyond.tolist() == [[[0, 255, 128]]],
         source=SOURCE,
@@ -164,7 +165,8 @@ def whole_gradient(run: Run) -> None:
     )
     run.claim(
         "tiles",
-        "The same in tiles of 64 pixels, which bound the memory: deviations from the whole picture",
+        "Loss and gradient in tiles of 64 pixels, which bound the memory: deviations from those of "
+        "the whole picture",
         measured=f"{found['tiled loss']:.1e}, {found['tiled gradient']:.1e}",
         expected="at most 1e-10",
         holds=max(found["tiled loss"], found["tiled gradient"]) <= 1e-10,
@@ -270,9 +272,9 @@ def pictures(run: Run) -> None:
             "colours and textures are transferred, less of the forms. `--data real` uses trained "
             "weights. "
         )
-        + f"Computed in {best['precision']}, the fastest of what a probe measured. The optimised "
-        "values are the pixels alone; the targets are computed once, the encoder ends with the "
-        "last layer in use, and no weight has a gradient."
+        + f"Computed in {best['precision']}, which was the fastest form in a short trial before "
+        "the run. What is optimised is the pixels alone; the targets are computed once, the "
+        "encoder ends with the last layer in use, and no weight has a gradient."
     )
     for note in best["notes"]:
         run.text(note)

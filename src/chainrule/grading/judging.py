@@ -165,7 +165,7 @@ def _wrong(
             continue
         own = [(answers[i].inputs, {**answers[i].earlier, **measured[i]}) for i in asked]
         if part.follow is not None and follows(part.follow, name, own, part.rtol):
-            notes.append(f"{name} is wrong only because what it is made from is.")
+            notes.append(f"{name} is wrong only because it is computed from a wrong value.")
             continue
         for i, each in zip(asked, compared, strict=True):
             wrong_in[i] += [] if each.right else [name]

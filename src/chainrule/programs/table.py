@@ -14,6 +14,8 @@ from chainrule.programs.expressions import Expressions
 from chainrule.programs.names import CotangentStyle
 from chainrule.programs.summaries import shape_text, summarise
 
+_SHORTENED = " … "
+_LEGEND = "a … b … c: the least, the mean and the largest number of an array"
 _COLUMNS = ("", "name", "expression", "shape", "value", "cotangent", "line")
 
 
@@ -55,7 +57,7 @@ class Table:
     title : str
     steps : list of Step
     note : str
-        Why there are no cotangents, where there are none.
+        Why there are no cotangents, where there are none, and how large arrays are shortened.
     """
 
     def __init__(self, title: str, steps: Sequence[Step], note: str = "") -> None:
@@ -180,6 +182,8 @@ def step_table(graph: Graph, cotangents: CotangentStyle = "bar") -> Table:
                 "forward" if node.index < forward else "backward",
             )
         )
+    if any(_SHORTENED in text for step in steps for text in (step.value, step.cotangent)):
+        note = f"{note}\n{_LEGEND}".lstrip()
     return Table(f"{graph.name}: {counted(len(steps), 'step')}", steps, note)
 
 

@@ -17,6 +17,8 @@ _DIGITS = 4
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([+-]?\d+)(?![\w]|\.\d)")
 #: A hyphen that is the sign of a number, not a dash between two, nor a part of a name.
 _SIGN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
+#: A number written with decimals, and nothing else.
+_DECIMAL = re.compile(r"[-−]?\d+\.(\d+)")
 #: Commas that group the digits of a whole number.
 _GROUPS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\w|,\d)")
 
@@ -69,6 +71,20 @@ def shown_figures(value: Any) -> str:
     """
     text = _POWER.sub(lambda found: _with_power(*found.groups()), shown(value))
     return grouped_figures(_SIGN.sub("−", text))
+
+
+def shown_beside(measured: Any, expected: Any) -> str:
+    """Return `shown_figures` of what was measured, with the decimals of a number it is to equal.
+
+    Examples
+    --------
+    >>> shown_beside(0.0336050137566582, "0.033605013757"), shown_beside(0.98, "at most 1")
+    ('0.033605013757', '0.98')
+    """
+    decimal = _DECIMAL.fullmatch(expected) if isinstance(expected, str) else None
+    if isinstance(measured, float) and math.isfinite(measured) and decimal:
+        return _minus(f"{measured:.{len(decimal[1])}f}")
+    return shown_figures(measured)
 
 
 def grouped_figures(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.reporting.claims import verdict
 from chainrule.reporting.files import RunDirectoryError
-from chainrule.reporting.numbers import shown, shown_column, shown_figures
+from chainrule.reporting.numbers import shown, shown_beside, shown_column, shown_figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -96,6 +96,8 @@ def environment() -> Environment:
     environment.filters["markdown"] = lambda text: Markup(to_html(text))
     environment.filters["shown"] = shown
     environment.filters["figures"] = shown_figures
+    environment.filters["beside"] = shown_beside
+    environment.filters["place"] = place
     environment.filters["moment"] = moment
     environment.filters["duration"] = duration
     environment.filters["verdict"] = verdict
@@ -113,6 +115,24 @@ def columns(table: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         listed.append({"title": title, "cells": shown_column(cells), "numeric": numeric})
     return listed
+
+
+def place(claim: Mapping[str, Any], page: Mapping[str, Any] | None) -> str:
+    """Return where a claim comes from, as far as the page does not say it for all of its claims.
+
+    Examples
+    --------
+    >>> page = {"document": "001", "question": "§1"}
+    >>> place({"source": "001 §1 (e)"}, page), place({"source": "001 §1"}, page)
+    ('(e)', '')
+    """
+    source: str = claim.get("source") or ""
+    if page is None:
+        return source
+    document = f"{page.get('document', '')} "
+    rest = source.removeprefix(f"{document}{page.get('question', '')}")
+    # "§1 (e)" is a part of "§1"; "§1.2" is not.
+    return rest.strip() if rest[:1] in ("", " ") else source.removeprefix(document)
 
 
 def duration(seconds: Any) -> str:
