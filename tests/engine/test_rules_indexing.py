@@ -356,6 +356,16 @@ def test_wrong_calls_raise_as_in_numpy(f, error):
         cr.grad(lambda x: np.sum(f(x)))(V6)
 
 
+def test_a_gradient_that_reads_no_row_still_refuses_one_that_is_not_there():
+    """Compiled, the gradient of a sum of rows is their positions alone."""
+    gradient = cr.compile(cr.grad(lambda table, rows: np.sum(table[rows])))
+    np.testing.assert_array_equal(gradient(A34, np.array([0, 1, 1]))[:, 0], [1, 2, 0])
+    np.testing.assert_array_equal(gradient(A34, np.array([-1, 2, -3]))[:, 0], [1, 0, 2])
+    for rows, index in (([0, 3, 1], 3), ([0, -4, 1], -4)):
+        with pytest.raises(IndexError, match=f"index {index} is out of bounds"):
+            gradient(A34, np.array(rows))
+
+
 def test_positions_have_zero_derivative_and_a_note():
     with pytest.warns(cr.UnusedInputWarning, match="argsort"):
         gradient = cr.grad(lambda x: np.sum(np.argsort(x) * 1.0))(V6)

@@ -25,6 +25,23 @@ def test_tensors_without_a_name_are_numbered():
     assert y.backward() == {"tensor0": 5.0, "tensor1": 2.0}
 
 
+def test_a_tensor_that_only_passes_a_step_has_a_zero_gradient():
+    a, b = cr.tensor([1.5, 2.5], name="a"), cr.tensor(2.0, name="b")
+    gradients = np.sum(np.floor(a) * b).backward()
+    np.testing.assert_array_equal(gradients["a"], [0.0, 0.0])
+    assert gradients["b"] == 3.0
+
+
+def test_thousands_of_views_of_one_tensor_are_forgotten_with_them():
+    x = cr.tensor([1.0, 2.0], name="x")
+    total = x[0]
+    for _ in range(3000):
+        total = total + x[1]
+    assert total.backward()["x"].tolist() == [1.0, 3000.0]
+    x[:1] = 5.0
+    assert x[0].value == 5.0
+
+
 def test_a_cotangent_weighs_the_elements():
     x = cr.tensor([1.0, 2.0], name="x")
     np.testing.assert_array_equal((x**2).backward(np.array([1.0, 10.0]))["x"], [2.0, 40.0])

@@ -62,6 +62,20 @@ TRAPS = [
     ("attribute flat", lambda x: x.flat[1], X, [0, 1, 0]),
     ("unary plus", lambda x: np.sum(+x), X, [1, 1, 1]),
     ("divmod", lambda x: divmod(x, 2.0)[1], 3.5, 1.0),
+    ("array like", lambda x: np.sum(x * np.array([1.0, 2.0, 4.0], like=x)), X, [1, 2, 4]),
+    ("array of an array", lambda x: np.sum(np.array(x, like=x)), X, [1, 1, 1]),
+    ("list of truths", lambda x: np.sum(x * (x > 1).tolist()), X, [0, 1, 1]),
+    ("add with a dtype", lambda x: np.sum(np.add(x, 1, dtype=np.float32)), X, [1, 1, 1]),
+    (
+        "reduce where",
+        lambda x: x[0] * np.add.reduce(np.arange(3), dtype=float, where=x > 1),
+        X,
+        [3, 0, 0],
+    ),
+    ("repeat by a tuple", lambda x: np.sum(np.repeat(x, (2,))), X, [2, 2, 2]),
+    ("trim in front", lambda x: np.sum(np.trim_zeros(x, "f")), np.array([0.0, 2, 0]), [0, 1, 1]),
+    ("axis of NumPy's", lambda x: np.sum(x[None], axis=np.int64(1))[0], X, [1, 1, 1]),
+    ("correlation with itself", np.corrcoef, X, [0, 0, 0]),
     ("meshgrid", lambda x: np.sum(np.meshgrid(x, np.ones(2))[0]), X, [2, 2, 2]),
 ]
 
@@ -155,6 +169,17 @@ REFUSALS = [
     (lambda x: np.abs(x * np.complex64(1j)), "complex numbers .* at line"),
     (lambda x: x * np.ma.array([1.0, 2.0, 3.0]), "MaskedArray.*np.asarray"),
     (lambda x: np.arange(5)[x[0]], "int\\(x\\)|index"),
+    (lambda x: x * np.full((2000, 3), 1j), "complex numbers are not supported at line"),
+    (lambda x: np.multiply(3.0, 2.0 * X, out=x), "into a traced array .*assign the result"),
+    (lambda x: scipy.special.softmax(x), "use chainrule.softmax"),
+    (lambda x: pow(x, 2, 5), "unsupported operand"),
+    (lambda x: list(np.sum(x)), "iteration over a 0-d array"),
+    (lambda x: np.array(x, ndmin=2, like=x), "np.array .* takes no ndmin .*leave it out"),
+    (lambda x: np.round(x, x[0]), "np.round with a traced decimals= .*pass a plain number"),
+    (lambda x: np.linalg.norm(x, ord=x[0]), "np.linalg.norm with a traced ord="),
+    (lambda x: np.sum(x, initial=x[0]), "a traced initial="),
+    (lambda x: np.ediff1d(x, to_end=1j), "at the ends must be convertible to float64"),
+    (lambda x: np.block((x, x)), "tuple"),
 ]
 
 
@@ -281,6 +306,19 @@ def test_a_leaked_value_is_refused():
         cr.grad(lambda x: np.sum(x * kept[0]))(X)
 
 
+@pytest.mark.parametrize("look", [lambda b: bool(b[0]), lambda b: b.tolist(), np.any])
+def test_a_leaked_condition_decides_nothing_later(look):
+    kept = []
+
+    def f(x):
+        kept.append(x > 1)
+        return np.sum(x)
+
+    cr.grad(f)(X)
+    with pytest.raises(cr.LeakedTrace, match=r"line \d+ .*kept.append.*after its trace had ended"):
+        look(kept[0])
+
+
 def test_a_constant_changed_during_tracing_cannot_go_unnoticed():
     """Small constants are copied; large ones are locked, so that writing to them raises."""
     small, large = np.ones(3), np.ones(5000)
@@ -318,6 +356,27 @@ def test_a_constant_changed_through_another_view_cannot_go_unnoticed():
         cr.grad(changes)(2.0, older)
     assert large.flags.writeable
     assert older.flags.writeable
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+def test_a_constant_that_nobody_can_change_is_not_copied(size):
+    constant = np.ones(size)
+    constant.flags.writeable = False
+    graph = cr.trace(lambda x: np.sum(x * constant), 2.0)
+    assert any(operand is constant for node in graph for operand in node.inputs)
+
+
+def test_memory_of_somebody_else_is_copied():
+    memory = bytearray(np.ones(5000).tobytes())
+    view = np.frombuffer(memory)
+
+    def changes(x):
+        y = np.sum(x * view)
+        memory[:8] = np.array(7.0).tobytes()
+        return y
+
+    assert cr.grad(changes)(2.0) == 5000.0
+    assert view.flags.writeable
 
 
 @pytest.mark.parametrize("size", [3, 5000])

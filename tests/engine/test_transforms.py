@@ -265,6 +265,9 @@ def test_arguments_are_never_changed(network):
         ),
         (lambda: cr.grad(lambda p: p["a"])({"a": 1.0, "n": 3}), r"p\['n'\] is the integer 3"),
         (lambda: cr.grad(f, argnums=5)(1.0, 2.0), "argument 5, but f was called with 2"),
+        (lambda: cr.grad(lambda x, *rest: x, argnums=2)(1.0, 2.0, 3), r"rest\[1\] is the integer"),
+        (lambda: cr.grad(lambda x: x, argnums=1)(1.0, 2), "argument 1 is the integer 2"),
+        (lambda: cr.trace(lambda x: x > 0, 1.0).backward(), "no floating-point output that dep"),
         (lambda: cr.grad(f, argnums=(0, 0))(1.0, 2.0), "names an argument twice"),
         (lambda: cr.grad(f, argnames="q")(1.0, 2.0), "without an argument 'q'.*given: a, b"),
         (lambda: cr.grad(f, argnums=1, argnames="a"), "argnums or argnames, not both"),
@@ -298,9 +301,10 @@ def test_an_unused_argument_has_a_zero_gradient_and_a_note():
     np.testing.assert_array_equal(gradient["b"], np.zeros(2))
 
 
-def test_an_argument_that_only_passes_a_step_is_named_as_such():
+@pytest.mark.parametrize("before", [lambda x: x, lambda x: np.stack([x, x])])
+def test_an_argument_that_only_passes_a_step_is_named_as_such(before):
     with pytest.warns(cr.UnusedInputWarning, match=r"only through the piecewise constant floor"):
-        assert cr.grad(lambda x: np.floor(x) * 2.0)(1.5) == 0.0
+        assert cr.grad(lambda x: np.sum(np.floor(before(x))) * 2.0)(1.5) == 0.0
 
 
 def test_the_note_points_at_the_caller():
@@ -373,6 +377,7 @@ def test_custom_vjp_of_trees_and_second_order():
         (lambda x: (x * 1.0, None), lambda r, g: g, "must return a tuple of 1 cotangent"),
         (lambda x: (x * 1.0, None), lambda r, g: (g, g), "tuple of 1 cotangent, got 2"),
         (lambda x: (x * 1.0, None), lambda r, g: ({"a": g},), "whose structure is"),
+        (lambda x: (x * 1.0, None), lambda r, g: (g * 1j,), "a cotangent became complex"),
         (lambda x: (x * 1.0, None), lambda r, g: (np.ones(7),), r"cotangent of shape \(7,\)"),
     ],
 )
@@ -381,6 +386,14 @@ def test_custom_vjp_checks_what_the_user_returns(forward, backward, message):
     made.defvjp(forward, backward)
     with pytest.raises(cr.InvalidInput, match=message):
         cr.grad(lambda x: np.sum(made(x)))(np.ones(3))
+
+
+@pytest.mark.parametrize("x", [1.0, np.float32(1.0), np.ones(3)])
+def test_custom_vjp_may_return_a_plain_number(x):
+    twice = cr.custom_vjp(lambda x: 2 * x)
+    twice.defvjp(lambda x: (2 * x, None), lambda r, g: (2.0,))
+    gradient = cr.grad(lambda x: np.sum(twice(x)))(x)
+    np.testing.assert_array_equal(gradient, 2 * np.ones_like(x), strict=True)
 
 
 def test_check_grads_finds_a_wrong_rule():

@@ -45,7 +45,7 @@ def repeats_elements(operands: tuple[Any, ...]) -> bool:
 
 
 def add_into(buffer: np.ndarray, g: Any, operands: tuple[Any, ...], index: Any) -> None:
-    """``buffer[index] += g`` in place, where repeated elements accumulate."""
+    """``buffer[index] += g`` in place, where repeated elements add up; ``buffer`` in C order."""
     if not operands:
         buffer[index] += g
         return
@@ -64,8 +64,6 @@ def add_into(buffer: np.ndarray, g: Any, operands: tuple[Any, ...], index: Any) 
 
 
 def _flat_positions(buffer: np.ndarray, key: Any, count: int) -> Any:
-    if not buffer.flags.c_contiguous:
-        return None
     rows, row_size = buffer.shape[0], buffer[0].size if len(buffer) else 0
     if isinstance(key, np.ndarray):
         if np.any(key >= rows) or np.any(key < -rows):

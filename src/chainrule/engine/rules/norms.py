@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.primitive import call, composite, primitive
-from chainrule.engine.rules.arguments import Bound, kept
+from chainrule.engine.rules.arguments import Bound, kept, numbers_only
 from chainrule.engine.rules.own import static_axis
 
 
@@ -112,9 +112,10 @@ _SUBSCRIPTS = {
     ),
 )
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Bound:
+    setting = numbers_only("linalg.norm", ord=ord)
     if ord is not None and not isinstance(ord, str) and ord == 0:
         raise TypeError("ord=0 counts nonzero entries; use np.count_nonzero")
-    return (x,), {"ord": ord, "axis": static_axis(axis), "keepdims": bool(keepdims)}
+    return (x,), {**setting, "axis": static_axis(axis), "keepdims": bool(keepdims)}
 
 
 @composite(np.linalg.vector_norm)

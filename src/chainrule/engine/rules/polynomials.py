@@ -24,7 +24,7 @@ def _in_full(g: Any, n: int, m: int, mode: Any, correlation: bool) -> Any:
         before = (min(n, m) - 1) // 2
         if correlation and m > n:  # NumPy swaps the operands and reverses the result
             before = missing - before
-    elif mode in ("valid", 0):
+    else:  # "valid"; of "full" nothing is missing
         before = min(n, m) - 1
     parts = [np.zeros(before, g.dtype), g, np.zeros(missing - before, g.dtype)]
     return np.concatenate(parts)
