@@ -11,6 +11,7 @@ from tests.checking.student_files import load, localised
 
 import chainrule as cr
 from chainrule.checking.localisation.edits import Edits
+from chainrule.checking.repairs.sites import Unit, sites_of
 
 HEAD = """import numpy as np
 
@@ -209,10 +210,16 @@ STATEMENTS = [
 ]
 
 
+def edits_of_line(tree, line):
+    function = Edits(tree.body[0])
+    every = [x for site in sites_of(Unit(tree.body[0], "", 0)) for x in function.of(site)]
+    return [edit for edit in every if edit.line == line]
+
+
 @pytest.mark.parametrize(("statement", "changed"), STATEMENTS)
 def test_changes_of_a_statement(statement, changed):
     tree = ast.parse(f"def f(a, b, y):\n    {statement}\n    return d")
-    edits = [edit for edit in Edits(tree.body[0]) if edit.line == 2]
+    edits = edits_of_line(tree, 2)
     assert changed in [edit.after for edit in edits]
     before = ast.unparse(tree)
     for edit in edits:
@@ -226,4 +233,4 @@ def test_changes_of_a_statement(statement, changed):
 )
 def test_no_change_puts_a_container_into_itself_or_makes_a_loop_endless(statement):
     tree = ast.parse(f"def f(a, found):\n    {statement}\n    return found")
-    assert not [edit for edit in Edits(tree.body[0]) if edit.line == 2 and edit.after == "found"]
+    assert "found" not in [edit.after for edit in edits_of_line(tree, 2)]

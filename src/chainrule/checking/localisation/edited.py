@@ -12,9 +12,10 @@ from types import CodeType
 from typing import Any
 
 from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
-from chainrule.checking.localisation.names import kept_attributes
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
+from chainrule.checking.repairs.atoms import kept_attributes
+from chainrule.checking.repairs.sites import Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
 from chainrule.checking.watch_syntax import ends_by_a_condition
@@ -269,18 +270,24 @@ class EditedRuns:
                 module = ast.Module([*imports, top], [])
                 base = compiled(module, filename, like)
                 attributes = kept_attributes(top)
-                for function in ast.walk(top):
-                    name = _runs(function, lines)
-                    if name is None:
+                known: dict[Any, tuple[str, Edits] | None] = {}
+                for site in sites_of(Unit(top, filename, like.co_flags)):
+                    function = site.function
+                    if function not in known:
+                        name = _runs(function, lines)
+                        edits = Edits(function, callables, attributes)
+                        known[function] = None if name is None else (name, edits)
+                    if (found := known[function]) is None:
                         continue
+                    name, edits = found
                     may_hang = function in endless
                     shared = (filename, name) in self.substitution.matcher.shared
-                    for edit in Edits(function, callables, attributes):
+                    for edit in edits.of(site):
                         yield _Trial(filename, name, edit, module, base, shared, may_hang)
 
 
 def _merit(change: Change) -> tuple[int, int]:
-    return len(change.repaired), change.edit.agreement
+    return len(change.repaired), change.edit.change.agreement
 
 
 def _may_hang(function: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -52,7 +52,7 @@ class Matcher:
         self.quantities = quantities
         self.usual = tuple(usual)
         self.shared = shared
-        self.scales = sorted(set(scales), key=lambda s: (abs(math.log(abs(s))), s < 0))
+        self.scales = sorted(set(scales))
         grouped: dict[tuple[int, ...], list[Quantity]] = {}
         for quantity in quantities:
             grouped.setdefault(squeezed(quantity.value.shape), []).append(quantity)
@@ -65,7 +65,9 @@ class Matcher:
 
     def is_natural(self, scale: float) -> bool:
         """Whether a factor is one of those that may be left for later."""
-        return any(abs(scale - s) <= 1e-6 * abs(s) for s in self.scales)
+        place = bisect.bisect(self.scales, scale)
+        beside = self.scales[max(place - 1, 0) : place + 1]
+        return any(abs(scale - s) <= 1e-6 * abs(s) for s in beside)
 
     def is_usual(self, scale: float) -> bool:
         """Whether a factor is one, or one that the loss divides by."""

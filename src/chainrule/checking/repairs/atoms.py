@@ -1,4 +1,4 @@
-"""Expressions of a function that stand for a value, by their text."""
+"""Expressions of a function that stand for a value, or for a number of things, by their text."""
 
 from __future__ import annotations
 
@@ -9,25 +9,58 @@ from typing import Any
 from chainrule.checking.repairs.sites import Site
 
 _LOUD = frozenset({"pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort"})
+_MODULES = frozenset({"np", "numpy", "math", "scipy", "self"})
+_MOST_COUNTS = 8
 
 
-def atoms(function: Any) -> Iterator[str]:
-    """Expressions in a function that stand for one value: names, attributes, entries."""
-    found: dict[str, None] = {}
+def is_atom(node: Any) -> bool:
+    """Whether an expression is a name, an attribute or a single element."""
+    if isinstance(node, ast.Name):
+        return isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Attribute):
+        return node.attr not in ("T", "shape", "size", "ndim") and is_atom(node.value)
+    if isinstance(node, ast.Subscript):
+        return is_atom(node.value) and not any(
+            isinstance(x, ast.Slice) or (isinstance(x, ast.Call) and not _is_text(x))
+            for x in ast.walk(node.slice)
+        )
+    return False
+
+
+def _is_text(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "str"
+
+
+def atoms(function: Any) -> list[str]:
+    """Names, attributes and elements that a function reads or binds."""
+    arguments = function.args
+    named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    seen = dict.fromkeys(argument.arg for argument in named)
     called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-    if isinstance(function, ast.FunctionDef):
-        found.update(dict.fromkeys(x.arg for x in function.args.args if x.arg != "self"))
     for node in ast.walk(function):
-        simple = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
-        if not simple or id(node) in called or not _is_chain(node):
+        if id(node) in called:
             continue
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "shape", "size"):
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.setdefault(node.id)
-        elif isinstance(getattr(node, "ctx", None), ast.Load):
-            found.setdefault(ast.unparse(node))
-    yield from found
+        if isinstance(node, ast.Name):
+            seen[node.id] = None
+        elif isinstance(node, (ast.Attribute, ast.Subscript)) and is_atom(node):
+            text = ast.unparse(node)
+            if text.split(".")[0] not in _MODULES - {"self"}:
+                seen[text] = None
+    return [text for text in seen if text not in _MODULES]
+
+
+def kept_attributes(top: Any) -> list[str]:
+    """What the methods of a class keep of an object, such as ``self.x``."""
+    return list(
+        dict.fromkeys(
+            f"self.{node.attr}"
+            for node in ast.walk(top)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "self"
+        )
+    )
 
 
 def in_loops(site: Site, atoms: Sequence[str]) -> Iterator[str]:
@@ -39,19 +72,36 @@ def in_loops(site: Site, atoms: Sequence[str]) -> Iterator[str]:
             yield f"{name}[{', '.join(counters[:count])}]"
 
 
-def _is_chain(node: ast.AST) -> bool:
-    """Whether an expression is a name with attributes and simple indices."""
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        if isinstance(node, ast.Subscript):
-            index = node.slice
-            entries = index.elts if isinstance(index, ast.Tuple) else [index]
-            if not all(isinstance(x, (ast.Constant, ast.Name, ast.UnaryOp)) or (
-                isinstance(x, ast.BinOp) and isinstance(x.left, (ast.Name, ast.Constant))
-                and isinstance(x.right, (ast.Name, ast.Constant))
-            ) for x in entries):  # fmt: skip
-                return False
-        node = node.value
-    return isinstance(node, ast.Name)
+def counts(function: Any) -> list[str]:
+    """What holds a number of things, as far as the text tells: sizes, and what is divided by."""
+    found: dict[str, None] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and is_size(node.value):
+                found[target.id] = None
+            elif isinstance(target, ast.Tuple) and ast.unparse(node.value).endswith(".shape"):
+                found.update((x.id, None) for x in target.elts if isinstance(x, ast.Name))
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
+            divisor = node.right if isinstance(node, ast.BinOp) else node.value
+            if is_atom(divisor):
+                found[ast.unparse(divisor)] = None
+        if is_size(node):
+            found.setdefault(ast.unparse(node), None)
+    return list(found)[:_MOST_COUNTS]
+
+
+def is_size(node: Any) -> bool:
+    """Whether an expression is a number of elements."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "len"
+    if isinstance(node, ast.Attribute):
+        return node.attr == "size"
+    return (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "shape"
+    )
 
 
 def is_quiet(node: ast.AST) -> bool:

@@ -30,9 +30,15 @@ def hooked(expression: ast.expr) -> ast.expr:
 
 def placed(new: Any, old: ast.AST) -> Any:
     """A new piece of a tree at the place in the text of an old one."""
-    if not hasattr(new, "lineno"):
-        ast.copy_location(new, old)
-    return ast.fix_missing_locations(new)
+    waiting = [new]
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "lineno"):
+            continue  # a piece of the old tree, or of another
+        if "lineno" in node._attributes:
+            ast.copy_location(node, old)
+        waiting += ast.iter_child_nodes(node)
+    return new
 
 
 @contextlib.contextmanager

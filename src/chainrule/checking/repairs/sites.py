@@ -83,8 +83,8 @@ class Place:
         Its number, where the field is a list.
     above : tuple of ast.AST
         From the statement down to the parent.
-    in_index, in_test : bool
-        It is part of an index; of a comparison or of a condition.
+    in_index, in_test, in_bound : bool
+        It is part of an index; of a comparison or of a condition; of the bounds of a loop.
     """
 
     parent: ast.AST
@@ -93,6 +93,7 @@ class Place:
     above: tuple[ast.AST, ...]
     in_index: bool = False
     in_test: bool = False
+    in_bound: bool = False
 
     @property
     def expression(self) -> ast.expr:
@@ -153,6 +154,63 @@ class Site:
         elif isinstance(node, ast.Lambda):
             yield from _within(Place(node, "body", None, (node,)))
 
+    def settings(self) -> Iterator[Place]:
+        """Every expression of it that says where and how often, and is no step of a calculation:
+        axes and other settings, indices that are written to, bounds of loops, conditions.
+        """
+        node = self.statement
+        for place in self.places():
+            yield from _settings_in(place)
+        for target in [*getattr(node, "targets", ()), getattr(node, "target", None)]:
+            if isinstance(target, ast.Subscript):
+                yield from _within(Place(target, "slice", None, (node, target), in_index=True))
+        if isinstance(node, ast.For):
+            yield from _within_display(Place(node, "iter", None, (node,)))
+            for call in _calls_of(node.iter, "range"):
+                for number in range(len(call.args)):
+                    yield from _within(Place(call, "args", number, (node, call), in_bound=True))
+
+    def line_of(self, place: Place | None) -> int:
+        """The line of an expression: elements of displays over several lines have their own."""
+        line = int((self.statement.body if not self.body else self.statement).lineno)
+        if place is None:
+            return line
+        chain = [*place.above, place.expression]
+        for parent, child in itertools.pairwise(chain):
+            call = isinstance(parent, ast.Call) and ast.unparse(parent.func) == "dict"
+            if call or isinstance(parent, (ast.Dict, ast.Tuple, ast.List)):
+                line = int(getattr(child, "lineno", line))
+        return line
+
+
+def _calls_of(node: ast.expr, name: str) -> Iterator[ast.Call]:
+    """The calls of a function of this name, through functions around them: reversed(range(n))."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == name:
+            yield node
+        if not node.args:
+            return
+        node = node.args[0]
+
+
+def _settings_in(place: Place) -> Iterator[Place]:
+    """The settings of a call, and what a comprehension runs over and under which conditions."""
+    node = place.expression
+    above = (*place.above, node)
+    if isinstance(node, ast.Call):
+        for word in node.keywords:
+            if word.arg in _SETTINGS:
+                yield from _within(Place(word, "value", None, above))
+    for each in getattr(node, "generators", ()):
+        for number in range(len(each.ifs)):
+            yield from _within(Place(each, "ifs", number, above, in_test=True))
+        yield from _within_display(Place(each, "iter", None, above))
+
+
+def _within_display(place: Place) -> Iterator[Place]:
+    if isinstance(place.expression, (ast.Tuple, ast.List)):
+        yield from _within(place)
+
 
 def _within(place: Place) -> Iterator[Place]:
     node = place.expression
@@ -166,7 +224,9 @@ def _within(place: Place) -> Iterator[Place]:
         field: str, number: int | None = None, parent: ast.AST = node, index: bool = False
     ) -> Iterator[Place]:
         test = place.in_test or isinstance(node, ast.Compare)
-        return _within(Place(parent, field, number, above, place.in_index or index, test))
+        return _within(
+            Place(parent, field, number, above, place.in_index or index, test, place.in_bound)
+        )
 
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and not _is_library(node.func.value):

@@ -1,0 +1,318 @@
+"""What may have been meant by an expression: operators, numbers, calls and indices."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainrule.checking.confusions import COMPARISONS, REDUCTIONS, SCALINGS, sisters
+from chainrule.checking.repairs.atoms import is_atom, is_size
+from chainrule.checking.repairs.exchange import placed
+from chainrule.checking.repairs.names import parsed
+from chainrule.checking.repairs.sites import Place
+
+_REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin"})
+#: Functions that people take for one another, of which a mistake has no name.
+_SISTERS = (
+    ("dot", "multiply"), ("std", "var"), ("zeros_like", "ones_like"), ("zeros", "ones"),
+    ("sin", "cos"), ("sqrt", "square"), ("exp", "log"), ("tile", "repeat"),
+)  # fmt: skip
+_WITH_A_NAME = ("order", "ddof", "mode")
+
+
+def _none(_: ast.expr) -> Iterable[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is known where a statement stands.
+
+    Attributes
+    ----------
+    seen : mapping of str to array
+        What expressions are worth there, by their text; empty where nothing was looked at.
+    integers : sequence of str
+        Names of whole numbers.
+    functions : sequence of str
+        Names of the user's functions.
+    several : callable
+        For a value that a statement binds: what it reads more than once, with others for it.
+    """
+
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    integers: Sequence[str] = ()
+    functions: Sequence[str] = ()
+    several: Callable[[ast.expr], Iterable[tuple[str, str]]] = _none
+
+
+_Found = Iterator[tuple[str, Any, str]]
+
+
+def instead(place: Place, around: Around) -> _Found:
+    """Kind, expression and what else there is to say of what may have been meant at a place."""
+    old, seen, integers = place.expression, around.seen, around.integers
+    if isinstance(old, ast.BinOp):
+        yield from _of_operation(place, old)
+    elif isinstance(old, ast.UnaryOp):
+        sign = isinstance(old.op, ast.USub)
+        kind = "sign" if sign else "negation"
+        yield "number sign" if isinstance(old.operand, ast.Constant) else kind, old.operand, ""
+    elif isinstance(old, ast.Compare) and len(old.ops) == 1:
+        for operator in COMPARISONS.get(type(old.ops[0]), ()):
+            yield "comparison", ast.Compare(old.left, [operator()], old.comparators), ""
+    elif isinstance(old, ast.IfExp):
+        yield "branch", old.body, ""
+        yield "branch", old.orelse, ""
+    elif isinstance(old, ast.Call):
+        yield from _of_call(old, around)
+    elif isinstance(old, ast.Subscript):
+        yield from _of_subscript(old, seen, integers)
+        if is_size(old):
+            yield "size", ast.Attribute(old.value.value, "size", ast.Load()), ""  # type: ignore[attr-defined]
+    elif isinstance(old, ast.Attribute) and old.attr == "T":
+        yield "transposed", old.value, ""
+    elif isinstance(old, ast.Constant):
+        yield from _of_number(place, old, integers)
+    text = ast.unparse(old)
+    value = seen.get(text)
+    if value is not None and len(place.above) == 1 and not value.ndim and value.dtype.kind in "iu":
+        for name in integers:
+            yield "number", ast.BinOp(old, ast.Mult(), parsed(name)), name
+            if name != text:
+                yield "index", parsed(name), name
+    if place.in_index and isinstance(old, ast.Name) and (value is None or value.ndim == 0):
+        yield "index", ast.BinOp(old, ast.Add(), ast.Constant(1)), ""
+        yield "index", ast.BinOp(old, ast.Sub(), ast.Constant(1)), ""
+        for name in integers:
+            yield "number", ast.BinOp(old, ast.Mult(), parsed(name)), name
+            if name != text:
+                yield "index", parsed(name), name
+    if isinstance(place.parent, ast.Compare) and is_atom(old):
+        yield "zero", ast.Constant(0), ""
+    if place.in_index:
+        return
+    if _may_be_turned(place, value, around):
+        yield "transposed", ast.Attribute(copy.deepcopy(old), "T", ast.Load()), ""
+    if value is not None and value.ndim == 2 and 1 in value.shape and isinstance(old, ast.Name):
+        flat = ast.Attribute(copy.deepcopy(old), "ravel", ast.Load())
+        yield "flattened", ast.Call(flat, [], []), ""
+
+
+def _may_be_turned(place: Place, value: Any, around: Around) -> bool:
+    """Whether an expression may be a matrix that is not transposed yet."""
+    old = place.expression
+    if isinstance(old, ast.Attribute) and old.attr == "T":
+        return False
+    if value is not None:
+        return bool(value.ndim == 2 and min(value.shape) > 1)
+    if around.seen:
+        return False
+    product = isinstance(old, ast.BinOp) and isinstance(old.op, ast.MatMult)
+    return product or (is_atom(old) and isinstance(place.parent, (ast.BinOp, ast.Call)))
+
+
+# --- operators -----------------------------------------------------------------------------------
+
+
+def _of_operation(place: Place, old: ast.BinOp) -> _Found:
+    left, right, operator = old.left, old.right, type(old.op)
+    if operator in (ast.Mult, ast.Div):
+        if operator is ast.Div:
+            plain = isinstance(right, ast.Constant)
+            yield "number left out" if plain else "factor left out", left, ast.unparse(right)
+            yield "sides", ast.BinOp(right, old.op, left), ""
+        if operator is ast.Mult and not _is(place.parent, ast.Mult):
+            yield from _of_product(old)
+        for kind in SCALINGS[operator]:
+            yield "divide", ast.BinOp(left, kind(), right), ast.unparse(right)
+    elif operator is ast.MatMult:
+        yield "order", ast.BinOp(right, old.op, left), ""
+    elif operator in (ast.Add, ast.Sub):
+        index = place.in_index
+        yield "index" if index else "term left out", left, ast.unparse(right)
+        if not isinstance(right, ast.Constant) or index:
+            yield "index" if index else "term left out", right, ast.unparse(left)
+        if operator is ast.Sub:
+            yield "sides", ast.BinOp(right, old.op, left), ""
+        turned = ast.Add() if operator is ast.Sub else ast.Sub()
+        yield "term sign", ast.BinOp(left, turned, right), ""
+        while _is(left, operator):
+            left = left.left  # type: ignore[attr-defined]
+            yield "terms left out", left, ""
+    elif operator is ast.Pow:
+        yield "power", left, ""
+        for number in (2, 3, -1, -2, 0.5, -0.5):
+            yield "power", ast.BinOp(left, old.op, ast.Constant(number)), ""
+
+
+def _of_product(old: ast.BinOp) -> _Found:
+    """One factor less, or two that stand side by side, or all but the first or last."""
+    factors: list[ast.expr] = []
+    node: ast.expr = old
+    while _is(node, ast.Mult):
+        factors.insert(0, node.right)  # type: ignore[attr-defined]
+        node = node.left  # type: ignore[attr-defined]
+    factors.insert(0, node)
+    for count in (1, 2):
+        for first in range(len(factors) - count + 1):
+            rest = factors[:first] + factors[first + count :]
+            gone = factors[first : first + count]
+            if not rest:
+                continue
+            number = all(isinstance(x, ast.Constant) for x in gone)
+            about = ast.unparse(functools.reduce(_times, gone))
+            kind = "number left out" if number else "factor left out"
+            yield kind, functools.reduce(_times, rest), about
+    if len(factors) > 3:
+        yield "factors left out", factors[0], ""
+        yield "factors left out", factors[-1], ""
+
+
+def _is(node: ast.AST, operator: type) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, operator)
+
+
+def _times(first: ast.expr, second: ast.expr) -> ast.expr:
+    return placed(ast.BinOp(first, ast.Mult(), second), first)
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+
+def _of_call(old: ast.Call, around: Around) -> _Found:
+    method = isinstance(old.func, ast.Attribute) and not _is_numpy(old.func)
+    name = old.func.attr if isinstance(old.func, ast.Attribute) else ""
+    if len(old.args) == 1 and not method:
+        yield "function left out", old.args[0], ast.unparse(old.func)
+    elif old.args and not isinstance(old.args[0], ast.Starred):
+        yield "argument", old.args[0], ""
+    for kind, pairs in (("function", REDUCTIONS), ("sister", _SISTERS)):
+        for twin in sisters(name, pairs):
+            func = ast.Attribute(old.func.value, twin, ast.Load())  # type: ignore[attr-defined]
+            yield kind, ast.Call(func, old.args, old.keywords), f"{name} {twin}"
+    if isinstance(old.func, ast.Attribute) and not old.args:
+        yield "method left out", old.func.value, ""
+    if name == "maximum" and len(old.args) == 2:
+        for argument in old.args:
+            yield "kink", ast.Compare(argument, [ast.Gt()], [ast.Constant(0)]), ""
+    if isinstance(old.func, ast.Name):
+        for other in around.functions:
+            if other != old.func.id:
+                called = ast.Call(ast.Name(other, ast.Load()), old.args, old.keywords)
+                yield "other function", called, other
+    if len(old.args) == 2:
+        yield "arguments turned", ast.Call(old.func, old.args[::-1], old.keywords), ""
+    for word in old.keywords:
+        rest = [x for x in old.keywords if x is not word]
+        kind = word.arg if word.arg in _WITH_A_NAME else "keyword left out"
+        yield kind, ast.Call(old.func, old.args, rest), ""
+    words = [word.arg for word in old.keywords]
+    if name == "reshape" and "order" not in words:
+        ordered = [*old.keywords, ast.keyword("order", ast.Constant("F"))]
+        yield "order", ast.Call(old.func, old.args, ordered), ""
+    if name in ("sum", "mean") and "keepdims" not in words:
+        kept = [*old.keywords, ast.keyword("keepdims", ast.Constant(True))]
+        yield "axes kept", ast.Call(old.func, old.args, kept), ""
+    if name in _REDUCING:
+        yield from _of_reduction(old, method, around.seen)
+
+
+def _of_reduction(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> _Found:
+    """The same sum over other axes."""
+    reduced = old.func.value if method else (old.args[0] if old.args else None)  # type: ignore[attr-defined]
+    value = seen.get(ast.unparse(reduced)) if reduced is not None else None
+    if value is None or not 1 <= value.ndim <= 4:
+        return
+    given = old.args if method else old.args[1:]
+    words = {word.arg: word.value for word in old.keywords}
+    now = given[0] if given else words.get("axis")
+    text = ast.unparse(now) if now is not None else "None"
+    axes: list[Any] = [None, *range(value.ndim)]
+    if value.ndim > 2:
+        axes += [(i, j) for i in range(value.ndim) for j in range(i + 1, value.ndim)]
+    rest = [word for word in old.keywords if word.arg != "axis"]
+    first = [] if method else old.args[:1]
+    for axis in axes:
+        if repr(axis) == text or (isinstance(axis, int) and str(axis - value.ndim) == text):
+            continue
+        found = [*rest, ast.keyword("axis", ast.parse(repr(axis), mode="eval").body)]
+        yield "axis", ast.Call(old.func, first, found), ""
+        if "keepdims" not in words:
+            kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
+            yield "axis", ast.Call(old.func, first, kept), ""
+
+
+def _is_numpy(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy", "math")
+
+
+# --- indices and numbers -------------------------------------------------------------------------
+
+
+def _of_subscript(old: ast.Subscript, seen: Mapping[str, Any], integers: Sequence[str]) -> _Found:
+    index = old.slice
+    entries = index.elts if isinstance(index, ast.Tuple) else [index]
+    if any(_reverses(x) for x in entries):
+        kept = [ast.Slice() if _reverses(x) else x for x in entries]
+        new = ast.Tuple(kept, ast.Load()) if isinstance(index, ast.Tuple) else kept[0]
+        yield "reversed", ast.Subscript(old.value, new, old.ctx), ""
+        return
+    value = seen.get(ast.unparse(old.value))
+    if value is None:
+        return
+    for position, entry in enumerate(entries):
+        if isinstance(entry, (ast.Constant, ast.UnaryOp)) and _is_whole(entry):
+            rest = [ast.Slice() if x is entry else x for x in entries]
+            whole = ast.Subscript(old.value, ast.Tuple(rest, ast.Load()), old.ctx)
+            sums = ast.Attribute(whole if len(entries) > 1 else old.value, "sum", ast.Load())
+            yield "one row", ast.Call(sums, [ast.Constant(position)], []), ""
+    if len(entries) < value.ndim:
+        for name in integers:
+            longer = ast.Tuple([*entries, parsed(name)], ast.Load())
+            yield "index added", ast.Subscript(old.value, longer, old.ctx), name
+
+
+def _reverses(entry: ast.expr) -> bool:
+    return (
+        isinstance(entry, ast.Slice)
+        and isinstance(entry.step, ast.UnaryOp)
+        and ast.unparse(entry.step) == "-1"
+    )
+
+
+def _is_whole(entry: ast.expr) -> bool:
+    try:
+        return type(ast.literal_eval(entry)) is int
+    except ValueError:
+        return False
+
+
+def _of_number(place: Place, old: ast.Constant, integers: Sequence[str]) -> _Found:
+    number: Any = old.value
+    near = list(_near(number))
+    if place.in_index and type(number) is int:
+        beside = (number + 1, number - 1)[: 2 if number > 0 else 1]
+        near = [x for x in near if x not in beside]
+        yield from (("index", ast.Constant(x), "") for x in beside)
+    yield from (("near number", ast.Constant(x), "") for x in near)
+    if type(number) is int:
+        for name in integers:
+            yield "number", parsed(name), name
+
+
+def _near(value: Any) -> Iterable[Any]:
+    """The numbers that may have been meant by one."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        found: tuple[Any, ...] = (1 - value, value + 1, value - 1, -value, 2, 0)
+    elif isinstance(value, float):
+        found = (2 * value, value / 2, -value, 1 - value, 1.0)
+    else:
+        return []
+    return [x for x in dict.fromkeys(found) if x != value]
