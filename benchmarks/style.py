@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -174,25 +174,26 @@ def started(call: str) -> dict[str, Any]:
     }
 
 
-def form(kind: str, content: torch.Tensor, style: torch.Tensor) -> Evaluation:
+@contextmanager
+def form(kind: str, content: torch.Tensor, style: torch.Tensor) -> Iterator[Evaluation]:
     """One of the forms of loss and gradient, its targets computed."""
     encoder = full_encoder()
-    if kind == "ours":
-        chosen, _ = chosen_encoder(encoder.upto(WEIGHTS.layers), WEIGHTS, content, style)
-        print(f"  the probe chose {chosen.precision}", file=sys.stderr)
-        del encoder
-        ours = Objective(chosen, WEIGHTS, content, [(style, 1.0)])
-        return lambda image: ours(image)[0].total
-    other = Tutorial(encoder, content, style, frozen=kind == "frozen")
-    return lambda image: other(image)[0]
+    if kind != "ours":
+        other = Tutorial(encoder, content, style, frozen=kind == "frozen")
+        yield lambda image: other(image)[0]
+        return
+    encoder, _ = chosen_encoder(encoder.upto(WEIGHTS.layers), WEIGHTS, content, style)
+    print(f"  the probe chose {encoder.precision}", file=sys.stderr)
+    with freed_memory_kept():
+        ours = Objective(encoder, WEIGHTS, content, [(style, 1.0)])
+        yield lambda image: ours(image)[0].total
 
 
 def serve(kind: str) -> None:
     """Evaluate once for every line read, and print the loss."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     content, style = pictures(SIDE)
-    with freed_memory_kept() if kind == "ours" else nullcontext():
-        evaluate = form(kind, content, style)
+    with form(kind, content, style) as evaluate:
         for _ in sys.stdin:
             print(evaluate(content.flip(3)), flush=True)
 
@@ -208,8 +209,7 @@ def evaluate_alone(kind: str) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     content, style = pictures(SIDE)
     before = peak_megabytes()
-    with freed_memory_kept() if kind == "ours" else nullcontext():
-        evaluate = form(kind, content, style)
+    with form(kind, content, style) as evaluate:
         for _ in range(2):
             evaluate(content)
     print(peak_megabytes() - before)

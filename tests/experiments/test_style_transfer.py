@@ -57,8 +57,10 @@ def test_a_wrong_function_fails_the_claims_about_it(
 
 
 def test_a_wrong_gradient_by_hand_fails_the_claim_about_it(tmp_path, monkeypatch):
-    right = objective._add_product
-    monkeypatch.setattr(objective, "_add_product", lambda g, f, matrix: right(g, f, matrix / 2))
+    right = objective.Objective._style_matrix
+    monkeypatch.setattr(
+        objective.Objective, "_style_matrix", lambda *arguments: right(*arguments) / 2
+    )
     for part in ("functions", "pictures", "precisions"):
         monkeypatch.setattr(experiment, part, lambda run: None)
     claims = claims_of(experiment.EXPERIMENT, tmp_path / "run", settings=SMALL)

@@ -55,11 +55,6 @@ class Step:
         assert self.weight is not None
         return winograd.transformed(self.weight)
 
-    @cached_property
-    def turned_transformed(self) -> Tensor:
-        """`turned` as the fast algorithm takes it, shape (16, out, in)."""
-        return winograd.transformed(self.turned)
-
 
 @dataclass(frozen=True)
 class Encoder:

@@ -38,6 +38,7 @@ def freed_memory_kept() -> Iterator[None]:
         yield
         return
     library = ctypes.CDLL(None)
+    library.malloc_trim(0)  # what was freed before lies in pieces of other sizes
     library.mallopt(MMAP_MAX, 0)
     library.mallopt(TRIM_THRESHOLD, 2**31 - 1)
     try:
@@ -71,8 +72,8 @@ def bytes_needed(encoder: Encoder, pixels: float, whole: float | None = None) ->
             kept += channels * size / stride**2
         else:
             stride *= 2
-            # Eight bytes for the index of each maximum.
-            kept += channels * (8 + size) / stride**2
+            # Four bytes for the index of each maximum.
+            kept += channels * (4 + size) / stride**2
         if step.name in encoder.sides:
             kept += encoder.sides[step.name][0].shape[0] * size / stride**2
     return BASE + pixels * (kept + 3 * largest) + (whole or pixels) * 3 * 4 * (2 * MEMORY + 8)

@@ -214,13 +214,12 @@ class Objective:
             inner = _inner(tile, stride, features, size)
             positions = self._positions(layer, *size)
             if layer in self._style:
-                off = matrices[layer] - self.grams[layer]
-                scale = 4 * self.scales["style", layer] / (positions * features.shape[1] ** 2)
+                matrix = self._style_matrix(layer, matrices[layer], positions)
                 if g is None and features[inner].shape == features.shape:
-                    g = _product(features, off * scale)
+                    g = _product(features, matrix)
                 else:
                     g = torch.zeros_like(features) if g is None else g
-                    _add_product(g[inner], features[inner], off * scale)
+                    _add_product(g[inner], features[inner], matrix)
             if layer in self._content:
                 g = torch.zeros_like(features) if g is None else g
                 target = self.contents[layer]
@@ -236,6 +235,11 @@ class Objective:
         found = backward(self.encoder, record, add)
         _part(gradient, tile.outer_rows, tile.outer_columns).add_(found)
         return content
+
+    def _style_matrix(self, layer: str, matrix: Tensor, positions: int) -> Tensor:
+        """What a layer's features are multiplied by for the gradient of its style loss."""
+        scale = 4 * self.scales["style", layer] / (positions * len(matrix) ** 2)
+        return (matrix - self.grams[layer]) * scale
 
     @property
     def _exact(self) -> torch.dtype:

@@ -104,6 +104,8 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
             elif keep:
                 before = x
                 x, indices = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
+                # Half as many bytes: they are kept until the way back.
+                indices = indices.to(torch.int32)
                 kept = Pooled(before, x, indices, encoder.steps[number - 1].name not in layers)
             else:
                 x = torch.max_pool2d(x, 2)
@@ -177,10 +179,11 @@ def _added(first: Tensor, second: Tensor) -> Tensor:
 
 def _through_convolution(g: Tensor, step: Step, encoder: Encoder) -> Tensor:
     """Gradient in the input of a convolution: g convolved with the weights turned around."""
-    g = g.to(step.turned.dtype)
-    if not encoder.reflect and encoder.fast and winograd.suits(step.turned, *g.shape[2:]):
-        return winograd.convolution(g, step.turned_transformed)
+    assert step.weight is not None
+    g = g.to(step.weight.dtype)
     if not encoder.reflect:
+        if encoder.fast and winograd.suits(step.weight, *g.shape[2:]):
+            return winograd.convolution(g, step.transformed, turned=True)
         return torch.conv2d(g, step.turned, padding=1)
     # PyTorch's own backward of the padding gives up channels last, here and in all that follows.
     padded = torch.conv2d(g, step.turned, padding=2)
@@ -197,7 +200,7 @@ def _through_maximum(g: Tensor, kept: Pooled) -> Tensor:
     g = _masked(g, kept.after)
     place = kept.before if kept.free else torch.empty_like(kept.before)
     return _aten.max_pool2d_with_indices_backward.grad_input(
-        g, kept.before, [2, 2], [2, 2], [0, 0], [1, 1], False, kept.indices, grad_input=place
+        g, kept.before, [2, 2], [2, 2], [0, 0], [1, 1], False, kept.indices.long(), grad_input=place
     )
 
 

@@ -32,17 +32,19 @@ NAMES = ("auto", "float32", "bfloat16", "float64")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A precision and layout, its time for one evaluation, and how far it is from float32."""
+    """A precision and layout, its time for one evaluation, and how far it is from float32.
 
-    encoder: Encoder
+    Attributes
+    ----------
+    name : str
+        Such as "bfloat16, channels last".
+    seconds, loss_difference, cosine : float
+    """
+
+    name: str
     seconds: float
     loss_difference: float
     cosine: float
-
-    @property
-    def name(self) -> str:
-        """Such as "bfloat16, channels last"."""
-        return self.encoder.precision
 
     @property
     def agrees(self) -> bool:
@@ -86,16 +88,12 @@ def chosen_encoder(
     part = image[:, :, :SIDE, :SIDE].contiguous()
     target = style[:, :, :SIDE, :SIDE].contiguous()
     start = torch.flip(part, [2, 3])  # a picture that is not its own target
-    options = [encoder.to(torch.float32, layout, device) for layout in (False, True)]
-    if _has_bfloat16(device):
-        options += [
-            encoder.to(torch.bfloat16, True, device, exact_blocks=blocks) for blocks in (0, 1, 2)
-        ]
     measured: list[Candidate] = []
     reference: tuple[float, Tensor] | None = None
+    best, chosen = None, encoder  # of the others nothing is kept: each has its own weights
 
-    def measure(option: Encoder) -> Candidate:
-        nonlocal reference
+    def try_out(option: Encoder) -> Candidate:
+        nonlocal reference, best, chosen
         seconds, losses, gradient = _timed(Objective(option, weights, part, [(target, 1.0)]), start)
         if reference is None:
             reference = losses.total, gradient
@@ -103,22 +101,22 @@ def chosen_encoder(
         cosine = float(
             torch.nn.functional.cosine_similarity(gradient.flatten(), reference[1].flatten(), 0)
         )
-        measured.append(Candidate(option, seconds, off, cosine))
-        return measured[-1]
+        candidate = Candidate(option.precision, seconds, off, cosine)
+        measured.append(candidate)
+        if best is None or (candidate.agrees and seconds < MARGIN * best.seconds):
+            best, chosen = candidate, option
+        return candidate
 
-    best = measure(options[0])
-    for option in options[1:]:
-        candidate = measure(option)
-        if candidate.agrees and candidate.seconds < MARGIN * best.seconds:
-            best = candidate
-        if option.dtype == torch.bfloat16 and candidate.agrees:
-            break  # what follows is more exact and slower
-    if device.type == "cpu" and _has_many_channels(best.encoder):
-        candidate = measure(replace(best.encoder, fast=True))
-        if candidate.agrees and candidate.seconds < MARGIN * best.seconds:
-            best = candidate
+    for layout in (False, True):
+        try_out(encoder.to(torch.float32, layout, device))
+    if _has_bfloat16(device):
+        for blocks in (0, 1, 2):
+            if try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=blocks)).agrees:
+                break  # what follows is more exact and slower
+    if device.type == "cpu" and _has_many_channels(chosen):
+        try_out(replace(chosen, fast=True))
     others = [candidate for candidate in measured if candidate is not best]
-    return best.encoder, [best, *others]
+    return chosen, [*([best] if best else []), *others]
 
 
 def _timed(objective: Objective, image: Tensor) -> tuple[float, Losses, Tensor]:

@@ -147,8 +147,7 @@ def stylize(
     weights = _weights(settings, encoder.name)
     encoder = encoder.upto(weights.layers)
     work = _Work(pictures, settings, weights, encoder, notes, on_step)
-    with freed_memory_kept():
-        return work.run()
+    return work.run()
 
 
 def _weights(settings: Settings, encoder: str) -> Weights:
@@ -226,7 +225,7 @@ class _Work:
         done = 0
         for scale, size in enumerate(sizes):
             share = _shares(settings.steps, len(sizes))[scale]
-            with _memory_errors(encoder, *size, device):
+            with _memory_errors(encoder, *size, device), freed_memory_kept():
                 objective = self._objective(encoder, size, last, device)
                 image = resize(image, *size)
                 states = self._minimiser(objective, to_tensor(image, device))

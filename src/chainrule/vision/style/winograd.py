@@ -14,6 +14,8 @@ from torch import Tensor
 
 #: Channels, in and out, from which the products outweigh the sums.
 FEWEST_CHANNELS = 256
+#: Tiles, of two by two results each, that are done at once: their numbers stay in the cache.
+MOST_TILES = 512
 
 #: Of three weights in a row, the four that their products need (Lavin and Gray, section 4.1).
 _WEIGHTS = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
@@ -38,13 +40,20 @@ def transformed(weight: Tensor) -> Tensor:
     ----------
     weight : tensor, shape (out, in, 3, 3)
     """
+    outputs, inputs = weight.shape[:2]
     exact = torch.promote_types(weight.dtype, torch.float32)
     rows = torch.tensor(_WEIGHTS, dtype=exact, device=weight.device)
-    found = torch.einsum("ay,oiyx,bx->abio", rows, weight.to(exact), rows)
-    return found.reshape(16, weight.shape[1], weight.shape[0]).to(weight.dtype).contiguous()
+    kernels = weight.permute(1, 0, 2, 3).reshape(-1, 9).to(exact)
+    found = weight.new_empty(16, inputs, outputs)
+    # One after the other: all at once they would take several times the memory of the weights.
+    for number, product in enumerate(torch.kron(rows, rows)):
+        found[number] = (kernels @ product).view(inputs, outputs)
+    return found
 
 
-def convolution(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
+def convolution(
+    x: Tensor, weights: Tensor, bias: Tensor | None = None, turned: bool = False
+) -> Tensor:
     """The convolution with zeros around the picture.
 
     Parameters
@@ -52,8 +61,10 @@ def convolution(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tenso
     x : tensor, shape (1, in, height, width)
         Height and width even; channels last, or it is copied.
     weights : tensor, shape (16, in, out)
-        Of `transformed`.
+        Of `transformed`; of shape (16, out, in) if `turned`.
     bias : tensor, shape (out,), optional
+    turned : bool
+        Convolve with the weights turned around, as a gradient is on its way back.
 
     Returns
     -------
@@ -61,43 +72,49 @@ def convolution(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tenso
         Channels last.
     """
     _, channels, height, width = x.shape
+    if turned:  # turning a row of weights around swaps the first of their four with the last
+        weights = weights.transpose(1, 2)
+    order = (3, 1, 2, 0) if turned else (0, 1, 2, 3)
     out = weights.shape[2]
     down, across = height // 2, width // 2
     padded = x.new_empty(height + 2, width + 2, channels)
     for rim in (padded[0], padded[-1], padded[:, 0], padded[:, -1]):
         rim.zero_()
     padded[1:-1, 1:-1] = x.permute(0, 2, 3, 1)[0]
-    # Each tile of four rows by four columns, two rows and columns apart from the next.
-    rows = x.new_empty(4, down, width + 2, channels)
-    _differences(padded[0::2], padded[1::2], rows)
-    products = x.new_empty(4, 4, down, across, channels)
-    columns = rows.transpose(1, 2)
-    for column, into in zip(columns, products.transpose(2, 3), strict=True):
-        _differences(column[0::2], column[1::2], into)
-    products = torch.bmm(products.view(16, down * across, channels), weights)
-    products = products.view(4, 4, down, across, out)
-    halves = x.new_empty(2, 4, down, across, out)
-    _sums(products, halves[0], halves[1])
     result = x.new_empty(down, 2, across, 2, out)
-    for row, half in enumerate(halves):
-        _sums(half, result[:, row, :, 0], result[:, row, :, 1])
+    # Each tile of four rows by four columns begins two rows or columns after the one before.
+    some = max(1, MOST_TILES // across)
+    for start in range(0, down, some):
+        count = min(some, down - start)
+        strip = padded[2 * start : 2 * (start + count) + 2]
+        rows = x.new_empty(4, count, width + 2, channels)
+        _differences(strip[0::2], strip[1::2], rows, order)
+        inputs = x.new_empty(4, 4, count, across, channels)
+        for row, into in zip(rows, inputs, strict=True):
+            columns = row.transpose(0, 1)
+            _differences(columns[0::2], columns[1::2], into.transpose(1, 2), order)
+        products = torch.bmm(inputs.view(16, count * across, channels), weights)
+        halves = x.new_empty(2, 4, count, across, out)
+        _sums(products.view(4, 4, count, across, out), halves[0], halves[1], order)
+        for half, into in zip(halves, result[start : start + count].transpose(0, 1), strict=True):
+            _sums(half, into[:, :, 0], into[:, :, 1], order)
     if bias is not None:
         result += bias
     return result.view(1, height, width, out).permute(0, 3, 1, 2)
 
 
-def _differences(even: Tensor, odd: Tensor, into: Tensor) -> None:
+def _differences(even: Tensor, odd: Tensor, into: Tensor, order: tuple[int, ...]) -> None:
     """Bᵀ d along the first axis: neighbours d0 … d3, of which d0 and d2 are even, d1 and d3 odd."""
     d0, d1, d2, d3 = even[:-1], odd[:-1], even[1:], odd[1:]
-    torch.sub(d0, d2, out=into[0])
-    torch.add(d1, d2, out=into[1])
-    torch.sub(d2, d1, out=into[2])
-    torch.sub(d1, d3, out=into[3])
+    torch.sub(d0, d2, out=into[order[0]])
+    torch.add(d1, d2, out=into[order[1]])
+    torch.sub(d2, d1, out=into[order[2]])
+    torch.sub(d1, d3, out=into[order[3]])
 
 
-def _sums(products: Tensor, first: Tensor, second: Tensor) -> None:
+def _sums(products: Tensor, first: Tensor, second: Tensor, order: tuple[int, ...]) -> None:
     """Aᵀ m along the first axis: m0 + m1 + m2 and m1 − m2 − m3; m1 is overwritten."""
-    m0, m1, m2, m3 = products
+    m0, m1, m2, m3 = (products[k] for k in order)
     torch.sub(m1, m2, out=second)
     second.sub_(m3)
     torch.add(m1.add_(m2), m0, out=first)
