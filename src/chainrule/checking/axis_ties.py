@@ -262,6 +262,8 @@ def _tie_gather(
     arrays = list(zip(node.inputs[1:], operands[1:], strict=True))
     if len(entries) != len(arrays) or any(isinstance(e, (slice, int)) for e in entries):
         return False
+    if len(arrays) == 1:
+        return _tie_rows(classes, arrays[0], operands[0], out, ranges)
     for axis, (array, labels) in enumerate(arrays):
         value = np.asarray(array.value if isinstance(array, Node) else array)
         if value.dtype.kind not in "iu" or value.ndim != 1:
@@ -274,6 +276,27 @@ def _tie_gather(
                 classes.unite(bound, labels[0])
         _unite_all(classes, labels, out)
     _unite_all(classes, operands[0][len(arrays) :], out[1:])
+    return True
+
+
+def _tie_rows(
+    classes: AxisClasses,
+    index: tuple[Any, list[int | None]],
+    operand: list[int | None],
+    out: list[int | None],
+    ranges: dict[int, int],
+) -> bool:
+    """Rows picked by integers of any shape, such as one word for each place of a sentence."""
+    array, labels = index
+    value = np.asarray(array.value if isinstance(array, Node) else array)
+    if value.dtype.kind not in "iu":
+        return False
+    bound = operand[0]
+    if bound is not None and isinstance(array, Node):
+        classes.unite(ranges.setdefault(array.index, bound), bound)
+    elif bound is not None and np.array_equal(value, np.arange(classes.size[bound])):
+        classes.unite(bound, labels[0])
+    _unite_all(classes, [*labels, *operand[1:]], out)
     return True
 
 

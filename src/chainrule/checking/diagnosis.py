@@ -29,7 +29,13 @@ from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.sharing import shared
 from chainrule.checking.shortcuts import shortcuts_of
-from chainrule.checking.sizes import Sizes, sizes_by_equality, sizes_by_graph, with_batch_of_one
+from chainrule.checking.sizes import (
+    Sizes,
+    sizes_by_equality,
+    sizes_by_graph,
+    sizes_by_rows,
+    with_batch_of_one,
+)
 from chainrule.checking.subject import SubjectError
 from chainrule.checking.surrogate import linear_graph, loosened
 from chainrule.checking.trial import Trial
@@ -436,7 +442,7 @@ def draw_trials(
             plans.append(sizes_by_equality(subject.example, claimed, batch))
     plans.append(sizes_by_equality(subject.example, claimed))
     plans = [*(p for p in map(with_batch_of_one(subject.example, claimed), plans) if p), *plans]
-    for sizes, fixed in size_plans(plans):
+    for sizes, fixed in size_plans(plans, sizes_by_rows(subject.example, claimed)):
         trials = []
         for number in range(_PROBES):
             trial = _trial(reference, sizes, fixed, claimed, number, single, seed)

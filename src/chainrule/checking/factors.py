@@ -61,6 +61,7 @@ def name_factor(
     means: Sequence[Sequence[int]],
     sums: Sequence[Sequence[int]] = (),
     rates: Sequence[float] = (),
+    totals: Sequence[Mapping[str, float]] = (),
 ) -> Factor | None:
     """What a factor is, from its value on every probe; None if nothing follows it.
 
@@ -79,6 +80,8 @@ def name_factor(
         The same for the sums of which gradients of broadcast parameters consist.
     rates : sequence of float
         The numbers by which dropout scales.
+    totals : sequence of mapping of str to float
+        What data sum to on each probe, where they count something.
     """
     constant = all(_close(value, values[0]) for value in values)
     if constant and _may_be_a_size(values[0], symbols, sizes, means):
@@ -89,7 +92,8 @@ def name_factor(
                 text = {"-": "-1", "2·": "2", "½·": "1/2"}.get(sign, sign.rstrip("·"))
                 return Factor(text, codes, "constant", "whatever the sizes")
     formulas = [
-        *_of_sizes(symbols, sizes, means), *_of_sums(sums), *_of_scalars(scalars, symbols, sizes)
+        *_of_sizes(symbols, sizes, means), *_of_sums(sums), *_of_scalars(scalars, symbols, sizes),
+        *_of_counts(totals, symbols, sizes, means),
     ]  # fmt: skip
     for number, sign, codes in _TWOS:
         for text, code, follows, meaning, formula in formulas:
@@ -129,7 +133,8 @@ def _part_of_sum(value: float, sums: Sequence[Sequence[int]]) -> Factor | None:
     if not count or not _close(1 / value, count) or not sums:
         return None
     if all(any(each % count == 0 for each in counts) for counts in sums):
-        return Factor(f"1/{count}", ("G206",), "part", f"{count} entries enter each sum")
+        said = f"{count} entries enter each sum"
+        return Factor(f"1/{count}", ("G203", "G206"), "part", said)
     return None
 
 
@@ -224,6 +229,32 @@ def _of_sizes(
             add("1/(d·d')", "G203", "sizes", said, [1 / v for v in products])
             add("d/d'", "G203", "sizes", said, ratios)
             add("d'/d", "G203", "sizes", said, [1 / v for v in ratios])
+    return found
+
+
+def _of_counts(
+    totals: Sequence[Mapping[str, float]],
+    symbols: Sizes,
+    sizes: Sequence[Mapping[str, int]],
+    means: Sequence[Sequence[int]],
+) -> list[Formula]:
+    """How many entries are counted, such as those of a mask, and its ratios to other counts."""
+    found: list[Formula] = []
+    for name in set.intersection(*(set(each) for each in totals)) if totals else ():
+        m = [each[name] for each in totals]
+        said = "m is a count that the loss divides by"
+        found.append(("m", "G201", "n", said, m))
+        found.append(("1/m", "G202", "1/n", said, [1 / v for v in m]))
+        others: list[tuple[str, list[float]]] = []
+        names = list(symbols.symbols)
+        for i, first in enumerate(names):
+            word = "n" if first == symbols.batch else "d"
+            others.append((word, [float(each[first]) for each in sizes]))
+            for second in names[i + 1 :]:
+                others.append(("n·d", [float(each[first] * each[second]) for each in sizes]))
+        for text, counts in others:
+            pairs = list(zip(m, counts, strict=True))
+            found.append((f"m/({text})", "G203", "sizes", said, [a / b for a, b in pairs]))
     return found
 
 

@@ -42,6 +42,7 @@ def factor_on_probes(values: Sequence[float], roles: Sequence[Roles]) -> Factor 
         [trial.means for trial in trials],
         [trial.sums for trial in trials],
         roles[0].rates,
+        [trial.counts for trial in trials],
     )
 
 
@@ -184,7 +185,16 @@ class Fitting:
             entries = sum(self.trials[0].claims[name].size for name in everywhere & gained)
             if "G206" in codes and entries < 2:
                 return None  # any number is some multiple of any other
+            share = codes == ("G206",) and hypothesis.key[0] in ("scale edge", "scale line")
+            if share and not all(self._is_multiple(x, states[0], values[0]) for x in gained):
+                return None  # a number in a formula, no factor on a gradient
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)
+
+    def _is_multiple(self, name: str, state: Pass, factor: float | None) -> bool:
+        """Whether the claim is this multiple of the gradient of a pass."""
+        trial = self.trials[0]
+        gradient = np.asarray(trial.replay.gradient(state, name), dtype=float)
+        return factor is not None and trial.matches(name, factor * gradient)
 
     def name(self, values: Sequence[float]) -> Factor | None:
         return factor_on_probes(values, self.roles)

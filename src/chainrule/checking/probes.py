@@ -124,7 +124,11 @@ def _scalar_like(name: str, value: float, number: int) -> float:
         return _DRAWN[number]
     if 1e-3 <= abs(value) < 1:
         return float(np.sign(value)) * (1 - abs(1 - abs(value)) * (0.5 + _FACTORS[number]))
-    return value * (1 + _FACTORS[number]) if abs(value) < 1e-3 else value
+    if abs(value) < 1e-3:
+        return value * (1 + _FACTORS[number])
+    if value == round(value) or abs(value) > 10:
+        return value  # such as an exponent
+    return float(np.sign(value)) * (1 + (abs(value) - 1) * (0.5 + _FACTORS[number]))
 
 
 def _array_like(
@@ -224,10 +228,13 @@ def _integers_like(
     return np.asarray(drawn, dtype=value.dtype)
 
 
-def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]]:
+def size_plans(
+    sizes: Sequence[Sizes], rows: Sequence[Sizes] = ()
+) -> Iterator[tuple[Sizes, tuple[str, ...]]]:
     """Ways to draw sizes, the most telling first: all new, then with some as in the example.
 
-    Those that know the batch size come first: it is asked for most often.
+    Those that know the batch size come first: it is asked for most often. Where nothing else can
+    differ, the rows of the data may.
     """
     for group in (
         [found for found in sizes if found.batch is not None],
@@ -246,4 +253,6 @@ def size_plans(sizes: Sequence[Sizes]) -> Iterator[tuple[Sizes, tuple[str, ...]]
                 yield found, others
             if found.batch is not None:
                 yield found, tuple(symbol for symbol in symbols if symbol != found.batch)
+    for found in rows:
+        yield found, tuple(symbol for symbol in found.symbols if symbol != found.batch)
     yield sizes[-1], tuple(sizes[-1].symbols)

@@ -45,17 +45,17 @@ class Softmax:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """A standardisation of x along an axis, such as batch norm before its scale and shift.
+    """A standardisation of x along axes, such as batch norm before its scale and shift.
 
     Attributes
     ----------
     x, normal : int
-    axis : int
+    axis : tuple of int
     inverse : array
         1/√(variance + ε), of the shape of the means.
     """
 
     x: int
     normal: int
-    axis: int
+    axis: tuple[int, ...]
     inverse: np.ndarray[Any, Any]

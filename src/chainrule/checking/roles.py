@@ -6,6 +6,7 @@ They are recognised by what they compute on a probe, not by how they are written
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import UFUNCS
 
 _ADDING = {"add", "subtract", "negative", "sum", "mean", "reshape", "astype", "getitem", "stack"}
+_RESHAPING = {"reshape", "expand_dims", "squeeze", "ravel", "getitem", "transpose"}
 _ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
 
 
@@ -83,15 +85,53 @@ class Roles:
     def slides(self, name: str) -> bool:
         """Whether a parameter is a kernel: it is convolved, or meets slices of its own shape."""
         node = self.replay.parameters[name]
+        windows: set[str] = set()
         for k, position in self.edges_into(node.index):
             if self.nodes[k].primitive.name == "convolve":
                 return True
             for other, operand in enumerate(self.nodes[k].inputs):
-                if other != position and isinstance(operand, Node):
-                    cut = operand.primitive.name == "getitem" and operand.shape == node.shape
-                    if cut and "slice" in repr(operand.params.get("index")):
-                        return True
-        return False
+                if other == position or not isinstance(operand, Node) or not node.shape:
+                    continue
+                if operand.primitive.name == "sliding_window_view":
+                    return True
+                cut = operand.primitive.name == "getitem"
+                index = repr(operand.params.get("index"))
+                if cut and operand.shape == node.shape and "slice" in index:
+                    return True
+                if cut and operand.shape[-len(node.shape) :] == node.shape and "slice" in index:
+                    windows.add(index)
+        return len(windows) > 1
+
+    def bias_edges(self, name: str) -> list[tuple[int, int]]:
+        """The steps that add a parameter to something, if nothing else becomes of it (penalties
+        apart) and its gradient is a sum; it may be given another shape before.
+        """
+        found: list[tuple[int, int]] = []
+        waiting = [self.replay.parameters[name].index]
+        single = True
+        while waiting:
+            for k, position in self.edges_into(waiting.pop()):
+                node = self.nodes[k]
+                if k in self.penalty:
+                    continue
+                if node.primitive.name in _RESHAPING:
+                    waiting.append(k)
+                    single = single and np.size(node.value) == np.size(node.operands[0])
+                elif node.primitive.name in ("add", "subtract"):
+                    found.append((k, position))
+                else:
+                    return []
+        summed = any(self.is_bias_edge(*edge) for edge in found) or len(found) > 1
+        return found if summed and (single or len(found) > 1) else []
+
+    def is_hidden(self, p: int) -> bool:
+        """Whether parameters enter after a softmax, or it weighs other values that they make."""
+        return self.uses_parameter_later[p] or any(
+            self.replay.active[other.index] and other.index != p
+            for user in self.users[p]
+            if user.primitive.name in ("multiply", "matmul", "einsum", "dot")
+            for other in user.parents
+        )
 
     @cached_property
     def parameter_indices(self) -> set[int]:
@@ -161,6 +201,28 @@ class Roles:
                     not isinstance(x, Node) and np.ndim(x) > 0 and np.size(x) > 1
                     for x in node.inputs
                 )
+        return found
+
+    @cached_property
+    def samples(self) -> set[int]:
+        """Parameters that hold the samples, one in each row: inputs that a gradient is asked of."""
+        symbols = self.trial.symbols
+        return {
+            node.index
+            for name, node in self.replay.parameters.items()
+            if symbols.batch is not None and symbols.axes.get((name, 0)) == symbols.batch
+        }
+
+    @cached_property
+    def depends_on_samples(self) -> list[bool]:
+        """By node: whether data flow into it, or parameters that hold the samples."""
+        found = list(self.depends_on_data)
+        for node in self.nodes:
+            found[node.index] = (
+                found[node.index]
+                or node.index in self.samples
+                or any(found[x.index] for x in node.parents)
+            )
         return found
 
     @cached_property
@@ -270,13 +332,13 @@ class Roles:
     @cached_property
     def uses_parameter_later(self) -> list[bool]:
         """By node: whether a parameter enters between it and the loss (penalties apart)."""
-        own = {node.index for node in self.replay.parameters.values()}
+        own = self.parameter_indices - self.samples
         found = [False] * len(self.nodes)
         from_parameters = [False] * len(self.nodes)
         for node in self.nodes:
             from_parameters[node.index] = node.index in own or (
                 bool(node.parents)
-                and not self.depends_on_data[node.index]
+                and not self.depends_on_samples[node.index]
                 and any(from_parameters[x.index] for x in node.parents)
             )
         for node in reversed(self.nodes):
@@ -463,7 +525,7 @@ class Roles:
                 continue
             if isinstance(node.value, tuple) or self.uses_parameter_later[k]:
                 continue
-            if not self.depends_on_data[k] and self.depends_on_data[self.replay.output.index]:
+            if not self.depends_on_samples[k] and self.depends_on_data[self.replay.output.index]:
                 continue  # a parameter on its way to where it meets the data
             if any(self.uses_parameter_later[x.index] or not x.inputs for x in node.parents
                    if self.replay.active[x.index]):  # fmt: skip
@@ -480,11 +542,12 @@ class Roles:
                 continue
             if normal.dtype.kind != "f" or normal.size < 4 or node.index in self.penalty:
                 continue
-            for axis in range(normal.ndim):
-                if normal.shape[axis] < 3 or not np.allclose(normal.mean(axis=axis), 0, atol=1e-10):
+            for axis in _sets_of_axes(normal.ndim):
+                n = int(np.prod([normal.shape[k] for k in axis]))
+                if n < 3 or not np.allclose(normal.mean(axis=axis), 0, atol=1e-10):
                     continue
                 size = normal.var(axis=axis)
-                if not np.all((size > 0.5) & (size < 1.0 + 1 / (normal.shape[axis] - 1) + 1e-9)):
+                if not np.all((size > 0.5) & (size < 1.0 + 1 / (n - 1) + 1e-9)):
                     continue
                 match = self._standardised(node.index, normal, axis)
                 if match is not None:
@@ -493,7 +556,7 @@ class Roles:
         return found
 
     def _standardised(
-        self, k: int, normal: np.ndarray[Any, Any], axis: int
+        self, k: int, normal: np.ndarray[Any, Any], axis: tuple[int, ...]
     ) -> Normalisation | None:
         for j in range(k):
             x = self.values[j]
@@ -514,6 +577,12 @@ class Roles:
                     continue
                 return Normalisation(j, k, axis, inverse)
         return None
+
+
+def _sets_of_axes(ndim: int) -> Iterator[tuple[int, ...]]:
+    """The axes that a standardisation may run over: one, several, all."""
+    for count in range(1, ndim + 1):
+        yield from itertools.combinations(range(ndim), count)
 
 
 def _is_elementwise(node: Node) -> bool:

@@ -84,6 +84,7 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
             operands = [label(x) for x in node.inputs]
             tie(classes, node, operands, out, ranges)
             passes.follow(node, operands[0])
+    _unite_unread(graph, example, claimed, labels, classes)
     unrolled = passes.axes
     for first, second in itertools.combinations(sorted(unrolled), 2):
         if classes.size[first] == classes.size[second] and not passes.cross(first, second):
@@ -105,6 +106,59 @@ def sizes_by_graph(graph: Graph, example: Mapping[str, Any], claimed: Sequence[s
     }
     loops = {classes.root(item) for item in unrolled}
     return _named(example, claimed, roots, dict(enumerate(classes.size)), bounds, loops)
+
+
+def _unite_unread(
+    graph: Graph,
+    example: Mapping[str, Any],
+    claimed: Sequence[str],
+    labels: Mapping[int, list[int | None]],
+    classes: AxisClasses,
+) -> None:
+    """One entry per sample: what the trace does not see being read, as in ``np.eye(C)[y]``, has as
+    many entries as other data have rows.
+    """
+    used = {x.index for node in graph.nodes for x in node.parents}
+    data = [
+        node
+        for node in graph.inputs
+        if node.of is None and node.name in example and node.name not in claimed and node.shape
+    ]
+    for node in data:
+        if node.index in used or len(node.shape) != 1:
+            continue
+        for other in data:
+            if other.index in used and other.shape[0] == node.shape[0]:
+                classes.unite(labels[node.index][0], labels[other.index][0])
+                break
+
+
+def sizes_by_rows(example: Mapping[str, Any], claimed: Sequence[str]) -> list[Sizes]:
+    """The batch size for itself: the rows of the data, and of such arrays of parameters as have as
+    many. Of the rest, equal sizes mean the same.
+    """
+    arrays = {name: x for name, x in example.items() if isinstance(x, np.ndarray) and x.ndim}
+    data = {name: len(x) for name, x in arrays.items() if name not in claimed}
+    found: list[Sizes] = []
+    for n in dict.fromkeys(data.values()):
+        alike = [name for name, x in arrays.items() if name in claimed and len(x) == n]
+        most = max((arrays[name].ndim for name in alike), default=0)
+        rows = {(name, 0): "n" for name, count in data.items() if count == n}
+        groups: tuple[list[str], ...]
+        groups = ([], alike, [name for name in alike if arrays[name].ndim == most])
+        for group in groups[:1] if not alike else groups:
+            axes = {**rows, **{(name, 0): "n" for name in group}}
+            others = {
+                (name, axis): f"s{size}"
+                for name, x in arrays.items()
+                for axis, size in enumerate(x.shape)
+                if size > 1 and (name, axis) not in axes
+            }
+            widths = {symbol: int(symbol[1:]) for symbol in others.values()}
+            plan = Sizes({"n": n, **widths}, {**axes, **others}, batch="n")
+            if n > 1 and plan not in found:
+                found.append(plan)
+    return found
 
 
 def sizes_by_equality(
@@ -246,12 +300,19 @@ def _batch(
         if name in data and root not in of_parameters:
             weight = (2, 1)[axis] if axis < 2 else 0
             votes[root] = votes.get(root, 0) + (weight if root not in loops else 0)
-    if not votes:  # the samples may be parameters as well; a loop over labels and them shows it
-        for label in sorted(name for name in data if np.ndim(example[name]) == 1):
+    if not votes:  # the samples may be parameters as well: they have as many rows as data have
+        common: list[int] = []
+        for label in sorted(data, key=lambda name: (np.ndim(example[name]), name)):
             shared = roots.get((label, 0))
-            owners = {name for (name, axis), each in roots.items() if each == shared and not axis}
-            if shared is not None and shared in loops and owners - data:
-                return shared
+            owners = {
+                name
+                for (name, axis), each in roots.items()
+                if each == shared and not axis and np.ndim(example[name]) > 1
+            }
+            if shared is not None and owners - data:
+                common.append(shared)
+        if common:  # a loop over labels and samples shows it best
+            return next((each for each in common if each in loops), common[0])
     return max(votes, key=lambda root: votes[root]) if votes else None
 
 

@@ -104,6 +104,19 @@ class Trial:
         return found
 
     @cached_property
+    def counts(self) -> dict[str, float]:
+        """What data sum to, by name, where they are whole numbers: how many are known, or valid."""
+        found: dict[str, float] = {}
+        for node in self.graph.nodes:
+            total = node.primitive.name in ("sum", "count_nonzero") and node.shape == ()
+            if not total or self.replay.active[node.index] or not node.inputs:
+                continue
+            value = float(node.value)
+            if value > 1 and value == round(value):
+                found[str(self.keys[node.index])] = value
+        return found
+
+    @cached_property
     def sums(self) -> list[int]:
         """Over how many entries the gradient of each broadcast parameter is a sum, and means
         inside of the network run.
@@ -111,16 +124,23 @@ class Trial:
         found = []
         inputs = {node.index for node in self.graph.inputs}
         total: dict[int, int] = {}
+        entries: dict[int, int] = {}
         for node in self.graph.nodes:
             if node.primitive.name in ("mean", "average") and node.inputs and np.ndim(node.value):
                 found.append(int(np.size(node.operands[0]) // max(np.size(node.value), 1)))
             if node.primitive.name in ("add", "subtract"):
-                for operand in node.parents:
+                for parent in node.parents:
+                    operand = _reshaped(parent)
                     size = max(int(np.size(operand.value)), 1)
                     if operand.index in inputs and np.size(node.value) > size:
                         found.append(int(np.size(node.value)) // size)
                         total[operand.index] = total.get(operand.index, 0) + found[-1]
-        return found + list(total.values())  # a loop may add a bias in every pass
+                    elif operand.primitive.name == "getitem":
+                        source = operand.parents[0]
+                        if source.index in inputs and np.size(node.value) == size == 1:
+                            entries[source.index] = entries.get(source.index, 0) + 1
+        each = [n // np.size(self.graph.nodes[k].value) for k, n in entries.items()]
+        return [*found, *total.values(), *each]  # a loop may add a bias in every pass
 
     def matches(self, name: str, found: Any) -> bool:
         """Whether a gradient equals the claim."""
@@ -156,3 +176,13 @@ class Trial:
             where = node.where
             self._lines[place] = where.line if where is not None else None
         return self._lines[place]
+
+
+def _reshaped(node: Node) -> Node:
+    """What a value was before it was given another shape."""
+    while node.primitive.name in ("reshape", "expand_dims", "getitem", "transpose"):
+        before = node.parents[0]
+        if np.size(before.value) != np.size(node.value):
+            return node
+        node = before
+    return node

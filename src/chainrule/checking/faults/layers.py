@@ -41,7 +41,7 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
             continue
         if roles.derived_from(operand, node.inputs[position]):
             continue  # the mask of a ReLU, not of a dropout
-        hidden = roles.is_of_units(k)
+        hidden = roles.is_of_units(k) and _is_used_once(roles, operand)
         if not hidden and found[1] != 1:
             continue  # weights of labels, not of units
         key = roles.trial.keys[k]
@@ -95,6 +95,14 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
         )  # fmt: skip
 
 
+def _is_used_once(roles: Roles, operand: Any) -> bool:
+    """Whether a mask, or the array that it is made from, serves nothing else, as labels do."""
+    if not isinstance(operand, Node):
+        return True
+    sources = [x for x in roles.graph.ancestors_of([operand]) if not x.inputs and x.shape]
+    return all(len(roles.users[x.index]) == 1 for x in [*sources, operand])
+
+
 def _edge(
     key: tuple[Any, ...],
     codes: tuple[str, ...],
@@ -135,7 +143,7 @@ def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
     normal = np.asarray(roles.values[found.normal], dtype=float)
     x = np.asarray(roles.values[found.x], dtype=float)
     axis, inverse = found.axis, found.inverse
-    n = normal.shape[axis]
+    n = normal.size // inverse.size
     what = roles.trial.describe(found.normal)
     key = roles.trial.keys[found.normal]
 
@@ -186,18 +194,18 @@ def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
         )
 
 
-def _is_biased(x: Any, inverse: Any, axis: int) -> bool:
+def _is_biased(x: Any, inverse: Any, axis: tuple[int, ...]) -> bool:
     """Whether 1/inverse² exceeds the variance divided by n by one constant, the ε."""
     return _epsilon(x, inverse, axis, 0) is not None
 
 
-def _epsilon(x: Any, inverse: Any, axis: int, ddof: int) -> float | None:
+def _epsilon(x: Any, inverse: Any, axis: tuple[int, ...], ddof: int) -> float | None:
     gap = np.ravel(1 / inverse**2 - x.var(axis=axis, ddof=ddof, keepdims=True))
     same = np.allclose(gap, gap[0], rtol=1e-6, atol=1e-12)
     return float(gap[0]) if same and gap[0] > -1e-12 else None
 
 
-def _other_inverse(x: Any, inverse: Any, axis: int) -> Any:
+def _other_inverse(x: Any, inverse: Any, axis: tuple[int, ...]) -> Any:
     """1/√(variance + ε) with the other of the two counts."""
     for ddof in (0, 1):
         epsilon = _epsilon(x, inverse, axis, ddof)
@@ -243,37 +251,51 @@ def _pooling_in_loops(roles: Roles) -> Iterator[Hypothesis]:
     """The same where a loop takes the maximum of one window after the other."""
     for place, members in roles.loops.items():
         node = roles.nodes[members[-1]]
-        if node.primitive.name != "max" or node.shape or not isinstance(node.inputs[0], Node):
+        if node.primitive.name != "max" or not isinstance(node.inputs[0], Node):
             continue
         edges = [(k, 0) for k in members if (k, 0) in roles.replay.rules]
         if not edges or np.ndim(node.operands[0]) < 1 or roles.is_added[members[-1]]:
             continue
+        axis = node.params.get("axis")
+        if node.shape and (axis is None or node.params.get("keepdims") or np.ndim(axis) < 1):
+            continue  # no window: such as the largest of each row
         what = roles.described(node.inputs[0])
         for word, rule in _WINDOWS:
             yield _edge(
                 ("windows", word, *place), ("G907",), 1,
                 f"the cotangent of {what} goes to {word} instead of the winner.",
-                {(k, 0): _in_window(roles.nodes[k].operands[0], rule) for k, _ in edges},
+                {(k, 0): _in_window(roles.nodes[k].operands[0], rule, axis) for k, _ in edges},
             )  # fmt: skip
 
 
-def _first_of(window: Any) -> Any:
-    chosen = np.zeros(np.shape(window))
-    chosen.flat[0] = 1.0
+def _first_of(windows: Any) -> Any:
+    chosen = np.zeros(np.shape(windows))
+    chosen[:, 0] = 1.0
     return chosen
 
 
+#: Of windows, one in each row, the share of each entry in the cotangent.
 _WINDOWS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("every entry of the window", lambda w: np.ones(np.shape(w))),
-    ("every entry of the window, shared,", lambda w: np.ones(np.shape(w)) / np.size(w)),
+    ("every entry of the window, shared,", lambda w: np.ones(np.shape(w)) / np.shape(w)[1]),
     ("the first entry of the window", _first_of),
-    ("the smallest entry of the window", lambda w: (w == np.min(w)) * 1.0),
+    ("the smallest entry of the window", lambda w: (w == w.min(axis=1, keepdims=True)) * 1.0),
 )
 
 
-def _in_window(window: Any, rule: Callable[[Any], Any]) -> EdgeRule:
-    share = rule(np.asarray(window))
-    return lambda g, contribution: g * share
+def _in_window(window: Any, rule: Callable[[Any], Any], axis: Any) -> EdgeRule:
+    """The share of each entry of a window, or of several windows that axes run through."""
+    value = np.asarray(window)
+    axes = tuple(range(value.ndim)) if axis is None else tuple(k % value.ndim for k in axis)
+    last = tuple(range(value.ndim - len(axes), value.ndim))
+    moved = np.moveaxis(value, axes, last)
+    rows = moved.reshape(-1, int(np.prod([value.shape[k] for k in axes])))
+    share = np.moveaxis(rule(rows).reshape(moved.shape), last, axes)
+
+    def edge(g: Any, contribution: Any) -> Any:
+        return (np.expand_dims(g, axes) if np.ndim(g) else g) * share
+
+    return edge
 
 
 def _spread(axis: Any, keepdims: bool, share: float) -> EdgeRule:

@@ -63,6 +63,10 @@ def _at_logits(roles: Roles, z: int) -> Iterator[tuple[str, str, str, NodeRule]]
             times(p * (1 - p)),
         )  # fmt: skip
         yield (
+            f"{word} times p", "G501",
+            "the cotangent is multiplied by p though cross-entropy has absorbed it", times(p),
+        )  # fmt: skip
+        yield (
             f"{word} Jacobian twice", "G501",
             "the softmax Jacobian is applied though cross-entropy has absorbed it",
             _jacobian(p, axis),
@@ -97,7 +101,7 @@ def _at_softmax(roles: Roles, softmax: Softmax) -> Iterator[Hypothesis]:
     p = np.asarray(roles.values[softmax.p], dtype=float)
     what = roles.trial.describe(softmax.p)
     variants: tuple[tuple[str, str, str, NodeRule], ...] = (
-        ("omitted", "G401" if _is_hidden(roles, softmax.p) else "G502",
+        ("omitted", "G401" if roles.is_hidden(softmax.p) else "G502",
          "the softmax Jacobian is omitted", lambda g: g),
         ("diagonal", "G503", "the softmax Jacobian is cut to its diagonal p(1 - p)",
          times(p * (1 - p))),
@@ -114,16 +118,6 @@ def _at_softmax(roles: Roles, softmax: Softmax) -> Iterator[Hypothesis]:
         key = ("softmax", variant, *roles.trial.keys[softmax.p])
         rank = 2 if variant == "without diagonal" else 1
         yield Hypothesis(key, (code,), rank, f"at {what} {said}.", always(alterations))
-
-
-def _is_hidden(roles: Roles, p: int) -> bool:
-    """Whether parameters enter after a softmax, or it weighs other values that they make."""
-    return roles.uses_parameter_later[p] or any(
-        roles.replay.active[other.index] and other.index != p
-        for user in roles.users[p]
-        if user.primitive.name in ("multiply", "matmul", "einsum", "dot")
-        for other in user.parents
-    )
 
 
 def _softmax(z: Any, axis: int) -> Any:

@@ -40,10 +40,11 @@ def product_faults(roles: Roles) -> list[Hypothesis]:
             key = (*roles.trial.keys[k], position, other)
             for variant, code, said, instead in _instead(roles, values, node, position, other):
                 rule = _substituting(roles, node, position, other, instead)
+                slides = code == "G702" and _slides(roles, operand)
                 found.append(
                     Hypothesis(
                         ("product", variant, *key),
-                        (code,),
+                        ("G906", code) if slides else (code,),
                         1 if code == "G702" else 2,
                         said,
                         always(Alterations(edges={(k, position): rule})),
@@ -78,6 +79,11 @@ def product_faults(roles: Roles) -> list[Hypothesis]:
                 )
             )
     return found
+
+
+def _slides(roles: Roles, operand: Any) -> bool:
+    """Whether an operand is a kernel."""
+    return any(node is operand and roles.slides(x) for x, node in roles.replay.parameters.items())
 
 
 def _in_loops(roles: Roles) -> Iterator[Hypothesis]:

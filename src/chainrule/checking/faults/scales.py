@@ -39,7 +39,7 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         of_data = [edge for edge in edges if edge[0] not in roles.penalty]
         every += of_data
         penalties += of_penalty
-        bias = _is_bias(roles, of_data) and sum(size > 1 for size in node.shape) < 2
+        bias = _is_bias(roles, name) and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
             if of_penalty:
@@ -67,9 +67,9 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
     return found
 
 
-def _is_bias(roles: Roles, edges: Iterable[tuple[int, int]]) -> bool:
+def _is_bias(roles: Roles, name: str) -> bool:
     """Whether a parameter is broadcast over the batch: its gradient is a sum over it."""
-    edges = list(edges)
+    edges = roles.bias_edges(name)
     return bool(edges) and all(
         roles.is_bias_edge(k, position)
         and any(roles.replay.active[x.index] for x in _others(roles, k, position))
@@ -102,7 +102,7 @@ def _on_edges(roles: Roles) -> list[Hypothesis]:
             continue
         groups.setdefault((*key[:-1], position), []).extend(twins)
         naming = (
-            _of_penalty("the penalised weights")
+            _of_part("the penalised weights", roles, twins)
             if penalty
             else _of_share(f"the cotangent of {_operand(roles, k, position)}")
         )
@@ -176,11 +176,19 @@ def _or_nothing(naming: Naming, name: str) -> Naming:
 
 
 def _of_formula(naming: Naming) -> Naming:
-    """The same inside of an activation, where a number belongs to the formula of f'."""
+    """The same inside of an activation, where a number belongs to the formula of f' and a sign may
+    do so; an argument does not, it may weigh the term.
+    """
 
     def found(values: Sequence[float], name_of: Namer) -> Codes:
         named = naming(values, name_of)
-        return (("G403",), named[1]) if named is not None and named[0] == ("G206",) else named
+        if named is None or named[0] not in (("G206",), ("G205",), ("G204",)):
+            return named
+        if named[0] != ("G206",):  # of the whole formula, or of a part of it
+            return (*named[0], "G403"), named[1]
+        factor = name_of(values)
+        weighs = factor is not None and factor.follows == "scalar"
+        return None if weighs else (("G403",), named[1])
 
     return found
 
@@ -204,6 +212,32 @@ def _of_bias(name: str) -> Naming:
             said = _said(f"the gradient of {name}", factor).partition(";")[0]
             return ("G601",), f"{said}: the cotangent is {how} over what it is added to."
         return factor.codes, _said(f"the gradient of {name}", factor)
+
+    return naming
+
+
+def _of_part(name: str, roles: Roles, edges: list[tuple[int, int]]) -> Naming:
+    """A factor on a step of the penalty; if it is not the only one, it may be a path as well."""
+    of_penalty = _of_penalty(name)
+    k, position = edges[0]
+    before = {x.index for x in roles.graph.ancestors_of([roles.nodes[k].inputs[position]])}
+    reached = {at for at in roles.penalty if any(x.index not in roles.penalty
+               for x in roles.users[at])}  # fmt: skip
+    waiting = list(reached)
+    while waiting:
+        at = waiting.pop()
+        for each in roles.replay.outgoing.get(at, ()):
+            parent = roles.nodes[at].inputs[each].index
+            if (at, each) not in edges and parent not in reached:
+                reached.add(parent)
+                waiting.append(parent)
+    several = bool(before & reached & roles.parameter_indices)
+
+    def naming(values: Sequence[float], name_of: Namer) -> Codes:
+        named = of_penalty(values, name_of)
+        if several and named is not None and named[0] == ("G301",):
+            return ("G801", "G301"), named[1]
+        return named
 
     return naming
 

@@ -60,6 +60,7 @@ def _of_crossing(target: str, what: str) -> Naming:
 def _of_biases(roles: Roles) -> Iterator[Hypothesis]:
     replay = roles.replay
     for name, node in replay.parameters.items():
+        whole = node.shape == () or max(node.shape) == 1
         for k, position in roles.edges_into(node.index):
             user = roles.nodes[k]
             if not roles.is_bias_edge(k, position):
@@ -83,7 +84,7 @@ def _of_biases(roles: Roles) -> Iterator[Hypothesis]:
                 (k, position), _filled(raw, np.sum),
             )  # fmt: skip
             yield _edge(
-                ("mean of bias", name), "G603", 4,
+                ("mean of bias", name), "G601" if whole else "G603", 4,
                 f"the gradient of {name} is the mean of the cotangent over all axes.",
                 (k, position), _filled(raw, np.mean),
             )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -68,8 +69,10 @@ def in_loops(site: Site, atoms: Sequence[str]) -> Iterator[str]:
     counters = [loop.target.id for loop in site.loops if isinstance(loop.target, ast.Name)]
     names = [atom for atom in atoms if atom.isidentifier() and atom not in counters]
     for count in range(1, len(counters) + 1):
+        orders = list(itertools.permutations(counters, count)) if count < 4 else [counters[:count]]
         for name in names:
-            yield f"{name}[{', '.join(counters[:count])}]"
+            for chosen in orders:
+                yield f"{name}[{', '.join(chosen)}]"
 
 
 def counts(function: Any) -> list[str]:

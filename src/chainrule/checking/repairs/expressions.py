@@ -21,7 +21,7 @@ _SISTERS = (
     ("dot", "multiply"), ("std", "var"), ("zeros_like", "ones_like"), ("zeros", "ones"),
     ("sin", "cos"), ("sqrt", "square"), ("exp", "log"), ("tile", "repeat"),
 )  # fmt: skip
-_WITH_A_NAME = ("order", "ddof", "mode")
+_WITH_A_NAME = ("order", "ddof", "mode", "dtype")
 
 
 def _none(_: ast.expr) -> Iterable[tuple[str, str]]:
@@ -58,6 +58,7 @@ def instead(place: Place, around: Around) -> _Found:
     old, seen, integers = place.expression, around.seen, around.integers
     if isinstance(old, ast.BinOp):
         yield from _of_operation(place, old)
+        yield from _of_crossing(old, seen)
     elif isinstance(old, ast.UnaryOp):
         sign = isinstance(old.op, ast.USub)
         kind = "sign" if sign else "negation"
@@ -96,11 +97,28 @@ def instead(place: Place, around: Around) -> _Found:
         yield "zero", ast.Constant(0), ""
     if place.in_index:
         return
+    yield from _of_array(place, value)
     if _may_be_turned(place, value, around):
         yield "transposed", ast.Attribute(copy.deepcopy(old), "T", ast.Load()), ""
     if value is not None and value.ndim == 2 and 1 in value.shape and isinstance(old, ast.Name):
         flat = ast.Attribute(copy.deepcopy(old), "ravel", ast.Load())
         yield "flattened", ast.Call(flat, [], []), ""
+
+
+def _of_array(place: Place, value: Any) -> _Found:
+    """What may have been meant by a value that is no whole number."""
+    if value is None or value.dtype.kind != "f":
+        return
+    old, parent = place.expression, place.parent
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, (ast.Add, ast.Sub)):
+        beside = parent.right if place.field == "left" else parent.left
+        if isinstance(beside, ast.Constant):
+            yield "power", ast.BinOp(old, ast.Pow(), ast.Constant(2)), ""
+    if isinstance(old, (ast.Name, ast.Attribute)) and 0 < value.ndim <= 4 and max(value.shape) > 1:
+        turned = ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1)))
+        kept = [ast.Constant(...)] * (value.ndim > 2)
+        index = ast.Tuple([*kept, *[turned] * min(value.ndim, 2)], ast.Load())
+        yield "flipped", ast.Subscript(copy.deepcopy(old), index, ast.Load()), ""
 
 
 def _may_be_turned(place: Place, value: Any, around: Around) -> bool:
@@ -125,6 +143,9 @@ def _of_operation(place: Place, old: ast.BinOp) -> _Found:
         if operator is ast.Div:
             plain = isinstance(right, ast.Constant)
             yield "number left out" if plain else "factor left out", left, ast.unparse(right)
+            if not isinstance(left, ast.Constant):
+                one = ast.BinOp(ast.Constant(1.0), old.op, right)
+                yield "factor left out", one, ast.unparse(left)
             yield "sides", ast.BinOp(right, old.op, left), ""
         if operator is ast.Mult and not _is(place.parent, ast.Mult):
             yield from _of_product(old)
@@ -173,6 +194,24 @@ def _of_product(old: ast.BinOp) -> _Found:
         yield "factors left out", factors[-1], ""
 
 
+def _of_crossing(old: ast.BinOp, seen: Mapping[str, Any]) -> _Found:
+    """(n,) and (n, 1) that grow to (n, n), given one shape."""
+    sides = [old.left, old.right]
+    values = [seen.get(ast.unparse(side)) for side in sides]
+    shapes: list[tuple[int, ...]] = [() if x is None else x.shape for x in values]
+    if sorted(map(len, shapes)) != [1, 2] or isinstance(old.op, ast.MatMult):
+        return
+    flat, column = (0, 1) if len(shapes[0]) == 1 else (1, 0)
+    n = shapes[flat][0]
+    if n < 2 or shapes[column] != (n, 1):
+        return
+    for side, shape in ((flat, "-1, 1"), (column, "-1"), (column, "1, -1")):
+        reshape = ast.Attribute(copy.deepcopy(sides[side]), "reshape", ast.Load())
+        call = ast.Call(reshape, list(map(parsed, shape.split(", "))), [])
+        both = [call if side == k else copy.deepcopy(sides[k]) for k in (0, 1)]
+        yield "crossed", ast.BinOp(both[0], old.op, both[1]), ""
+
+
 def _is(node: ast.AST, operator: type) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, operator)
 
@@ -197,6 +236,8 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
             yield kind, ast.Call(func, old.args, old.keywords), f"{name} {twin}"
     if isinstance(old.func, ast.Attribute) and not old.args:
         yield "method left out", old.func.value, ""
+    if name == "astype" and method:
+        yield "dtype", old.func.value, ""  # type: ignore[attr-defined]
     if name == "maximum" and len(old.args) == 2:
         for argument in old.args:
             yield "kink", ast.Compare(argument, [ast.Gt()], [ast.Constant(0)]), ""
@@ -217,21 +258,19 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
         yield "order", ast.Call(old.func, old.args, ordered), ""
     if name in ("sum", "mean") and "keepdims" not in words:
         kept = [*old.keywords, ast.keyword("keepdims", ast.Constant(True))]
-        yield "axes kept", ast.Call(old.func, old.args, kept), ""
+        reduced, axis = _reduced(old, method, around.seen)
+        row = reduced is not None and reduced.ndim == 2 and axis != "None"
+        yield "kept axis" if row else "axes kept", ast.Call(old.func, old.args, kept), ""
     if name in _REDUCING:
         yield from _of_reduction(old, method, around.seen)
 
 
 def _of_reduction(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> _Found:
     """The same sum over other axes."""
-    reduced = old.func.value if method else (old.args[0] if old.args else None)  # type: ignore[attr-defined]
-    value = seen.get(ast.unparse(reduced)) if reduced is not None else None
+    value, text = _reduced(old, method, seen)
     if value is None or not 1 <= value.ndim <= 4:
         return
-    given = old.args if method else old.args[1:]
-    words = {word.arg: word.value for word in old.keywords}
-    now = given[0] if given else words.get("axis")
-    text = ast.unparse(now) if now is not None else "None"
+    words = {word.arg for word in old.keywords}
     axes: list[Any] = [None, *range(value.ndim)]
     if value.ndim > 2:
         axes += [(i, j) for i in range(value.ndim) for j in range(i + 1, value.ndim)]
@@ -245,6 +284,16 @@ def _of_reduction(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> _Foun
         if "keepdims" not in words:
             kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
             yield "axis", ast.Call(old.func, first, kept), ""
+
+
+def _reduced(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> tuple[Any, str]:
+    """What a reduction runs over, if that is known, and the text of its axis."""
+    reduced = old.func.value if method else (old.args[0] if old.args else None)  # type: ignore[attr-defined]
+    value = seen.get(ast.unparse(reduced)) if reduced is not None else None
+    given = old.args if method else old.args[1:]
+    words = {word.arg: word.value for word in old.keywords}
+    now = given[0] if given else words.get("axis")
+    return value, ast.unparse(now) if now is not None else "None"
 
 
 def _is_numpy(node: ast.Attribute) -> bool:
@@ -265,6 +314,9 @@ def _of_subscript(old: ast.Subscript, seen: Mapping[str, Any], integers: Sequenc
     value = seen.get(ast.unparse(old.value))
     if value is None:
         return
+    if len(entries) == 2 and value.ndim == 1 and _is_new_axis(entries):
+        turned = ast.Tuple([copy.deepcopy(x) for x in entries[::-1]], ast.Load())
+        yield "turned index", ast.Subscript(old.value, turned, old.ctx), ""
     for position, entry in enumerate(entries):
         if isinstance(entry, (ast.Constant, ast.UnaryOp)) and _is_whole(entry):
             rest = [ast.Slice() if x is entry else x for x in entries]
@@ -275,6 +327,12 @@ def _of_subscript(old: ast.Subscript, seen: Mapping[str, Any], integers: Sequenc
         for name in integers:
             longer = ast.Tuple([*entries, parsed(name)], ast.Load())
             yield "index added", ast.Subscript(old.value, longer, old.ctx), name
+
+
+def _is_new_axis(entries: Sequence[ast.expr]) -> bool:
+    """Whether an index of two makes a row or a column: ``[:, None]``."""
+    whole = [isinstance(x, ast.Slice) and not (x.lower or x.upper or x.step) for x in entries]
+    return sum(whole) == 1 and ast.unparse(entries[whole.index(False)]) in ("None", "np.newaxis")
 
 
 def _reverses(entry: ast.expr) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Meanings:
         self._exact: dict[Any, set[str]] = {}
         self._scaled: dict[Any, set[str]] = {}
         self._numbers: dict[Any, int] = {}
+        self._derived: dict[Any, list[int]] = {}
         self.roles = roles
         replay = roles.replay
         parameters = roles.parameter_indices
@@ -31,9 +33,9 @@ class Meanings:
                 continue
             if not node.inputs:
                 self._add("parameter" if node.index in parameters else "data", node.value)
-                rows = node.value if node.index in parameters and np.ndim(node.value) > 1 else ()
-                for row in rows[:_MOST_ROWS]:
-                    self._add("parameter", row)
+                word = "parameter" if node.index in parameters else "data"
+                for row in node.value[:_MOST_ROWS] if np.ndim(node.value) > 1 else ():
+                    self._add(word, row)
                 continue
             self._add("forward", node.value)
             self._numbers.setdefault(_key(np.asarray(node.value), False), node.index)
@@ -44,10 +46,17 @@ class Meanings:
                 self._add("cotangent", cotangent, scaled=True)
                 if index in parameters:
                     self._add("gradient", cotangent, scaled=True)
+        for index in parameters:
+            data = [edge for edge in roles.edges_into(index) if edge[0] not in roles.penalty]
+            share = roles.share_of(index, data)
+            if share is not None:
+                self._add("gradient", share, scaled=True)
         for z in roles.logits:
             self._add("logits", replay.true.cotangents[z], scaled=True)
         for softmax in roles.softmaxes:
             self._add("softmax", roles.values[softmax.p])
+            if not roles.is_hidden(softmax.p):
+                self._add("logits", replay.true.cotangents[softmax.z], scaled=True)
         for normalisation in roles.normalisations:
             self._add("scale", normalisation.inverse)
             self._add("scale", 1 / normalisation.inverse)
@@ -55,6 +64,7 @@ class Meanings:
         for activation in roles.elementwise:
             word = "output derivative" if activation.a in outputs else "derivative"
             self._add(word, activation.derivative, scaled=True)
+            self._derived.setdefault(_key(activation.derivative, True), []).append(activation.a)
             self._add("activation", roles.values[activation.a])
             self._add("argument", roles.values[activation.z])
         self.derivatives = [
@@ -78,6 +88,22 @@ class Meanings:
         nodes = self.roles.nodes
         return nodes[numbers[1]] in self.roles.graph.ancestors_of([nodes[numbers[0]]])
 
+    def is_last(self, value: Any) -> bool:
+        """Whether a value is a forward one after which no parameter enters."""
+        number = self._numbers.get(_key(np.asarray(value), False))
+        return number is not None and not self.roles.uses_parameter_later[number]
+
+    def reaches(self, names: Collection[str], value: Any) -> bool:
+        """Whether one of the parameters enters a forward value, or the activation that a derivative
+        is one of; so it is for a value that is neither.
+        """
+        array = np.asarray(value, dtype=float)
+        steps = list(self._derived.get(_key(array, True), ()))
+        steps += [self._numbers[key]] if (key := _key(array, False)) in self._numbers else []
+        inputs = [self.roles.replay.parameters[name].index for name in names]
+        reached = set().union(*map(self.roles.descendants, inputs))
+        return not steps or bool(reached & set(steps))
+
     def of(self, value: Any) -> set[str]:
         """The words for a value: exactly, or up to a factor where that makes no difference."""
         array = np.asarray(value)
@@ -87,7 +113,10 @@ class Meanings:
             return set()  # every such number is some other
         found = set(self._exact.get(_key(array, False), ()))
         if array.size > 1 and np.ptp(np.abs(np.asarray(array, dtype=float))) > 0:
-            found |= self._scaled.get(_key(array, True), set())
+            scaled = self._scaled.get(_key(array, True), set())
+            if found & {"parameter", "data"}:  # what it is comes before what it is in proportion to
+                scaled = scaled - {"cotangent", "gradient", "logits"}
+            found |= scaled
         return found
 
 
@@ -100,6 +129,14 @@ def _key(value: Any, scaled: bool) -> Any:
         flat = flat / flat[int(np.argmax(np.abs(flat)))]
         return (True, flat.size, (np.round(flat, 7) + 0.0).tobytes())
     return (False, flat.size, f"{largest:.9e}", (np.round(flat / largest, 7) + 0.0).tobytes())
+
+
+def is_share(value: Any) -> bool:
+    """Whether an array holds shares that sum to one along an axis, as a softmax does."""
+    found = np.asarray(value, dtype=float)
+    if found.size < 2 or not np.all((found > 0) & (found < 1)):
+        return False
+    return any(np.allclose(found.sum(axis=axis), 1, atol=1e-12) for axis in range(found.ndim))
 
 
 def is_mask(value: Any) -> bool:

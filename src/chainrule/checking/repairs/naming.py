@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.checking.factors import Factor
 from chainrule.checking.repairs.changes import Change
-from chainrule.checking.repairs.meanings import Meanings, is_mask
+from chainrule.checking.repairs.meanings import Meanings, is_mask, is_share
 from chainrule.checking.repairs.sites import Place, Site
+from chainrule.checking.watch_syntax import loaded
 
 Codes = tuple[str, ...]
 #: tanh' by its text: inside of a sum, such as of two activations, it is no derivative of a step.
@@ -21,6 +23,12 @@ _SIGMOID = re.compile(r"^\(?(.+?)\)? \* \(1(?:\.0?)? - \1\)$")
 _ACTIVATIONS = re.compile(
     r"tanh|sigm|expit|exp|relu|soft|act|logistic|elu|gelu|swish|^f$|^g$", re.I
 )
+
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.Pow: operator.pow,
+}  # fmt: skip
 
 
 class Context:
@@ -58,13 +66,34 @@ class Context:
         self.batches = batches
 
     def words(self, text: str) -> set[str]:
-        """What an expression stands for."""
-        value = self.seen.get(text)
-        return set() if value is None else self.meanings.of(value)
+        """What an expression stands for; an entry of an array, for what the array does."""
+        value = self.value(text)
+        if value is None:
+            return set()
+        found = self.meanings.of(value)
+        if value.ndim or not text.endswith("]"):
+            return found
+        array = ast.unparse(node.value) if isinstance(node := _parsed(text), ast.Subscript) else ""
+        return found | (self.words(array) if array else set())
 
     def value(self, text: str) -> Any:
-        """What an expression is worth; None if that is not known."""
-        return self.seen.get(text)
+        """What an expression is worth, by itself or from its parts; None if that is not known."""
+        found = self.seen.get(text)
+        return found if found is not None else self._calculated(_parsed(text))
+
+    def _calculated(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):
+            return np.asarray(node.value) if isinstance(node.value, (int, float)) else None
+        if not isinstance(node, ast.BinOp) or type(node.op) not in _OPERATORS:
+            return None
+        both = [self.value(ast.unparse(x)) for x in (node.left, node.right)]
+        if any(x is None or x.dtype.kind not in "fiub" for x in both):
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(_OPERATORS[type(node.op)](*both))
+        except (ValueError, TypeError):
+            return None
 
     @property
     def only_biases(self) -> bool:
@@ -120,17 +149,26 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return ("G906",) if _is_kernel(at.value(ast.unparse(change.old.value)), at) else ("G705",)
     if kind == "one row":
         return ("G602",) if at.only_biases else ("G802",)
+    if kind == "flipped":
+        return ("G906",) if _is_kernel(at.value(old), at) else ()
     if kind == "index":
-        return _of_geometry(site) if _in_slice(place) else ("G703",)
+        if _in_slice(place):
+            return _of_geometry(site, at)
+        above = reversed(place.above) if place is not None else ()
+        entry = next((x for x in above if isinstance(x, ast.Subscript)), None)
+        kernel = entry is not None and _is_kernel(at.value(ast.unparse(entry.value)), at)
+        return ("G906",) if kernel else ("G703",)
     if kind == "number":
         around = place.above[1] if place and len(place.above) > 1 else change.old
         whole = at.value(ast.unparse(around))
         whole_number = whole is not None and whole.dtype.kind in "iu"
-        return _of_geometry(site) if place and (place.in_index or whole_number) else ()
+        return _of_geometry(site, at) if place and (place.in_index or whole_number) else ()
     if kind == "exchanged":
         first, _, second = change.about.partition(" ")
         if any(text in old for text in (f"{first} - {second}", f"{second} - {first}")):
             return ("G205",)
+        if _in_display(change.old, first, second):
+            return ("G705", "G704")
         factors = {"forward", "parameter", "data"}
         results = not any(at.words(text) & factors for text in (first, second))
         return ("G704",) if results else ("G703",)
@@ -138,7 +176,11 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         value = at.value(change.about)
         return ("G403",) if value is not None and value.ndim else ()
     if kind == "factor left out":
-        return of_extra_factor(change, at)
+        codes = of_extra_factor(change, at, site.statement)
+        other = "forward" in at.words(ast.unparse(change.new)) and "data" not in at.words(
+            change.about
+        )
+        return codes or (("G703",) if other and _in_product(place) else ())
     if kind == "function left out":
         return _of_extra_function(change, at)
     if kind == "term left out":
@@ -156,7 +198,31 @@ _PLAIN: dict[str, Codes] = {
     "ddof": ("G905",),
     "mode": ("G906",),
     "flattened": ("G604",),
+    "crossed": ("G604",),
+    "turned index": ("G604",),
+    "kept axis": ("G604",),
+    "dtype": ("G102",),
 }
+
+
+def _in_display(statement: ast.AST, first: str, second: str) -> bool:
+    """Whether two values stand in entries of their own of one list or array."""
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.List, ast.Tuple)):
+            held = [
+                {text for text in (first, second) if text in _texts(entry)} for entry in node.elts
+            ]
+            if {first} in held and {second} in held:
+                return True
+    return False
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _texts(node: ast.AST) -> set[str]:
+    return {ast.unparse(x) for x in ast.walk(node) if isinstance(x, ast.expr)}
 
 
 def _is_kernel(value: Any, at: Context) -> bool:
@@ -200,9 +266,13 @@ def _of_accumulation(site: Site, at: Context) -> Codes:
     return ("G801",)
 
 
-def _of_geometry(site: Site) -> Codes:
+def _of_geometry(site: Site, at: Context) -> Codes:
     """A wrong place in an image: of a pooling where a function takes maxima, of a convolution."""
-    return ("G907",) if _pools(site) else ("G906",)
+    if not _pools(site):
+        return ("G906",)
+    roles = at.meanings.roles
+    kernels = {x for x, p in roles.replay.parameters.items() if len(p.shape) > 2 or roles.slides(x)}
+    return ("G906", "G907") if kernels & set(at.gained) else ("G907",)
 
 
 def _pools(site: Site) -> bool:
@@ -219,19 +289,27 @@ def _of_function(change: Change, at: Context) -> Codes:
     return ("G404",) if names & {"maximum", "minimum"} else ("G907",)
 
 
-def of_extra_factor(change: Change, at: Context) -> Codes:
+def of_extra_factor(change: Change, at: Context, statement: Any = None) -> Codes:
     """A factor that is not due."""
     words, kept = at.words(change.about), at.words(ast.unparse(change.new))
-    twice = _SIGMOID.match(change.about) is not None
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult):
+        kept |= at.words(ast.unparse(loaded(statement.target)))
+    twice = _SIGMOID.match(change.about)
     if "logits" in kept or "output derivative" in words:
         return ("G501",)
     if twice:
-        return ("G501",) if not kept & {"cotangent"} else ("G403",)
+        p = at.value(twice.group(1))
+        last = p is not None and (is_share(p) or at.meanings.is_last(p))
+        return ("G501",) if last or not kept & {"cotangent"} else ("G403",)
     if "derivative" in words or _TANH.match(change.about):
         return ("G403",)
     value = at.value(change.about)
     if value is not None and value.size > 1 and is_mask(value):
         return ("G902",) if "data" in words else ("G404",)
+    rest = at.value(ast.unparse(change.new))
+    due = rest is not None and rest.size > 1 and "gradient" not in kept and _multiples(rest, at)
+    if value is not None and value.ndim and due:
+        return ("G302",)
     return ()
 
 
@@ -277,10 +355,14 @@ def of_order(site: Site) -> Codes:
     return ("G907",) if _pools(site) else ("G705",)
 
 
-def of_turned(value: Any, site: Site) -> Codes:
-    """A value where a function of it is due; of a mask, that is its complement."""
+def of_turned(value: Any, due: Any, place: Place, site: Site, at: Context) -> Codes:
+    """A value where a function of it is due; of a mask, that is its complement; of the argument of
+    an activation, the layer's output.
+    """
     if value.size > 1 and is_mask(value):
         return ("G907",) if _pools(site) else ("G404",)
+    if _in_product(place) and "activation" in at.meanings.of(due):
+        return ("G703",)
     return ("G403",)
 
 
@@ -309,11 +391,13 @@ def _of_other(change: Change, at: Context) -> Codes:
     ):  # fmt: skip
         return ()  # a factor or term left out, named as such or not at all
     if isinstance(change.old, ast.Constant):
-        return of_missing_factor(at.value(change.about), old_text, "{}", None, at)
+        return of_missing_factor(at.value(change.about), old_text, "{}", None, at, change.about)
     if other is not None and is_mask(other):
         return ("G902",) if "data" in new else ("G404",)
     if "cotangent" in new and "cotangent" not in old:
         return ("G405",)
+    if value is not None and value.size > 1 and not np.ptp(np.asarray(value, dtype=float)):
+        return ()  # a factor that is missing, and may be any
     if "cotangent" in new and value is not None and other is not None:
         with np.errstate(all="ignore"):
             ratio = np.asarray(other, dtype=float) / np.asarray(value, dtype=float)
@@ -338,6 +422,8 @@ def _of_other(change: Change, at: Context) -> Codes:
 def _is_penalty(place: Place, at: Context) -> bool:
     """Whether an expression is multiplied by numbers only: the share of a penalty."""
     for node in reversed(place.above):
+        if isinstance(node, (ast.Subscript, ast.Attribute)):
+            continue
         if not isinstance(node, ast.BinOp):
             return isinstance(node, (ast.AugAssign, ast.Assign)) or node is place.parent
         if isinstance(node.op, (ast.Add, ast.Sub)):
@@ -384,19 +470,29 @@ def _in_slice(place: Place | None) -> bool:
 
 
 def of_missing_factor(
-    value: Any, beside: str, form: str, place: Place | None, at: Context
+    value: Any, beside: str, form: str, place: Place | None, at: Context, atom: str = ""
 ) -> Codes:
-    """A factor that is due and missing beside a value."""
+    """A factor that is due and missing beside a value: a function of an atom, in loops of an entry
+    of an array.
+    """
     if value is None:
         return ()
+    if form == "1 / {}" and _is_count(value):
+        return ("G203",)
+    if place is not None and _is_divisor(place):
+        return ()  # a power of a norm, a width: no derivative of a step
     if place is not None and in_formula(place):
         return ("G403",)
     words, own = at.meanings.of(value), at.words(beside)
+    if form == "{}":
+        words |= at.words(atom)
     made = at.value(beside)
+    if made is not None and made.size > 1 and not np.ptp(np.asarray(made, dtype=float)):
+        return ("G405",) if "cotangent" in words else ()  # what stands for nothing else
     if made is not None:
         with np.errstate(all="ignore"):
             product = at.meanings.of(made * value)
-        if "derivative" in product and not {"cotangent", "data"} & product:
+        if "derivative" in product and not {"cotangent", "data"} & (product | words):
             return ("G403",)
     if "cotangent" in words and "cotangent" not in own:
         both = "forward" in words and "forward" not in own
@@ -405,6 +501,10 @@ def of_missing_factor(
         return ("G503",)
     if "scale" in words:
         return ()
+    entry = ast.unparse(_parsed(atom).value) if atom.endswith("]") else atom  # type: ignore[attr-defined]
+    source = at.value(entry) if atom and form == "{}" else None
+    if not at.meanings.reaches(at.gained, value if source is None else source):
+        return ()  # a factor that does not depend on what the gradient is of
     if "output derivative" in words:
         return ("G502",)
     if "derivative" in words:
@@ -418,6 +518,25 @@ def of_missing_factor(
         spread = made is not None and array.shape != made.shape
         return () if spread else ("G401",)  # such as a norm: no derivative of an activation
     return _FORMS.get(form, ()) if array.size == 1 else ()
+
+
+def _is_count(value: Any) -> bool:
+    """Whether a factor is one over a whole number."""
+    with np.errstate(all="ignore"):
+        found = 1 / np.asarray(value, dtype=float)
+    return bool(np.all(np.isfinite(found) & (found >= 1)) and np.allclose(found, np.round(found)))
+
+
+def _is_divisor(place: Place) -> bool:
+    """Whether an expression divides, or is a factor of what divides."""
+    child: ast.AST = place.expression
+    for node in reversed(place.above):
+        if not isinstance(node, ast.BinOp):
+            return False
+        if isinstance(node.op, ast.Div) and node.right is child:
+            return True
+        child = node
+    return False
 
 
 #: What a factor of this form is where single numbers are too few to be recognised.
@@ -437,6 +556,8 @@ def of_missing_term(
     words = at.meanings.of(value)
     if "parameter" in words:
         return ("G301",) if factor is not None else ()
+    if "data" in words and not words & {"cotangent", "gradient"}:
+        return ()  # no share of a path: part of a formula
     plain = all(abs(abs(weight) - 1) < 1e-6 for weight in weights)
     return ("G801",) if plain or factor is not None else ()
 

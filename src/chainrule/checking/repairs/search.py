@@ -131,12 +131,7 @@ class RepairSearch:
         self.everything = frozenset(trials[0].claims)
         self.every = [Meanings(each) for each in roles]
         self.meanings = self.every[0]
-        self.biases = {
-            name
-            for name, node in roles[0].replay.parameters.items()
-            if (edges := roles[0].edges_into(node.index))
-            and all(roles[0].is_bias_edge(*edge) for edge in edges)
-        }
+        self.biases = {name for name in roles[0].replay.parameters if roles[0].bias_edges(name)}
 
     @property
     def is_over(self) -> bool:
@@ -225,8 +220,11 @@ class RepairSearch:
         """What stands for a value at a statement, each value once, the nearest names first."""
         seen = self.seen.get(site, {})
         own = {ast.unparse(place.expression) for place in site.places()}
+        ends = tuple(text[text.index("[") :] for text in own if text.endswith("]"))
         found: dict[Any, str] = {}
-        for text in sorted(self.atoms[site], key=lambda text: text not in own):
+        for text in sorted(
+            self.atoms[site], key=lambda text: (text not in own, not text.endswith(ends))
+        ):
             if text in seen:
                 value = seen[text]
                 found.setdefault((value.shape, value.dtype.kind, value.tobytes()), text)
@@ -366,6 +364,12 @@ class RepairSearch:
                 return
             if not _is_term(place):
                 continue
+            if self.seen[site][ast.unparse(old)].dtype.kind in "iu":
+                mended = self._floating(site)
+                if mended is not None:
+                    said = f"{_short(old)} as floating-point numbers"
+                    yield self._repair(site, old, ("G102",), mended, 0, said)
+                    continue
             divides = isinstance(place.parent, ast.AugAssign) and isinstance(
                 place.parent.op, ast.Div
             )
@@ -388,6 +392,11 @@ class RepairSearch:
                 own = (code,) if code else codes
                 yield self._repair(site, old, own, mended, rank, said)
 
+    def _floating(self, site: Site) -> frozenset[str] | None:
+        """What is mended if nothing is cut off."""
+        with hook_set(site.unit, lambda found, here: np.asarray(found) * 1.0):
+            return self._confirmed()
+
     def _of_values(self, site: Site) -> Iterator[Repair]:
         """Another value as a factor or as an addend."""
         seen = self.seen.get(site, {})
@@ -406,12 +415,16 @@ class RepairSearch:
                 if self.is_over:
                     return
                 other = seen[atom]
+                rows = other.ndim == 1 and value.ndim == 2 and len(other) == len(value)
+                if rows and _is_factor(place):
+                    text = f"{atom}[:, None]"
+                    yield from self._multiplied(site, place, old, text, other[:, None])
                 if other.ndim == 0 and value.ndim:
                     if not _is_term(place):
                         continue
                 elif not _spreads(other.shape, value.shape):
                     continue
-                if other.ndim or not value.ndim:
+                if other.ndim or not value.ndim or self.counts[0][site] > 1:
                     yield from self._multiplied(site, place, old, atom, other)
                 if _is_term(place) and (place.parent is site.statement or _is_sum(place.parent)):
                     yield from self._added(site, old, atom, other)
@@ -430,7 +443,7 @@ class RepairSearch:
                     factor = form(np.asarray(value))
                 at = self._context(site, mended - self.right)
                 said = f"{_short(old)} times {text.format(atom)}"
-                codes = of_missing_factor(factor, ast.unparse(old), text, place, at)
+                codes = of_missing_factor(factor, ast.unparse(old), text, place, at, atom)
                 for code in codes or ("",):
                     own = (code,) if code else ()
                     yield self._repair(site, old, own, mended, 2, said)
@@ -446,7 +459,10 @@ class RepairSearch:
                 with np.errstate(all="ignore"):
                     constant = not np.ptp(form(np.asarray(value)))
                 # Of one number throughout, it is left out: (noise > 0) for noise.
-                codes = () if constant else of_turned(value, site)
+                at = self._context(site, mended - self.right)
+                with np.errstate(all="ignore"):
+                    turned = form(np.asarray(value))
+                codes = () if constant else of_turned(value, turned, place, site, at)
                 yield self._repair(site, old, codes, mended, 2, said)
 
     def _added(self, site: Site, old: ast.expr, atom: str, value: Any) -> Iterator[Repair]:
@@ -632,7 +648,10 @@ class RepairSearch:
         )
 
 
-_RANKS = {"other": 2, "exchanged": 2, "number": 2, "index added": 2, "power": 2}
+_RANKS = {
+    "crossed": 0, "dtype": 0, "turned index": 0, "kept axis": 0, "other": 2, "exchanged": 2,
+    "number": 2, "index added": 2, "power": 2,
+}  # fmt: skip
 
 
 def _equal(claim: Any, true: Any, exact: float, largest: float) -> bool:
