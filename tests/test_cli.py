@@ -289,6 +289,17 @@ def test_run_all_goes_on_after_an_error_and_says_so_in_the_end(capsys: Capture, 
     assert "1 step stored" in Path("there/index.html").read_text()
 
 
+def test_run_all_repeats_below_the_table_what_did_not_hold(capsys: Capture) -> None:
+    registry.register(replace(OFFLINE, presets={"quick": {"outcome": "failed"}, "full": {}}))
+    status, _, error = call(capsys, "run", "--all", "--jobs", "1")
+    assert status == 1
+    lines = error.splitlines()
+    assert lines[-2].startswith("not held: offline: ")
+    assert "(measured " in lines[-2]
+    assert "1 of 2 claims of 2 experiments held" in lines[-1]
+    assert "not held: tiny" not in error
+
+
 @at_a_time
 def test_run_all_as_json_is_a_list_of_results(capsys: Capture, jobs: str) -> None:
     registry.register(replace(OFFLINE, presets={"quick": {"outcome": "failed"}, "full": {}}))

@@ -155,6 +155,53 @@ def test_lists_of_arrays_are_parameters():
     assert (wrong, report.codes) == (["W[0]", "b[0]"], ("G401",))
 
 
+class Dense:
+    """A layer that keeps its gradients, and whose net it is in."""
+
+    factor = 1
+
+    def __init__(self, net, rng, *shape):
+        self.net, self.W, self.b = net, rng.normal(size=shape), rng.normal(size=shape[1])
+
+    def __call__(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, g):
+        self.dW, self.db = self.factor * self.x.T @ g, g.sum(axis=0)
+        return g @ self.W.T
+
+
+class Stack:
+    """A network of layers; the last keeps its gradients in a dict."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.layers = [Dense(self, rng, 3, 5), np.tanh, Dense(self, rng, 5, 2)]
+
+    def loss(self, X, y):
+        first, activation, last = self.layers
+        self.h = activation(first(X))
+        self.error = last(self.h) - y
+        return 0.5 * np.sum(self.error**2)
+
+    def backward(self):
+        first, _, last = self.layers
+        first.backward(last.backward(self.error) * (1 - self.h**2))
+        last.grads = {"dW": last.dW, "db": last.db}
+
+
+def test_parameters_of_layers_are_found_with_their_gradients(monkeypatch):
+    example = {"X": np.random.default_rng(1).normal(size=(7, 3)), "y": np.ones((7, 2))}
+    report = checked(Stack, example)
+    assert report.verdict == "ok", str(report)
+    assert list(report.gradients) == ["layers[0].W", "layers[0].b", "layers[2].W", "layers[2].b"]
+    monkeypatch.setattr(Dense, "factor", 2)
+    report = checked(Stack, example)
+    wrong = [name for name, each in report.gradients.items() if each.verdict == "wrong"]
+    assert (wrong, report.codes) == (["layers[0].W", "layers[2].W"], ("G204",))
+
+
 def test_the_example_may_give_values_of_parameters():
     zeros = {"W": np.zeros((3, 2)), "b": np.zeros(2)}
     functions = model_functions(Attributes, {**DATA, **zeros})

@@ -83,12 +83,13 @@ def test_json_says_what_was_done(folder, torch, capsys):
 
 
 def test_a_page_holds_everything_it_shows(folder, torch, capsys):
-    status, _, _ = run(
+    status, out, _ = run(
         capsys, "cat.png", "wave.png", "-o", "out.png", "--report", "out.html", *SMALL
     )
+    assert out.split() == ["out.png", "out.html"]
     page = Path("out.html").read_text(encoding="utf-8")
     assert status == 0
-    assert "cat.png in the style of wave.png" in page
+    assert "cat in the style of wave" in page
     assert page.count('<img alt="') == 3
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "Losses on the way" in page
@@ -102,7 +103,7 @@ def test_a_long_name_is_shortened_in_the_title_and_whole_among_the_settings(fold
     assert status == 0, error
     page = Path("out.html").read_text(encoding="utf-8")
     title = re.search(r"<h1>(.*)</h1>", page)[1]
-    assert title == f"{'x' * 27}…{'x' * 8}.png in the style of wave.png"
+    assert title == f"{'x' * 27}…{'x' * 12} in the style of wave"
     for whole in (long, "wave.png × 2"):
         assert f'<td class="words">{whole}</td>' in page
     # A name of which nothing longer fits into a folder is written as well.

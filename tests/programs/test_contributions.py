@@ -67,6 +67,9 @@ def test_a_backward_pass_of_the_graph_keeps_its_choice_of_outputs() -> None:
 def test_nothing_to_differentiate_is_said() -> None:
     with pytest.raises(cr.InvalidInput, match="no floating-point output that depends"):
         chain_rule(cr.trace(lambda x: x > 0, 2.0))
+    for whole in (4, np.arange(3)):
+        with pytest.raises(cr.InvalidInput, match=r"for no input is one; write 4\.0 for 4\.$"):
+            chain_rule(cr.trace(lambda x: x * x, whole))
 
 
 def test_an_operation_without_derivative_is_named() -> None:

@@ -546,7 +546,20 @@ def test_html_uses_only_what_untrusted_notebooks_keep(case: Any) -> None:
             "summary",
         ]
         assert tags.tags <= set(allowed)
-        assert tags.attributes <= {"style", "open"}
+        assert tags.attributes <= {"style", "open", "colspan"}
+
+
+def test_html_has_each_line_above_its_values() -> None:
+    def loss(w: Any) -> Any:
+        z = 2 * w + 1
+        return np.tanh(z) * z
+
+    html = explain(loss, 0.5).html()
+    first = loss.__code__.co_firstlineno
+    parts = [f"line {first + 1}: z = 2 * w + 1", "<b>z</b>", f"line {first + 2}: return", "tanh(z)"]
+    order = [html.index(part) for part in parts]
+    assert order == sorted(order)
+    assert html.count("colspan") == 2
 
 
 def test_html_escapes_what_the_user_wrote() -> None:

@@ -1,15 +1,16 @@
 """Classes with a loss and a backward method, seen as a loss and a gradient of named arrays.
 
 A model's parameters are its attributes that are floating-point arrays or lists of these, or what
-its ``params`` dict has of them. Every call works on a fresh copy of the model, so that what it
-keeps does not leak.
+its ``params`` dict has of them; where it has none, those of the objects that it holds, such as
+``layers[0].W``. Every call works on a fresh copy of the model, so that what it keeps does not leak.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,16 @@ GRADIENTS = (
 )  # fmt: skip
 _STORES = ("params", "parameters", "weights")
 _RESULTS = ("grads", "gradients", "grad", "gradient")
+_NO_LAYERS = (type, types.FunctionType, types.ModuleType)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Attribute(NamedTuple):
+    """A parameter of an object that a model holds: ``layers[0].W``."""
+
+    label: str
+    path: tuple[str | int, ...]
+    name: str
 
 
 class ModelFunctions(NamedTuple):
@@ -53,7 +63,8 @@ def model_functions(
     -------
     ModelFunctions
         ``backward`` is called after ``loss`` on the same model. Gradients may be returned as a
-        dict, as ``(loss, dict)``, or left in ``grads`` or in attributes such as ``dW1``.
+        dict, as ``(loss, dict)``, or left in ``grads`` or in attributes such as ``dW1``, those of
+        a layer in the layer.
 
     Raises
     ------
@@ -82,16 +93,23 @@ def model_functions(
         if name not in held or any(name in _taken(model, each) for each in (forward, backward))
     }
     values = {**parameters, **{name: v for name, v in example.items() if name not in data}}
+    parts: dict[str, Attribute] = {}
+    if not values:
+        parts = {each.label: each for each in _of_parts(model)}
+        values = {label: _value(model, each) for label, each in parts.items()}
     if not values:
         raise SubjectError(
             f"{type(model).__name__} has no parameters: no attributes that are floating-point "
-            "arrays or lists of them, and no dict `params` of these."
+            "arrays or lists of them, no dict `params` of these, and no layers that have any."
         )
 
     def made(arguments: Mapping[str, Any]) -> Any:
         fresh = copy.deepcopy(model)
-        target = getattr(fresh, store) if store else vars(fresh)
-        target.update({name: arguments[name] for name in values})
+        for label, part in parts.items():
+            setattr(_owner(fresh, part), part.name, arguments[label])
+        if not parts:
+            target = getattr(fresh, store) if store else vars(fresh)
+            target.update({name: arguments[name] for name in values})
         return fresh
 
     def called(fresh: Any, method: str, arguments: Mapping[str, Any]) -> Any:
@@ -119,9 +137,51 @@ def model_functions(
         if forward != backward:
             called(fresh, forward, arguments)
         result = called(fresh, backward, arguments)
+        if parts and not isinstance(result, Mapping):
+            left = {label: _of_part(fresh, part) for label, part in parts.items()}
+            return {label: each for label, each in left.items() if each is not None} or result
         return _gradients(fresh, result, list(values))
 
     return ModelFunctions(loss_of, gradient_of, {**data, **values})
+
+
+def _of_parts(
+    owner: Any,
+    label: str = "",
+    path: tuple[str | int, ...] = (),
+    seen: frozenset[int] = frozenset(),
+) -> Iterator[Attribute]:
+    """The parameters of the objects that an object holds in attributes or in lists."""
+    seen |= {id(owner)}
+    for name, value in vars(owner).items():
+        listed = isinstance(value, (list, tuple))
+        for index, each in enumerate(value if listed else (value,)):
+            if id(each) in seen or isinstance(each, _NO_LAYERS) or not hasattr(each, "__dict__"):
+                continue
+            place = f"{label}{name}[{index}]." if listed else f"{label}{name}."
+            steps = (*path, name, index) if listed else (*path, name)
+            for own, held in vars(each).items():
+                if _is_parameter(held):
+                    yield Attribute(f"{place}{own}", steps, own)
+            yield from _of_parts(each, place, steps, seen)
+
+
+def _owner(model: Any, part: Attribute) -> Any:
+    """The object that holds a parameter."""
+    found = model
+    for step in part.path:
+        found = found[step] if isinstance(step, int) else getattr(found, step)
+    return found
+
+
+def _value(model: Any, part: Attribute) -> Any:
+    return getattr(_owner(model, part), part.name)
+
+
+def _of_part(model: Any, part: Attribute) -> Any:
+    """Where a layer left the gradient of its parameter; None where it did not."""
+    found = _gradients(_owner(model, part), None, [part.name])
+    return found.get(part.name, found.get(f"d{part.name}")) if found else None
 
 
 def _is_parameter(value: Any) -> bool:

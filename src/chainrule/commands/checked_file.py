@@ -156,7 +156,7 @@ def _function(module: ModuleType, path: Path, given: str, usual: tuple[str, ...]
         found = getattr(module, name, None)
         if found is not None:
             return found
-    if role != "example":
+    if role == "loss":
         _suggest_class(module, path, names)
     own = [key for key, value in vars(module).items() if inspect.isfunction(value)]
     near = difflib.get_close_matches(names[0], own, n=1, cutoff=0.5)
@@ -168,13 +168,13 @@ def _function(module: ModuleType, path: Path, given: str, usual: tuple[str, ...]
 
 
 def _suggest_class(module: ModuleType, path: Path, names: tuple[str, ...]) -> None:
-    """Say how a class of the file is checked, if it has what the file lacks.
+    """Say how a class of the file is checked, if it has the loss that the file lacks.
 
     Raises
     ------
     UserFileError
     """
-    known = {name.rpartition(".")[2] for name in (*names, *_LOSSES, *_GRADIENTS)}
+    known = {name.rpartition(".")[2] for name in (*names, *_LOSSES)}
     for key, value in vars(module).items():
         if inspect.isclass(value) and value.__module__ == module.__name__:
             methods = [name for name in vars(value) if name in known]

@@ -175,6 +175,11 @@ def _run_all(
         print_json(results)
     else:
         print_table(["experiment", "claim", "measured", "expected", "outcome"], rows)
+        # Once more below a table that is longer than a screen.
+        for name, claim, measured, expected, outcome in rows:
+            if outcome not in ("held", "not run"):
+                figures = f" (measured {measured}, expected {expected})" if measured else ""
+                options["terminal"].note(f"{outcome}: {name}: {claim}{figures}")
         claims = sum(len(result["claims"]) for result in results)
         held = sum(claim["holds"] is True for result in results for claim in result["claims"])
         of = counted(len(results), "experiment")

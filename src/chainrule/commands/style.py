@@ -130,6 +130,8 @@ def style(
         print_json(_facts(result, settings, output, report))
     else:
         print(output)
+        if report is not None:
+            print(report)
 
 
 def _tile(text: str) -> Tiling:

@@ -90,7 +90,11 @@ def write_page(
         curves = draw_losses([(name, steps, values) for name, values in parts.items()])
         figures = [
             _figure("The result", _png(result.image), "The stylised picture."),
-            _figure("Filmstrip", to_svg(strip, "filmstrip"), "The picture at several moments."),
+            _figure(
+                "After so many evaluations",
+                to_svg(strip, "filmstrip"),
+                "The picture at several moments.",
+            ),
             _figure("Losses on the way", to_svg(curves, "losses"), "Losses over evaluations."),
         ]
     chosen = sorted({round(i * (len(steps) - 1) / (ROWS - 1)) for i in range(ROWS)})
@@ -105,7 +109,7 @@ def write_page(
         environment()
         .from_string(_PAGE)
         .render(
-            title=f"{_shortened(content.name)} in the style of {', '.join(map(_shortened, names))}",
+            title=f"{_titled(content.name)} in the style of {', '.join(map(_titled, names))}",
             summary=(
                 f"{width} × {height} pixels, encoder {result.encoder}, computed in "
                 f"{result.precision}, {counted(len(steps), 'evaluation')}, "
@@ -124,8 +128,9 @@ def write_page(
     write_text(path, html)
 
 
-def _shortened(name: str) -> str:
-    """A file's name for a title: of a long one the beginning and the end."""
+def _titled(file: str) -> str:
+    """A file's name for a title, in words: of a long one the beginning and the end."""
+    name = " ".join(Path(file).stem.replace("_", " ").split()) or file
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 13]}…{name[-12:]}"
 
 

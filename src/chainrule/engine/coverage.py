@@ -58,8 +58,16 @@ The column *derivative* has one sign per array operand, in the order of the argu
 **∂** a derivative, **0** piecewise constant (zero derivative), **–** none (an error if one is
 needed), **∂…** a derivative for each of any number of operands; *composite* stands for those of
 the functions it is made of. Masks (`where=`) have 0. What happens at kinks, ties and zeros is in
-[policy.md](policy.md).
+[the policy](policy.md).
 """
+
+_HEADINGS = {"custom": "Derivatives of one's own", "rules.linalg": "Linear algebra",
+             "rules.einsum": "Einstein sums"}  # fmt: skip
+
+
+def _heading(place: str) -> str:
+    """A module's name as the heading of what it declares."""
+    return place.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def names_of(function: Callable[..., Any]) -> list[str]:
@@ -184,7 +192,8 @@ def page() -> str:
     ]
     for module in sorted({row[0] for row in rows}):
         title = (importlib.import_module(module).__doc__ or module).splitlines()[0]
-        parts.append(f"## {module.removeprefix('chainrule.engine.')}\n\n{title}\n")
+        place = module.removeprefix("chainrule.engine.")
+        parts.append(f"## {_HEADINGS.get(place) or _heading(place)}\n\n{title}\n")
         parts.append("| function | derivative | arguments |\n|---|---|---|")
         family = sorted(row[1:] for row in rows if row[0] == module)
         parts.append("\n".join(f"| {a} | {b} | {c} |" for a, b, c in family) + "\n")

@@ -161,7 +161,8 @@ def select(
         names = [k for k, a in kwargs.items() if is_floating_tree(a)]
         if not positions and not names:
             raise InvalidInput(
-                f"{name} was called without a floating-point argument to differentiate."
+                f"{name} was called without a floating-point argument to differentiate; write "
+                "1.0 for 1, and x.astype(float) for an array x of whole numbers."
             )
         labels = [argument_name(f, i) for i in positions] + names
         selection = Selection(positions, names, labels, "dict")

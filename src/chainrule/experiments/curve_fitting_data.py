@@ -79,6 +79,7 @@ def exact_fits(run: Run) -> None:
             ["data", "x", "y", "network"],
             [[name, x, v, str(fits[name](x))] for name, y, _ in DATA for x, v in enumerate(y)],
         ),
+        note="Points: the data; thick: the network; thin: its units, W<sub>O</sub> z each.",
     )
     met = sum(fits[name](x) == v for name, y, _ in DATA for x, v in enumerate(y))
     kinks = "; ".join(

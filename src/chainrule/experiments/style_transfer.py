@@ -293,7 +293,7 @@ def pictures(run: Run) -> None:
     )
     run.figure(
         "filmstrip",
-        "The picture on its way, L-BFGS",
+        "The picture after so many evaluations, L-BFGS",
         figures.draw_pictures(frames),
         alternative="The picture after several numbers of evaluations, from the content picture "
         "to the stylised one.",

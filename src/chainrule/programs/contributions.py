@@ -164,7 +164,10 @@ def _seeds(graph: Graph, nodes: Sequence[Node], active: Sequence[bool]) -> dict[
                 )
             found[output.index] = np.ones(output.shape, output.dtype)[()]
     if not found:
+        floating = any(x.dtype.kind == "f" for x in graph.inputs if x.of is None)
+        cure = "." if floating else ", for no input is one; write 4.0 for 4."
         raise InvalidInput(
-            f"{graph.name} has no floating-point output that depends on a floating-point input."
+            f"{graph.name} has no floating-point output that depends on a floating-point "
+            f"input{cure}"
         )
     return found

@@ -6,7 +6,7 @@ Colours are those of the page, so that it reads on light and dark ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from chainrule.programs.explanation import ExplainedValue, Explanation
@@ -41,9 +41,8 @@ def as_html(explanation: Explanation, limit: int | None = None) -> str:
     if explanation.cotangent:
         parts.append(f'<p style="{_LINE}">{escape(explanation.cotangent)}</p>')
     lines = first_of_statement(explanation)
-    header = ["value", "expression", "number", *(["line"] if lines else [])]
     forward = [_value(value, lines) for value in explanation.values]
-    parts.append(_section("Forward", header, forward, limit))
+    parts.append(_section("Forward", ["value", "expression", "number"], forward, limit))
     backward = [_derivative(value) for value in explanation.backward]
     header = ["derivative", "chain rule", "value", "local derivatives"]
     if not any(row[3] for row in backward):
@@ -58,14 +57,15 @@ def as_html(explanation: Explanation, limit: int | None = None) -> str:
 
 
 def _value(value: ExplainedValue, lines: Mapping[str, Statement]) -> list[str]:
+    """The cells of a value; a fourth is the line that stands above them."""
     if value.name == value.expression:
         expression = f"<i>{value.kind}</i>"
     else:
         expression = escape(value.expression.text)
     row = [f"<b>{escape(value.name.text)}</b>", expression, escape(value_text(value.value))]
-    if lines:
-        statement = lines.get(value.name.text)
-        row.append("" if statement is None else escape(f"{statement.line}: {statement.text}"))
+    statement = lines.get(value.name.text)
+    if statement is not None:
+        row.append(escape(f"line {statement.line}: {statement.text}"))
     return row
 
 
@@ -89,7 +89,7 @@ def _section(
     left = len(rows) - len(shown)
     more = f"<p>{left} more; print the explanation to see them all.</p>" if left else ""
     head = "".join(f'<th style="{_EDGE}">{escape(text)}</th>' for text in header)
-    body = "".join(_row(row) for row in shown)
+    body = "".join(_row(row, len(header)) for row in shown)
     return (
         f'<details open><summary style="cursor:pointer"><b>{name}</b></summary>'
         f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -97,5 +97,11 @@ def _section(
     )
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+def _row(cells: Sequence[str], width: int) -> str:
+    """A row, below another one for what the cells have more than the table is wide."""
+    above = "".join(
+        f'<tr><td colspan="{width}" style="{_CELL};padding-top:12px">{cell}</td></tr>'
+        for cell in cells[width:]
+    )
+    row = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells[:width])
+    return f"{above}<tr>{row}</tr>"
