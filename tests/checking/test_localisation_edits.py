@@ -11,7 +11,9 @@ from tests.checking.student_files import load, localised
 
 import chainrule as cr
 from chainrule.checking.localisation.edits import Edits
+from chainrule.checking.localisation.first_wrong import localise
 from chainrule.checking.repairs.sites import Unit, sites_of
+from chainrule.programs.names import trace_named
 
 HEAD = """import numpy as np
 
@@ -142,6 +144,16 @@ def test_the_line_is_named_on_which_a_small_change_makes_everything_right(source
     assert source.count(right) == 1
     line = source[: source.index(right)].count("\n") + 1
     assert localised(source.replace(right, wrong), seconds=30).line == line
+
+
+def test_no_value_is_tried_again_and_again():
+    source = SAMPLES.replace("gb += d", "gb = d").replace(
+        "    rows = ", "    runs.append(1)\n    rows = "
+    )
+    space = load(source.replace(HEAD, f"{HEAD}runs = []\n"))
+    graph = trace_named(space["loss"], **space["example"]())
+    assert localise(space["gradient"], space["example"](), graph, seconds=30).line is not None
+    assert len(space["runs"]) < 1000  # of the steps, their values and the changes of the text
 
 
 def test_a_line_that_a_change_shows_says_what_it_is_right_with():

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -109,7 +110,7 @@ def _named(units: Sequence[Unit], name: str, value: Any) -> Iterator[None]:
 
 def observed(
     subject: Subject, units: Sequence[Unit], point: Mapping[str, Any], wanted: Mapping[Site, Any]
-) -> tuple[dict[Site, int], dict[Site, Seen]]:
+) -> tuple[Counter[Site], dict[Site, Seen]]:
     """How often each statement runs, and what expressions are worth when it first does.
 
     Parameters
@@ -122,10 +123,10 @@ def observed(
 
     Returns
     -------
-    counts : dict of Site to int
+    counts : Counter of Site
     values : dict of Site to dict of str to object
     """
-    counts: dict[Site, int] = {}
+    counts: Counter[Site] = Counter()
     values: dict[Site, Seen] = {}
     sites = list(wanted)
     evaluating: list[int] = []
@@ -134,7 +135,7 @@ def observed(
         if evaluating:
             return True  # a call in an expression that is looked at
         site = sites[number]
-        counts[site] = counts.get(site, 0) + 1
+        counts[site] += 1
         if counts[site] == 1:
             space = sys._getframe(1).f_globals
             evaluating.append(number)

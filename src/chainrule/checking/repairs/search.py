@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import itertools
 import linecache
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,7 @@ class RepairSearch:
             self._claims(self.trials[0].point)
             self.clock.seconds = longest_run(now() - start)
             self._observe(units)
-            sites = [site for site in self.wanted if self.counts[0].get(site)]
+            sites = [site for site in self.wanted if self.counts[0][site]]
             near = [site for site in sites if first in site.lines]
             far = [site for site in reversed(sites) if site not in near]
             order = (
@@ -208,7 +209,7 @@ class RepairSearch:
                 texts.update(dict.fromkeys(own))
                 self.atoms[site] = own
                 self.wanted[site] = [(text, _compiled(text)) for text in texts]
-        self.counts: list[dict[Site, int]] = []
+        self.counts: list[Counter[Site]] = []
         self.seen: dict[Site, dict[str, Any]] = {}
         for number, trial in enumerate(self.trials):
             wanted = self.wanted if not number else dict.fromkeys(self.wanted, ())
@@ -236,7 +237,7 @@ class RepairSearch:
             self.seen.get(site, {}),
             gained,
             self.biases,
-            [counts.get(site, 0) for counts in self.counts],
+            [counts[site] for counts in self.counts],
             [trial.batch for trial in self.trials],
         )
 
