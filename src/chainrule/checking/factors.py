@@ -263,6 +263,8 @@ def _of_sums(sums: Sequence[Sequence[int]]) -> list[Formula]:
     found: list[Formula] = []
     said = "the gradient is a sum over that many entries"
     for counts in {tuple(map(float, each)) for each in zip(*sums, strict=False)}:
+        if not all(counts):
+            continue  # such as of rows that no index picks
         found.append(("1/m", "G203", "sum", said, [1 / v for v in counts]))
         found.append(("m", "G203", "sum", said, list(counts)))
     return found

@@ -18,6 +18,8 @@ from chainrule.checking.stopping import now
 from chainrule.checking.trial import Trial
 
 _SECONDS = 10.0
+#: The rank of a lost sign, which on a part of a formula is tried as any factor is.
+_OF_A_SIGN = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class Fit:
     evidence: str
     states: tuple[Pass, ...]
     matched: frozenset[str]
+
+    @property
+    def rank(self) -> int:
+        """The hypothesis's; a lost sign is as likely as another formula of a derivative."""
+        usual = self.hypothesis.rank
+        return min(usual, _OF_A_SIGN) if self.codes == ("G205",) else usual
 
 
 def factor_on_probes(values: Sequence[float], roles: Sequence[Roles]) -> Factor | None:
@@ -96,12 +104,12 @@ class Fitting:
         if before is not None:
             strays = [self._strays(fit, before) for fit in fits]
             fits = [f for f, count in zip(fits, strays, strict=True) if count == min(strays)]
-        first = max(fits, key=lambda fit: -fit.hypothesis.rank).matched
+        first = max(fits, key=lambda fit: -fit.rank).matched
         fits = [fit for fit in fits if fit.matched == first]
         fewest = min(len(fit.codes) for fit in fits)
         fits = [fit for fit in fits if len(fit.codes) == fewest]
-        rank = min(fit.hypothesis.rank for fit in fits)
-        fits = [fit for fit in fits if fit.hypothesis.rank == rank]
+        rank = min(fit.rank for fit in fits)
+        fits = [fit for fit in fits if fit.rank == rank]
         by_codes: dict[tuple[str, ...], Fit] = {}
         for fit in fits:
             by_codes.setdefault(fit.codes, fit)

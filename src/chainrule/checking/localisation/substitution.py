@@ -314,9 +314,7 @@ class Substitution:
                     continue
                 if quantity.kind in _SCALED:
                     further = [1 / ratio] if ratio else self._conventions(step)
-                    waiting += [
-                        s for s in further if s != 1.0 and self._may_be(step, quantity, s)
-                    ]
+                    waiting += [s for s in further if s != 1.0 and self._may_be(step, quantity, s)]
                 elif quantity.kind == "forward" and step.standing is None:
                     waiting.append(-1.0)
         return None

@@ -263,6 +263,8 @@ def _of_accumulation(site: Site, at: Context) -> Codes:
             return ("G803", "G801")
     if site.loops and at.per_sample:
         return ("G602", "G802", "G801") if at.only_biases else ("G802", "G801")
+    if site.loops and isinstance(target, ast.Name):
+        return ("G801", "G802")  # of a loop over steps or groups: one pass of it counts
     return ("G801",)
 
 

@@ -72,8 +72,9 @@ def bytes_needed(encoder: Encoder, pixels: float, whole: float | None = None) ->
             kept += channels * size / stride**2
         else:
             stride *= 2
-            # Four bytes for the index of each maximum.
-            kept += channels * (4 + size) / stride**2
+            kept += channels * size / stride**2
+            # Eight bytes for the index of each maximum, of one pooling at a time.
+            largest = max(largest, channels * 8 / stride**2)
         if step.name in encoder.sides:
             kept += encoder.sides[step.name][0].shape[0] * size / stride**2
     return BASE + pixels * (kept + 3 * largest) + (whole or pixels) * 3 * 4 * (2 * MEMORY + 8)

@@ -1,9 +1,8 @@
 """Forward and backward through an encoder by hand, for the gradient in the picture alone.
 
 No weight has a gradient, so a backward pass needs nothing of the forward pass but where each ReLU
-was positive and where each maximum was: the ReLUs' own results and the poolings' indices. Large
-tensors are written over rather than made anew: the system hands out new memory page by page, which
-takes longer than the arithmetic of a ReLU.
+was positive and where each maximum was: the ReLUs' own results. Large tensors are written over
+rather than made anew: the system hands out new memory page by page, which takes longer than a ReLU.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ class Pooled:
     """What the backward pass of a maximum pooling, and of the ReLU before it, reads.
 
     A maximum is positive exactly where its ReLU was, so the ReLU's mask is taken on the quarter of
-    the values that are left, and not again before.
+    the values that are left, and not again before. Where each maximum was is found again on the way
+    back: eight bytes for each of them are more than the values themselves.
 
     Attributes
     ----------
-    before, after, indices : tensor
+    before, after : tensor
     free : bool
         Whether `before` is nobody's features, so that the gradient may take its place.
     """
 
     before: Tensor
     after: Tensor
-    indices: Tensor
     free: bool
 
 
@@ -103,10 +102,8 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
                 x = torch.nn.functional.avg_pool2d(x, 2)
             elif keep:
                 before = x
-                x, indices = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
-                # Half as many bytes: they are kept until the way back.
-                indices = indices.to(torch.int32)
-                kept = Pooled(before, x, indices, encoder.steps[number - 1].name not in layers)
+                x = torch.max_pool2d(x, 2)
+                kept = Pooled(before, x, encoder.steps[number - 1].name not in layers)
             else:
                 x = torch.max_pool2d(x, 2)
             record.kept.append(kept)
@@ -198,9 +195,10 @@ def _through_convolution(g: Tensor, step: Step, encoder: Encoder) -> Tensor:
 def _through_maximum(g: Tensor, kept: Pooled) -> Tensor:
     """Each maximum gets the gradient, if its ReLU let it through."""
     g = _masked(g, kept.after)
+    _, indices = torch.nn.functional.max_pool2d(kept.before, 2, return_indices=True)
     place = kept.before if kept.free else torch.empty_like(kept.before)
     return _aten.max_pool2d_with_indices_backward.grad_input(
-        g, kept.before, [2, 2], [2, 2], [0, 0], [1, 1], False, kept.indices.long(), grad_input=place
+        g, kept.before, [2, 2], [2, 2], [0, 0], [1, 1], False, indices, grad_input=place
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 #: Channels, in and out, from which the products outweigh the sums.
 FEWEST_CHANNELS = 256
 #: Tiles, of two by two results each, that are done at once: their numbers stay in the cache.
-MOST_TILES = 512
+MOST_TILES = 256
 
 #: Of three weights in a row, the four that their products need (Lavin and Gray, section 4.1).
 _WEIGHTS = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
