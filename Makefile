@@ -39,6 +39,8 @@ lint: $(READY)
 coverage: export OMP_NUM_THREADS = 1
 coverage: export OPENBLAS_NUM_THREADS = 1
 coverage: export MKL_NUM_THREADS = 1
+# Of processes in other folders too, and left in none of them.
+coverage: export COVERAGE_FILE = $(CURDIR)/build/coverage/data
 coverage: $(READY)
 	rm -rf build/coverage
 	$(BIN)/python -m coverage run -m pytest -q -n $(WORKERS) --dist worksteal
