@@ -286,7 +286,8 @@ _WINDOWS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 def _in_window(window: Any, rule: Callable[[Any], Any], axis: Any) -> EdgeRule:
     """The share of each entry of a window, or of several windows that axes run through."""
     value = np.asarray(window)
-    axes = tuple(range(value.ndim)) if axis is None else tuple(k % value.ndim for k in axis)
+    chosen = range(value.ndim) if axis is None else np.ravel(axis)
+    axes = tuple(int(k) % value.ndim for k in chosen)
     last = tuple(range(value.ndim - len(axes), value.ndim))
     moved = np.moveaxis(value, axes, last)
     rows = moved.reshape(-1, int(np.prod([value.shape[k] for k in axes])))
