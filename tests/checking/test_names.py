@@ -329,6 +329,26 @@ def example():
             "valid": np.tril(np.ones((5, 4))), "w": rng.normal(size=3), "y": rng.normal(size=5)}
 """
 
+PRODUCT = """
+import numpy as np
+
+def loss(X, y, W):
+    a, q = np.exp(-X @ W), np.cos(X) @ W
+    return np.sum((a * q - y) ** 2) / len(X)
+
+def gradient(X, y, W):
+    a, q = np.exp(-X @ W), np.cos(X) @ W
+    r = 2 * (a * q - y) / len(X)
+    da = r * q
+    dq = r * a
+    return {"W": X.T @ (-da * a) + np.cos(X).T @ dq}
+
+def example():
+    rng = np.random.default_rng(14)
+    X, y, W = (rng.normal(size=shape) for shape in ((6, 3), (6, 2), (3, 2)))
+    return {"X": X, "y": y, "W": W}
+"""
+
 FILES = {name: text for name, text in globals().items() if name.isupper() and type(text) is str}
 
 # (file, right, wrong, codes of which one must be named; none may be beside them)
@@ -361,6 +381,10 @@ TABLE = [
     ("FORMS", "ds * M @ B[i]", "ds * M @ A[i]", {"G703"}),
     ("LAGS", "[e @ one, e @ two]", "[e @ two, e @ one]", {"G705", "G704"}),
     ("POOLED", " * (patch == patch.max())", "", {"G907"}),
+    ("PRODUCT", "dq = r * a", "dq = r", {"G000"}),
+    ("PRODUCT", "da = r * q", "da = r", {"G000"}),
+    ("PRODUCT", "dq = r * a", "dq = r * q", {"G703"}),
+    ("PRODUCT", "dq = r * a", "dq = r * a * np.cosh(y)", {"G000"}),
     ("VARIATION", "g[:-1] -= s", "g[:-1] -= 0", {"G801", "G301"}),
     ("INTEGERS", "d = p - y", "d = (p - y).astype(y.dtype)", {"G102", "G107"}),
     ("INTEGERS", "d = p - y", "d = np.zeros_like(y)\n    d[:] = p - y", {"G102", "G107"}),

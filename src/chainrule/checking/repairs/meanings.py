@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,48 @@ class Meanings:
             return False
         nodes = self.roles.nodes
         return nodes[numbers[1]] in self.roles.graph.ancestors_of([nodes[numbers[0]]])
+
+    def is_of_output(self, value: Any) -> bool:
+        """Whether a value is p, 1 - p or p(1 - p) of the logits, or such a one of a sample."""
+        own = np.asarray(value, dtype=float)
+        for p in self._outputs:
+            if not own.size or own.shape != p.shape[p.ndim - own.ndim :]:
+                continue
+            for due in (p, 1 - p, p * (1 - p)):
+                gaps = np.abs(due.reshape(-1, own.size) - own.ravel())
+                if np.any(np.all(gaps < 1e-9, axis=1)):
+                    return True
+        return False
+
+    @cached_property
+    def _outputs(self) -> list[Any]:
+        """What sigmoid, tanh and softmax make of the logits."""
+        found: list[Any] = []
+        ends = [softmax.z for softmax in self.roles.softmaxes]
+        for z in {*self.roles.logits, *ends}:
+            value = np.asarray(self.roles.values[z], dtype=float)
+            with np.errstate(all="ignore"):
+                found += [1 / (1 + np.exp(-value)), np.tanh(value), np.tanh(value) ** 2]
+                for axis in range(value.ndim):
+                    powers = np.exp(value - value.max(axis=axis, keepdims=True))
+                    found.append(powers / powers.sum(axis=axis, keepdims=True))
+        return found
+
+    def multiplies(self, value: Any, cotangent: Any) -> bool:
+        """Whether a forward value meets another in a product of entries that has this cotangent: it
+        is due in the other's gradient as a factor, and as no derivative.
+        """
+        number = self._numbers.get(_key(np.asarray(value), False))
+        if number is None or cotangent is None:
+            return False
+        replay = self.roles.replay
+        return any(
+            user.primitive.name == "multiply"
+            and any(x.index != number and replay.active[x.index] for x in user.parents)
+            and (g := replay.true.cotangents[user.index]) is not None
+            and _key(g, True) == _key(cotangent, True)
+            for user in self.roles.users[number]
+        )
 
     def is_last(self, value: Any) -> bool:
         """Whether a value is a forward one after which no parameter enters."""

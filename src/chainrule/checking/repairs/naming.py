@@ -297,7 +297,13 @@ def of_extra_factor(change: Change, at: Context, statement: Any = None) -> Codes
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult):
         kept |= at.words(ast.unparse(loaded(statement.target)))
     twice = _SIGMOID.match(change.about)
-    if "logits" in kept or "output derivative" in words:
+    value = at.value(change.about)
+    if "output derivative" in words:
+        return ("G501",)
+    if "logits" in kept and not twice:
+        known = words & {"derivative", "activation", "softmax", "logits"} or value is None
+        return ("G501",) if known or at.meanings.is_of_output(value) else ()
+    if twice and "logits" in kept:
         return ("G501",)
     if twice:
         p = at.value(twice.group(1))
@@ -305,7 +311,6 @@ def of_extra_factor(change: Change, at: Context, statement: Any = None) -> Codes
         return ("G501",) if last or not kept & {"cotangent"} else ("G403",)
     if "derivative" in words or _TANH.match(change.about):
         return ("G403",)
-    value = at.value(change.about)
     if value is not None and value.size > 1 and is_mask(value):
         return ("G902",) if "data" in words else ("G404",)
     rest = at.value(ast.unparse(change.new))
@@ -507,6 +512,8 @@ def of_missing_factor(
     source = at.value(entry) if atom and form == "{}" else None
     if not at.meanings.reaches(at.gained, value if source is None else source):
         return ()  # a factor that does not depend on what the gradient is of
+    if at.meanings.multiplies(value if source is None else source, made):
+        return ()
     if "output derivative" in words:
         return ("G502",)
     if "derivative" in words:

@@ -142,6 +142,9 @@ class RepairSearch:
     def find(self, first: int | None) -> list[Repair]:
         """The repairs of the first line that has any, the likeliest lines first.
 
+        A plain change of a line that is known to be wrong, if nothing gives it a name, is not
+        overruled by a change elsewhere.
+
         Parameters
         ----------
         first : int or None
@@ -163,12 +166,14 @@ class RepairSearch:
                 (near, (0, 1)), (far, (0,)), (near, (2, 3, 4)), (far, (1,)), (far, (2, 3, 4)),
             )  # fmt: skip
             unnamed: list[Repair] = []
+            unclear = False  # the line is known, and what its change means is not
             for group, tiers in order:
-                for site in group:
+                for site in group if group is near or not unclear else ():
                     found = self._at(site, tiers)
                     if any(repair.codes for repair in found):
                         return self._likeliest(found)
                     unnamed = unnamed or found
+                    unclear |= group is near and any(repair.complete for repair in found)
                     if self.is_over:
                         return self._likeliest(unnamed)
         return self._likeliest(unnamed)
