@@ -232,7 +232,7 @@ def edits_of_line(tree, line):
 def test_changes_of_a_statement(statement, changed):
     tree = ast.parse(f"def f(a, b, y):\n    {statement}\n    return d")
     edits = edits_of_line(tree, 2)
-    assert changed in [edit.after for edit in edits]
+    assert changed in [edit.change.after for edit in edits]
     before = ast.unparse(tree)
     for edit in edits:
         with edit.made():
@@ -245,4 +245,4 @@ def test_changes_of_a_statement(statement, changed):
 )
 def test_no_change_puts_a_container_into_itself_or_makes_a_loop_endless(statement):
     tree = ast.parse(f"def f(a, found):\n    {statement}\n    return found")
-    assert "found" not in [edit.after for edit in edits_of_line(tree, 2)]
+    assert "found" not in [edit.change.after for edit in edits_of_line(tree, 2)]

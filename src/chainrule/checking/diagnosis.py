@@ -14,17 +14,10 @@ import numpy as np
 from chainrule.checking.blind_spots import blind_spots_of
 from chainrule.checking.broadcasting import crossed_lines, straightened_gradients
 from chainrule.checking.hygiene import Hygiene, cause
-from chainrule.checking.localisation.first_wrong import localise
-from chainrule.checking.localisation.hygiene import (
-    changing_line,
-    differing_line,
-    first_line_where,
-    returning_line,
-)
-from chainrule.checking.localisation.wording import FaultyLine
+from chainrule.checking.lines import first_wrong_line, line_of_hygiene, line_of_repair
 from chainrule.checking.probes import Probe, draw_probe, size_plans, sizes_of
 from chainrule.checking.reference import Reference, forward_graph, moved_aside, reference_at
-from chainrule.checking.repairs.search import RepairSearch
+from chainrule.checking.repairs.search import Repair, RepairSearch
 from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.sharing import shared
@@ -36,6 +29,7 @@ from chainrule.checking.sizes import (
     sizes_by_rows,
     with_batch_of_one,
 )
+from chainrule.checking.stopping import now
 from chainrule.checking.subject import SubjectError
 from chainrule.checking.surrogate import linear_graph, loosened
 from chainrule.checking.trial import Trial
@@ -43,8 +37,10 @@ from chainrule.engine.errors import ChainruleError
 
 _PROBES = 2
 _NOISY = 1e-5
+#: Of computing, for all searches of one check; each has its share, and what others left.
+_SECONDS = 12.0
 _SECONDS_FOR_LINES = 6.0
-_SECONDS_FOR_REPAIRS = 4.0
+_SECONDS_FOR_REPAIRS = 2.0
 #: Steps of a loss from which on changes of the text are tried before those of the backward pass.
 _LONG = 1500
 
@@ -93,6 +89,7 @@ def diagnose(
     What is found is written into ``found`` as soon as it is known.
     """
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
+    ends = now() + _SECONDS
 
     @functools.cache
     def drawn() -> list[Trial]:
@@ -103,7 +100,7 @@ def diagnose(
 
     if not reference.untraceable and hygiene.steady:
         if wrong_here and not reference.subject.large:
-            found.first_wrong = first_wrong_line(reference, drawn, keep)
+            found.first_wrong = first_wrong_line(reference, _SECONDS_FOR_LINES, drawn, keep)
         found.blind_spots += blind_spots_of(reference)
     line = found.first_wrong
     if line is not None and line.truncates:
@@ -114,7 +111,7 @@ def diagnose(
         if set(wrong_here) <= set(found.causes):
             return
     if found.first_wrong is None and not reference.subject.large:
-        found.first_wrong = _line_of_hygiene(reference, hygiene)
+        found.first_wrong = line_of_hygiene(reference, hygiene)
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
         return
@@ -134,6 +131,7 @@ def diagnose(
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
         return
     search = Search(trials)
+    search.ends = min(search.ends, ends - _SECONDS_FOR_REPAIRS)
     if not reference.untraceable:
         found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
@@ -144,12 +142,13 @@ def diagnose(
     if unseen and not reference.untraceable and hygiene.steady:
         at = trials[0].point
         small = reference_at(reference.subject, at, reference.parameters, referee=False)
-        found.first_wrong = first_wrong_line(small)
+        found.first_wrong = first_wrong_line(small, _SECONDS_FOR_LINES)
     explanations: list[Explanation] = []
     left = frozenset(wrong)
+    repairs = functools.partial(_repairs, reference, search, found, ends)
     long = len(trials[0].graph) > _LONG and not reference.subject.large
     if wrong_here and long and not reference.untraceable:  # the backward pass takes long
-        explanations, left = _mended(reference, search, explanations, left, found)
+        explanations, left = _mended(repairs, explanations, left, found)
         if not left:
             _attribute(explanations, left, left, verdicts, found)
             return
@@ -168,43 +167,10 @@ def diagnose(
     several = sum(len(each.alternatives[0].codes) for each in explanations) > 1
     short = not (reference.subject.large or long)
     if (left or several) and wrong_here and short and not truncated:
-        explanations, left = _mended(reference, search, explanations, left, found)
+        explanations, left = _mended(repairs, explanations, left, found)
+    elif wrong_here and short and not reference.untraceable and not _is_shown(found):
+        repairs(frozenset(wrong))
     _attribute(explanations, left, repaired, verdicts, found)
-
-
-def _line_of_hygiene(reference: Reference, hygiene: Hygiene) -> WrongLine | None:
-    """The line at fault where it is not a wrong number that is to blame."""
-    subject = reference.subject
-    arguments = subject.gradient_arguments(reference.point)
-    missing = [
-        name
-        for name, causes in hygiene.causes.items()
-        if name not in hygiene.claims and any(each.code == "G107" for each in causes)
-    ]
-    try:
-        if hygiene.everywhere:
-            return changing_line(subject.user_gradient, arguments)
-        if not hygiene.steady:
-            return differing_line(subject.user_gradient, arguments)
-        if missing:
-            return returning_line(subject.user_gradient, missing[0])
-        codes = {each.code: name for name, causes in hygiene.causes.items() for each in causes}
-        if "G103" in codes:
-            return first_line_where(
-                subject.user_gradient, arguments,
-                lambda value: value.dtype.kind == "f" and not np.all(np.isfinite(value)),
-                "finite",
-            )  # fmt: skip
-        if "G102" in codes:
-            shape = np.shape(subject.example[codes["G102"]])
-            return first_line_where(
-                subject.user_gradient, arguments,
-                lambda value: value.dtype.kind in "iu" and value.shape == shape,
-                "an array of floats",
-            )  # fmt: skip
-        return None
-    except Exception:  # the user's code runs watched, and may raise anything
-        return None
 
 
 def _crossed(
@@ -233,66 +199,6 @@ def _crossed(
     for name in wrong:
         found.causes[name] = [cause("G604", f"{said}: the gradient is right for that loss.")]
     return True
-
-
-def first_wrong_line(
-    reference: Reference,
-    drawn: Callable[[], Sequence[Trial]] = tuple,
-    keep: Callable[[WrongLine], object] = bool,
-) -> WrongLine | None:
-    """The first wrong line of the user's gradient; None if it cannot be said for certain.
-
-    Parameters
-    ----------
-    reference : Reference
-    drawn : callable
-        Makes probes, on which a change of the text must do as well.
-    keep : callable
-        Told of a line that is likely, before probes are drawn.
-    """
-    subject = reference.subject
-    graph = reference.graph
-    if graph is None:
-        return None
-
-    def read(result: Any) -> Mapping[str, Any]:
-        return subject.named(result)[0]
-
-    def probes() -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-        return [
-            (
-                subject.gradient_arguments(trial.point),
-                {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims},
-            )
-            for trial in drawn()[:1]
-        ]
-
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            found = localise(
-                subject.user_gradient,
-                subject.gradient_arguments(reference.point),
-                graph,
-                {name: reference.gradients[name] for name in reference.parameters},
-                read=read,
-                loss=lambda: subject.loss_value(reference.point),
-                probes=probes,
-                likely=lambda line: keep(_wrong_line(line)),
-                seconds=_SECONDS_FOR_LINES,
-            ).first
-    except Exception:  # the user's code runs with replaced values, and may raise anything
-        return None
-    if found is None:
-        return None
-    return _wrong_line(found)
-
-
-def _wrong_line(found: FaultyLine) -> WrongLine:
-    return WrongLine(
-        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired,
-        found.change or "",
-    )  # fmt: skip
 
 
 def _repaired(
@@ -358,9 +264,41 @@ def _right_at_these_sizes(
     return True
 
 
-def _mended(
+_NOT_LOOKED_AT = (
+    "the time for changes of the gradient's text was over before all of its lines were tried; a "
+    "smaller example takes less for each."
+)
+
+
+def _is_shown(found: Diagnosis) -> bool:
+    """Whether a change of its text is seen to mend the first wrong line."""
+    line = found.first_wrong
+    return line is not None and (line.shown or line.truncates)
+
+
+def _repairs(
     reference: Reference,
     search: Search,
+    found: Diagnosis,
+    ends: float,
+    due: frozenset[str],
+) -> list[Repair]:
+    """The changes of the text after which some gradients are right; they show their line."""
+    before = found.first_wrong
+    texts = RepairSearch(
+        reference.subject, search.trials, search.roles, reference.point, reference.gradients,
+        due, max(ends - now(), _SECONDS_FOR_REPAIRS),
+    )  # fmt: skip
+    repairs = texts.find(before.line if before is not None else None)
+    if not repairs and texts.is_over:
+        found.blind_spots.append(_NOT_LOOKED_AT)
+    if repairs:
+        found.first_wrong = line_of_repair(repairs[0], before)
+    return repairs
+
+
+def _mended(
+    repairs_of: Callable[[frozenset[str]], list[Repair]],
     explanations: list[Explanation],
     left: frozenset[str],
     found: Diagnosis,
@@ -370,10 +308,7 @@ def _mended(
     if left and left <= known:
         return explanations, left
     wrong = left.union(*(each.explains for each in explanations))
-    repairs = RepairSearch(
-        reference.subject, search.trials, search.roles, reference.point, reference.gradients,
-        left or wrong, _SECONDS_FOR_REPAIRS,
-    ).find(found.first_wrong.line if found.first_wrong is not None else None)  # fmt: skip
+    repairs = repairs_of(left or wrong)
     if not repairs or not (left or repairs[0].complete):
         return explanations, left
     if not repairs[0].codes:

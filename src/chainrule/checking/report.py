@@ -101,6 +101,8 @@ class WrongLine:
         The gradients that are right with the right value there.
     change : str
         The change of its text that mends it, where that is what shows it to be wrong.
+    shown : bool
+        Some change of its text is seen to mend the gradients.
     """
 
     line: int
@@ -110,6 +112,7 @@ class WrongLine:
     truncates: bool = False
     repairs: tuple[str, ...] = ()
     change: str = ""
+    shown: bool = False
 
 
 @dataclass(frozen=True)

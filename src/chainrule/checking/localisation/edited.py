@@ -6,16 +6,16 @@ import ast
 import copy
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
 from chainrule.checking.repairs.atoms import kept_attributes
-from chainrule.checking.repairs.sites import Unit, sites_of
+from chainrule.checking.repairs.sites import Site, Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
 from chainrule.checking.watch_syntax import ends_by_a_condition
@@ -50,22 +50,40 @@ class Change:
         return self.filename, self.edit.line
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A change that may be tried, and what is compiled for it."""
+@dataclass(eq=False)
+class _Statement:
+    """A statement whose changes may be tried, and what is compiled for them."""
 
     filename: str
     function: str
-    edit: Edit
+    site: Site
+    edits: Edits
     module: ast.Module
     base: CodeType
     shared: bool
     may_hang: bool
 
+    @functools.cached_property
+    def trials(self) -> list[_Trial]:
+        """Its changes, found when they are asked for: most statements are right."""
+        return [_Trial(self, edit) for edit in self.edits.of(self.site)]
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """File and lines."""
+        return [(self.filename, line) for line in self.site.lines]
+
+
+class _Trial(NamedTuple):
+    """A change that may be tried."""
+
+    statement: _Statement
+    edit: Edit
+
     @property
     def place(self) -> tuple[str, int]:
         """File and line."""
-        return self.filename, self.edit.line
+        return self.statement.filename, self.edit.line
 
 
 class EditedRuns:
@@ -99,7 +117,7 @@ class EditedRuns:
         self._relevant: dict[tuple[str, int], bool] = {}
         self._end = math.inf
         self._endless: set[tuple[str, int]] = set()  # functions that a changed number may hang
-        self.trials = list(self._trials())
+        self.statements = list(self._statements())
         start = now()
         with self.watcher.edited({}):
             self.watcher.run(substitution.example)
@@ -126,22 +144,19 @@ class EditedRuns:
         """
         self._end = now() + _SECONDS
         for cost in (REPLACED, INSERTED):
-            every = [trial for trial in self.trials if trial.edit.cost == cost]
             # what is missing, such as a factor, may be missing on any of them: the last one counts
             for place in suspects if cost == REPLACED else suspects[-1:]:
-                near = [trial for trial in every if trial.place == place]
-                if place != suspects[-1]:  # what the loss runs too is right
-                    near = [trial for trial in near if not trial.shared]
                 known = place == suspects[-1]
+                near = [  # what the loss runs too is right
+                    trial for trial in self._at(place, cost) if known or not trial.statement.shared
+                ]
                 change = next(self.changes(near, wanted, deadline, known), None)
                 if change is not None:
                     return change
             if cost == INSERTED and suspects and sure:
                 return None
             for shared in (False, True)[: 1 if suspects else 2]:
-                away = [t for t in every if t.shared == shared and t.place not in suspects]
-                if cost == INSERTED:  # a factor put into a count would mend what it divides
-                    away = [trial for trial in away if trial.place in self._steps]
+                away = self._away(suspects, cost, shared)
                 found = list(self.changes(away, wanted, deadline))
                 if (
                     found
@@ -157,7 +172,7 @@ class EditedRuns:
         self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
     ) -> bool:
         """Whether something put in on the last line under suspicion does as well."""
-        near = [t for t in self.trials if t.edit.cost == INSERTED and t.place in suspects[-1:]]
+        near = [trial for place in suspects[-1:] for trial in self._at(place, INSERTED)]
         return next(self.changes(near, wanted, deadline, True), None) is not None
 
     def _is_before(self, place: tuple[str, int], other: tuple[str, int]) -> bool:
@@ -168,9 +183,31 @@ class EditedRuns:
         )
         return first < second
 
+    def _at(self, place: tuple[str, int], cost: int) -> Iterator[_Trial]:
+        """The changes of a line."""
+        for statement in self.statements:
+            if place in statement.places:
+                for trial in statement.trials:
+                    if trial.place == place and trial.edit.cost == cost:
+                        yield trial
+
+    def _away(
+        self, suspects: Collection[tuple[str, int]], cost: int, shared: bool
+    ) -> Iterator[_Trial]:
+        """The changes of other lines."""
+        for statement in self.statements:
+            if statement.shared != shared or not any(map(self.is_relevant, statement.places)):
+                continue
+            for trial in statement.trials:
+                if trial.edit.cost != cost or trial.place in suspects:
+                    continue
+                # a factor put into a count would mend what it divides
+                if cost == REPLACED or trial.place in self._steps:
+                    yield trial
+
     def changes(
         self,
-        trials: Collection[_Trial],
+        trials: Iterable[_Trial],
         wanted: Collection[str],
         deadline: float,
         known: bool = False,
@@ -185,24 +222,28 @@ class EditedRuns:
                 continue
             repaired = self._repaired(trial, deadline, known)
             if repaired and repaired >= {*wanted}:
-                yield Change(trial.filename, trial.function, trial.edit, repaired)
+                statement = trial.statement
+                yield Change(statement.filename, statement.function, trial.edit, repaired)
 
     def _repaired(self, trial: _Trial, deadline: float, known: bool) -> frozenset[str]:
-        substitution, like = self.substitution, self.watcher.texts[trial.filename][1]
+        substitution, at = self.substitution, trial.statement
+        like = self.watcher.texts[at.filename][1]
         try:
             with trial.edit.made():
-                if trial.may_hang:
-                    _, code = rewritten(copy.deepcopy(trial.module), trial.filename, 0, like)
+                if at.may_hang:
+                    _, code = rewritten(copy.deepcopy(at.module), at.filename, 0, like)
                 else:
-                    code = compiled(trial.module, trial.filename, like)
-            codes = dict(pairs(trial.base, code))
+                    code = compiled(at.module, at.filename, like)
+            codes = dict(pairs(at.base, code))
         except (SyntaxError, ValueError, TypeError):  # another number of inner functions
             return frozenset()
+        if any(old.co_freevars != new.co_freevars for old, new in codes.items()):
+            return frozenset()  # the cells of a closure stand in the order of the old ones
         with self.watcher.edited(codes, self._endless):
             limit = min(deadline, now() + self._seconds_each)
             run = self.watcher.run(substitution.example, deadline=limit)
             wrong = substitution.wrong_of(run)
-            if not wrong < self.wrong or (trial.shared and not self._loss_stays(codes)):
+            if not wrong < self.wrong or (at.shared and not self._loss_stays(codes)):
                 return frozenset()
             repaired = self.wrong - wrong
             return repaired if known or self._does_on_probes(repaired) else frozenset()
@@ -248,8 +289,8 @@ class EditedRuns:
     def _matters(self, affected: set[str] | None) -> bool:
         return affected is None or bool(affected & self.wrong)
 
-    def _trials(self) -> Iterator[_Trial]:
-        """Every change of the functions that ran."""
+    def _statements(self) -> Iterator[_Statement]:
+        """The statements of the functions that ran."""
         sites = self.watcher.sites
         ran = [sites[i] for i in {event.place[0] for event in self.substitution.run.events}]
         for filename, (text, like) in self.watcher.texts.items():
@@ -264,6 +305,7 @@ class EditedRuns:
                 for x in tree.body
                 if isinstance(x, ast.FunctionDef) and (x.name in ran_here or _is_formula(x))
             ]
+            numbers = list(_whole_numbers(tree))
             for top in tree.body:
                 if isinstance(top, (ast.Import, ast.ImportFrom)):
                     continue
@@ -275,15 +317,22 @@ class EditedRuns:
                     function = site.function
                     if function not in known:
                         name = _runs(function, lines)
-                        edits = Edits(function, callables, attributes)
+                        edits = Edits(function, callables, attributes, numbers)
                         known[function] = None if name is None else (name, edits)
                     if (found := known[function]) is None:
                         continue
                     name, edits = found
                     may_hang = function in endless
                     shared = (filename, name) in self.substitution.matcher.shared
-                    for edit in edits.of(site):
-                        yield _Trial(filename, name, edit, module, base, shared, may_hang)
+                    yield _Statement(filename, name, site, edits, module, base, shared, may_hang)
+
+
+def _whole_numbers(tree: ast.Module) -> Iterator[str]:
+    """The names that a file gives to whole numbers."""
+    for node in tree.body:
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Assign) and type(getattr(value, "value", None)) is int:
+            yield from (x.id for x in node.targets if isinstance(x, ast.Name))
 
 
 def _merit(change: Change) -> tuple[int, int]:

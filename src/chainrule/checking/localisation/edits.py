@@ -47,23 +47,9 @@ class Edit:
     line: int
     cost: int
 
-    @property
-    def before(self) -> str:
-        """What stands there."""
-        return _text(self.change.old)
-
-    @property
-    def after(self) -> str:
-        """What stands there with the change."""
-        return _text(self.change.new)
-
     def made(self) -> contextlib.AbstractContextManager[None]:
         """The tree with the change in it."""
         return self.change.made(self.site)
-
-
-def _text(nodes: Any) -> str:
-    return ", ".join(map(ast.unparse, nodes)) if isinstance(nodes, list) else ast.unparse(nodes)
 
 
 class Edits:
@@ -76,24 +62,31 @@ class Edits:
         Names of the functions of the file.
     attributes : iterable of str
         What the methods of its class keep, such as ``self.x``.
+    numbers : sequence of str
+        Names of the whole numbers of the file.
     """
 
     def __init__(
-        self, function: Any, functions: Sequence[str] = (), attributes: Iterable[str] = ()
+        self,
+        function: Any,
+        functions: Sequence[str] = (),
+        attributes: Iterable[str] = (),
+        numbers: Sequence[str] = (),
     ) -> None:
         self.atoms = atoms(function)
         if any(text.startswith("self.") for text in self.atoms):
             self.atoms += [text for text in attributes if text not in self.atoms]
         self.counts = counts(function)
-        self.around = Around(functions=functions, several=self._several)
+        self.around = Around({}, [*self.counts, *numbers], functions, self._several)
 
     def of(self, site: Site) -> Iterator[Edit]:
         """The edits of one statement of the function."""
         containers = _filled(site.statement)
         for change in changes_of(site, self.around, self._others):
-            line = site.line_of(change.place)
+            moved = change.moved
+            line = site.line_of(change.place) if moved is None else moved.lineno
             edit = Edit(site, change, line, INSERTED if _is_missing(change) else REPLACED)
-            if not containers or edit.after not in containers:
+            if not containers or change.after not in containers:
                 yield edit
         for place in _whole_values(site):
             for new in self._completed(site, place.expression):

@@ -8,6 +8,7 @@ value that is right up to such a convention is passed over as long as a later li
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from chainrule.checking.localisation.matching import (
     shared_functions,
     usual_scales,
 )
-from chainrule.checking.localisation.quantities import quantities
+from chainrule.checking.localisation.quantities import as_numbers, quantities
 from chainrule.checking.localisation.search import Search
 from chainrule.checking.localisation.steps import final_writes, steps_of
 from chainrule.checking.localisation.substitution import Substitution
@@ -204,18 +205,24 @@ def _lines(
     suspects = passed[: passed.index(home)] if home in passed else []
     places = tuple(dict.fromkeys((*suspects, home)))
     change = runs.smallest(places, fault.repaired, deadline, not search.is_doubtful(fault))
-    if change is None or change.place == home:
+    if change is None:
         return lines
+    if change.place == home:
+        return [dataclasses.replace(lines[0], shown=True), *lines[1:]]
     return [changed_line(change, lines[:1], change.repaired == runs.wrong), *lines[1:]]
 
 
 def same_results(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Whether two calls returned the same numbers."""
     return a.keys() == b.keys() and all(
-        np.array_equal(np.asarray(a[name], float), np.asarray(b[name], float), equal_nan=True)
-        for name in a
-        if a[name] is not None
+        _same_numbers(as_numbers(a[name]), as_numbers(b[name])) for name in a
     )
+
+
+def _same_numbers(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _as_mapping(result: Any) -> Mapping[str, Any]:

@@ -156,7 +156,9 @@ class Search:
         """Whether the step's value is true as it stands, so that a later line may be at fault."""
         step, own, match = fault.step, fault.own, fault.step.standing
         meant = self.substitution.fitting_roles(step)
-        named_so = any(fault.quantity.is_role(*role) for role in meant)
+        named_so = any(fault.quantity.is_role(*role) for role in meant) or (
+            match is None and self._is_multiple(fault, meant)
+        )
         if named_so and own is None and not self._is_bound_again(step):
             return False
         if own is not None and not own.exact and _counts(step.value):
@@ -168,6 +170,9 @@ class Search:
         if fault.time > step.time:
             return False
         if own is None:
+            both = match.quantity.kind == fault.quantity.kind == "derivative"
+            if both and match.quantity.node is fault.quantity.node:
+                return False  # of another function, by the same argument
             return self.substitution.matcher.is_natural(match.scale)
         if fault.quantity.kind in ("forward", "input"):
             return abs(own.scale + 1) < 1e-9  # the other sign
@@ -178,7 +183,22 @@ class Search:
         if own.exact and self._is_result(own):
             return self._others_are_exact(step, own)
         before = self._convention(step)
-        return before is not None and abs(before - own.scale) < 1e-6 * abs(own.scale)
+        if before is None:
+            return own.exact
+        return abs(before - own.scale) < 1e-6 * abs(own.scale)
+
+    def _is_multiple(self, fault: Fault, meant: Sequence[tuple[str, str]]) -> bool:
+        """Whether a true value is what the step's name says up to a factor, such as 1/√d."""
+        value = fault.quantity.value
+        size = float(np.vdot(value, value))
+        for quantity in self.substitution.matcher.of_shape(value.shape):
+            if quantity.value.size < 2 or quantity.value.shape != value.shape:
+                continue
+            if any(quantity.is_role(*role) for role in meant if role[0] == "cotangent"):
+                factor = float(np.vdot(quantity.value, value)) / (size or 1.0)
+                if np.allclose(quantity.value, factor * value, rtol=1e-9, atol=1e-15):
+                    return True
+        return False
 
     def _is_buffer(self, step: Step) -> bool:
         """Whether zeros are bound only to be added to, so that they are right whatever follows."""

@@ -51,6 +51,8 @@ class FaultyLine:
         It makes an array of integers where fractions are due.
     change : str or None
         The change of its text that mends it, where no true value of its own does.
+    shown : bool
+        A change of its text is seen to mend what its true value mends.
     """
 
     line: int
@@ -67,6 +69,7 @@ class FaultyLine:
     confirmed: bool
     truncates: bool = False
     change: str | None = None
+    shown: bool = False
 
     @property
     def should_be(self) -> str:
@@ -136,8 +139,10 @@ def changed_line(change: Change, found: Sequence[FaultyLine], complete: bool) ->
         repaired=tuple(sorted(change.repaired)),
         inherited=tuple(sorted(line for line in later if line > edit.line)),
         confirmed=complete,
-        truncates=bool(_INTEGERS.search(edit.before)) and not _INTEGERS.search(edit.after),
-        change=f"{edit.after} in place of {edit.before}",
+        truncates=bool(_INTEGERS.search(edit.change.before))
+        and not _INTEGERS.search(edit.change.after),
+        change=edit.change.said,
+        shown=True,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,28 @@ class Change:
     about: str = ""
     agreement: int = 0
 
+    @property
+    def before(self) -> str:
+        """What stands there."""
+        return _text(self.old)
+
+    @property
+    def after(self) -> str:
+        """What stands there with the change."""
+        return _text(self.new)
+
+    @property
+    def moved(self) -> ast.stmt | None:
+        """The statement that stands elsewhere with the change, where that is all there is to it."""
+        return self.new.orelse[0] if self.kind == "return in a loop" else None
+
+    @property
+    def said(self) -> str:
+        """The change in words."""
+        if self.moved is not None:
+            return f"`{ast.unparse(self.moved)}` after the loop"
+        return f"{self.after} in place of {self.before}"
+
     def make(self, site: Site) -> None:
         """Put the new expression into the tree."""
         self._put(site, self.new)
@@ -77,6 +100,10 @@ class Change:
             yield
         finally:
             self.undo(site)
+
+
+def _text(nodes: Any) -> str:
+    return ", ".join(map(ast.unparse, nodes)) if isinstance(nodes, list) else ast.unparse(nodes)
 
 
 def changes_of(
@@ -204,8 +231,8 @@ def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any,
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)) and not isinstance(
-            node.value, (ast.Dict, ast.List, ast.Tuple)
-        ):
+            node.value, (ast.Dict, ast.List, ast.ListComp, ast.Tuple)
+        ):  # a loop may go through a list that it would lengthen then
             yield "accumulate", ast.AugAssign(target, ast.Add(), node.value), ""
             if isinstance(target, ast.Subscript):
                 yield "multiply", ast.AugAssign(target, ast.Mult(), node.value), ""
@@ -214,6 +241,10 @@ def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any,
                     yield "every index", added, ""
             if not isinstance(target, ast.Name) or site.loops:
                 yield "subtract", ast.AugAssign(target, ast.Sub(), node.value), ""
+    if isinstance(node, ast.For) and not site.loops:
+        after = _returning_after(node)
+        if after is not None:
+            yield "return in a loop", after, ""
     if not isinstance(node, ast.AugAssign):
         return
     if (
@@ -229,6 +260,20 @@ def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any,
         turned = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
         yield "term sign", ast.AugAssign(node.target, turned, node.value), ""
         yield "assign", ast.Assign([node.target], node.value), ""
+
+
+def _returning_after(loop: ast.For) -> ast.For | None:
+    """A loop without the return at the end of its body, which comes after it instead."""
+    if loop.orelse:
+        return None
+    after = copy.deepcopy(loop)
+    inner = after
+    while isinstance(inner.body[-1], ast.For) and not inner.body[-1].orelse:
+        inner = inner.body[-1]
+    if len(inner.body) < 2 or not isinstance(inner.body[-1], ast.Return):
+        return None
+    after.orelse = [inner.body.pop()]
+    return after
 
 
 def _may_repeat(index: ast.expr, seen: Mapping[str, Any]) -> bool:

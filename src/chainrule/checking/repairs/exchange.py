@@ -52,6 +52,8 @@ def exchanged(unit: Unit, statement: ast.stmt | None = None) -> Iterator[None]:
         The tree as it is now makes no code that could take the place of the old.
     """
     codes = unit.codes(statement)
+    if any(codes[number].co_freevars != f.__code__.co_freevars for number, f in unit.functions):
+        raise ValueError("the cells of a closure stand in the order of the old code's variables")
     before = [(function, function.__code__) for _, function in unit.functions]
     try:
         for number, function in unit.functions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,8 @@ def instead(place: Place, around: Around) -> _Found:
         yield from _of_number(place, old, integers)
     text = ast.unparse(old)
     value = seen.get(text)
-    if value is not None and len(place.above) == 1 and not value.ndim and value.dtype.kind in "iu":
+    whole = value is not None and not value.ndim and value.dtype.kind in "iu"
+    if len(place.above) == 1 and (whole or (not seen and isinstance(old, ast.Name))):
         for name in integers:
             yield "number", ast.BinOp(old, ast.Mult(), parsed(name)), name
             if name != text:
@@ -262,24 +264,32 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
         row = reduced is not None and reduced.ndim == 2 and axis != "None"
         yield "kept axis" if row else "axes kept", ast.Call(old.func, old.args, kept), ""
     if name in _REDUCING:
-        yield from _of_reduction(old, method, around.seen)
+        yield from _of_reduction(old, method, around)
 
 
-def _of_reduction(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> _Found:
+def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
     """The same sum over other axes."""
-    value, text = _reduced(old, method, seen)
-    if value is None or not 1 <= value.ndim <= 4:
+    value, text = _reduced(old, method, around.seen)
+    words = {word.arg: word.value for word in old.keywords}
+    now = words.get("axis")
+    if value is not None:
+        dimensions = value.ndim
+    elif around.seen or not isinstance(now, ast.Tuple):
+        return  # other numbers for the axis are among those for any number
+    else:
+        dimensions = max([1, *(x.value for x in now.elts if _is_axis(x))]) + 1  # type: ignore[attr-defined]
+    if not 1 <= dimensions <= 4:
         return
-    words = {word.arg for word in old.keywords}
-    axes: list[Any] = [None, *range(value.ndim)]
-    if value.ndim > 2:
-        axes += [(i, j) for i in range(value.ndim) for j in range(i + 1, value.ndim)]
-    rest = [word for word in old.keywords if word.arg != "axis"]
+    axes: list[Any] = [None, *range(dimensions)]
+    if dimensions > 2:
+        axes += itertools.combinations(range(dimensions), 2)
+    before = list(itertools.takewhile(lambda word: word.arg != "axis", old.keywords))
+    after = [word for word in old.keywords[len(before) :] if word.arg != "axis"]
     first = [] if method else old.args[:1]
     for axis in axes:
-        if repr(axis) == text or (isinstance(axis, int) and str(axis - value.ndim) == text):
+        if repr(axis) == text or (isinstance(axis, int) and str(axis - dimensions) == text):
             continue
-        found = [*rest, ast.keyword("axis", ast.parse(repr(axis), mode="eval").body)]
+        found = [*before, ast.keyword("axis", ast.parse(repr(axis), mode="eval").body), *after]
         yield "axis", ast.Call(old.func, first, found), ""
         if "keepdims" not in words:
             kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
@@ -294,6 +304,10 @@ def _reduced(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> tuple[Any,
     words = {word.arg: word.value for word in old.keywords}
     now = given[0] if given else words.get("axis")
     return value, ast.unparse(now) if now is not None else "None"
+
+
+def _is_axis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def _is_numpy(node: ast.Attribute) -> bool:

@@ -202,6 +202,7 @@ _PLAIN: dict[str, Codes] = {
     "turned index": ("G604",),
     "kept axis": ("G604",),
     "dtype": ("G102",),
+    "return in a loop": ("G802",),
 }
 
 

@@ -71,6 +71,8 @@ class Repair:
     codes : tuple of str
         The mistakes that it undoes; empty where it has no name.
     evidence : str
+    change : str
+        The change in words.
     rank : int
         Of several at one line, those of the lowest rank are reported.
     repairs : frozenset of str
@@ -83,6 +85,7 @@ class Repair:
     text: str
     codes: Codes
     evidence: str
+    change: str
     rank: int
     repairs: frozenset[str]
     complete: bool
@@ -339,8 +342,11 @@ class RepairSearch:
                 gained = mended - self.right
                 codes = codes_of(change, site, self._context(site, gained))
                 said = f"{_short(change.new)} in the place of {_short(change.old)}"
+                if change.moved is not None:
+                    said = change.said
                 rank = _RANKS.get(change.kind, 1)
-                yield self._repair(site, change.old, codes, mended, rank, said)
+                at = change.moved or change.old
+                yield self._repair(site, at, codes, mended, rank, said)
 
     def _hooks(self, site: Site) -> Iterator[tuple[Place, ast.expr]]:
         """The expressions on which a hook makes sense, each with the hook in the tree."""
@@ -648,6 +654,7 @@ class RepairSearch:
             linecache.getline(site.unit.filename, line).strip(),
             codes,
             f"line {line}: with {said} {every} is right on probes of different sizes.",
+            said,
             rank,
             mended - self.right,
             mended == self.everything,
@@ -709,6 +716,8 @@ def _is_term(place: Place) -> bool:
     parent = place.parent
     if _is_root(place) or _is_sum(parent):
         return True
+    if isinstance(place.above[0], ast.Expr) and len(place.above) == 2:
+        return True  # np.add.at(total, index, term)
     return isinstance(parent, (ast.Dict, ast.Tuple, ast.List, ast.DictComp, ast.ListComp)) or (
         isinstance(parent, ast.keyword) and len(place.above) <= 2
     )

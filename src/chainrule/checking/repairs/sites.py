@@ -45,17 +45,23 @@ class Unit:
     flags: int
     functions: list[tuple[int, FunctionType]] = field(default_factory=list)
 
+    @functools.cached_property
+    def may_hang(self) -> bool:
+        """Whether it holds a loop that ends by a condition: no change makes another one."""
+        return any(map(ends_by_a_condition, ast.walk(self.statement)))
+
     def codes(self, statement: ast.stmt | None = None) -> list[CodeType]:
         """The nested code objects of the statement as it is now, or of another in its place."""
-        module = ast.Module([_ticking(statement or self.statement)], [])
+        statement = statement or self.statement
+        if self.may_hang:
+            statement = _ticking(statement)
+        module = ast.Module([statement], [])
         code = compile(module, self.filename, "exec", self.flags, dont_inherit=True)
         return list(_nested(code))
 
 
 def _ticking(statement: ast.stmt) -> ast.stmt:
     """The statement with a call of the clock in each loop that ends by a condition."""
-    if not any(map(ends_by_a_condition, ast.walk(statement))):
-        return statement
     found = copy.deepcopy(statement)
     for node in ast.walk(found):
         if isinstance(node, (ast.While, ast.For)) and ends_by_a_condition(node):
@@ -172,7 +178,7 @@ class Site:
 
     def line_of(self, place: Place | None) -> int:
         """The line of an expression: elements of displays over several lines have their own."""
-        line = int((self.statement.body if not self.body else self.statement).lineno)
+        line = int((self.statement if self.body else self.statement.body).lineno)
         if place is None:
             return line
         chain = [*place.above, place.expression]
