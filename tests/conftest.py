@@ -11,7 +11,10 @@ import pytest
 from hypothesis import settings
 from tests.chromium import browser, opened, page  # noqa: F401  (fixtures)
 
+from chainrule.checking import diagnosis
+
 os.environ.setdefault("MPLBACKEND", "Agg")
+diagnosis.OWN_FAULTS_ARE_RAISED = True
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")

@@ -371,6 +371,7 @@ def test_a_check_that_is_stopped_says_what_it_had_found(monkeypatch):
 
 def test_a_search_that_takes_too_long_says_so(monkeypatch):
     monkeypatch.setattr(fitting, "_SECONDS", -1.0)
+    monkeypatch.setattr(diagnosis, "_SECONDS", -1.0)
     monkeypatch.setattr(diagnosis, "_SECONDS_FOR_REPAIRS", -1.0)
     report = cr.check(loss, undivided, SMALL)
     assert report.codes == ("G000",)
@@ -405,3 +406,23 @@ def test_arguments_may_have_any_name(name, divided, codes):
     exec(NAMED_BY_THE_USER.format(name=name, divided=divided), space)
     report = cr.check(space["loss"], space["gradient"], space["example"])
     assert report.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("divided", "verdict", "code"), [("", "wrong", "G000"), (" / len(r)", "ok", "")]
+)
+def test_a_fault_of_our_own_in_the_search_leaves_the_verdict(divided, verdict, code, monkeypatch):
+    def broken(*arguments: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(diagnosis, "OWN_FAULTS_ARE_RAISED", False)
+    monkeypatch.setattr(diagnosis, "draw_trials", broken)
+    space: dict[str, Any] = {}
+    exec(NAMED_BY_THE_USER.format(name="X", divided=divided), space)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.verdict == verdict
+    assert report.codes == ((code,) if code else ())
+    assert any("ZeroDivisionError in test_subjects.py, line" in note for note in report.notes)
+    if code:
+        (cause,) = report.gradients["w"].causes
+        assert "fault of chainrule's own, ZeroDivisionError" in cause.evidence
