@@ -247,3 +247,14 @@ def test_no_two_sizes_of_a_probe_are_equal_and_none_is_kept():
     first, second = (sizes_of(sizes, number) for number in (0, 1))
     assert len(set(first.values())) == len(first)
     assert all(first[symbol] != second[symbol] for symbol in first)
+
+
+@pytest.mark.parametrize("value", [0.001, 0.01, 0.1, 0.5, 0.9, -0.1])
+def test_a_scalar_between_zero_and_one_stays_there(value):
+    """A small epsilon was drawn negative, and a smoothed loss had no probe."""
+    example = {"x": np.ones((4, 3)), "epsilon": value}
+    sizes = sizes_by_equality(example, ["x"])
+    drawn = [draw_probe(example, sizes, sizes_of(sizes, k, ()), k, 0) for k in range(2)]
+    found = [probe.point["epsilon"] for probe in drawn]
+    assert all(0 < number / np.sign(value) < 1 for number in found)
+    assert len({value, *found}) == 3

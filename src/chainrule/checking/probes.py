@@ -123,7 +123,7 @@ def _scalar_like(name: str, value: float, number: int) -> float:
     if value == 0.0 or (_PENALTY.match(name) and 0 < value < 10):
         return _DRAWN[number]
     if 1e-3 <= abs(value) < 1:
-        return float(np.sign(value)) * (1 - abs(1 - abs(value)) * (0.5 + _FACTORS[number]))
+        return float(np.sign(value)) * abs(value) ** (0.5 + _FACTORS[number])  # still below 1
     if abs(value) < 1e-3:
         return value * (1 + _FACTORS[number])
     if value == round(value) or abs(value) > 10:

@@ -91,8 +91,12 @@ def _ratios(
         return True
 
     if new(np.ones_like(z)):
-        code = "G502" if output else "G401"
-        yield "missing", (code,), "the cotangent passes without f'(z)", lambda g: g
+        said = "the cotangent passes without f'(z)"
+        if output:
+            yield "missing at the output", ("G502",), said, lambda g: g
+        # A gate, or a rate exp(z), may be last and is no output that is squashed.
+        if not output or roles.is_hidden(activation.a) or np.any(np.abs(a) > 1):
+            yield "missing", ("G401",), said, lambda g: g
     with np.errstate(all="ignore"):
         if _is_mask(d):
             yield from _masks(roles, activation, z, d, new)
