@@ -108,6 +108,7 @@ class Roles:
         """
         found: list[tuple[int, int]] = []
         waiting = [self.replay.parameters[name].index]
+        reached = {waiting[0], *self.descendants(waiting[0])}
         single = True
         while waiting:
             for k, position in self.edges_into(waiting.pop()):
@@ -118,6 +119,8 @@ class Roles:
                     waiting.append(k)
                     single = single and np.size(node.value) == np.size(node.operands[0])
                 elif node.primitive.name in ("add", "subtract"):
+                    if len({x.index for x in node.parents} & reached) > 1:
+                        return []  # such as every point less every other
                     found.append((k, position))
                 else:
                     return []
