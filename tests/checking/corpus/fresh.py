@@ -1,0 +1,15 @@
+"""Fresh files, written without a look at the check: all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.checking.corpus.case import Case
+from tests.checking.corpus.fresh_layers import layers
+from tests.checking.corpus.fresh_networks import networks
+
+
+def fresh() -> Iterator[Case]:
+    """Every fresh file, right and wrong."""
+    yield from networks()
+    yield from layers()
