@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.checking.corpus.case import Case
+from tests.checking.corpus.fresh_chains import chains
 from tests.checking.corpus.fresh_layers import layers
 from tests.checking.corpus.fresh_networks import networks
+from tests.checking.corpus.fresh_sequences import sequences
 
 
 def fresh() -> Iterator[Case]:
     """Every fresh file, right and wrong."""
     yield from networks()
     yield from layers()
+    yield from sequences()
+    yield from chains()
