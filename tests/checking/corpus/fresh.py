@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.checking.corpus.case import Case
 from tests.checking.corpus.fresh_chains import chains
+from tests.checking.corpus.fresh_images import images
 from tests.checking.corpus.fresh_layers import layers
 from tests.checking.corpus.fresh_networks import networks
 from tests.checking.corpus.fresh_sequences import sequences
@@ -15,5 +16,6 @@ def fresh() -> Iterator[Case]:
     """Every fresh file, right and wrong."""
     yield from networks()
     yield from layers()
+    yield from images()
     yield from sequences()
     yield from chains()
