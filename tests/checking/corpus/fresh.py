@@ -8,6 +8,8 @@ from tests.checking.corpus.case import Case
 from tests.checking.corpus.fresh_chains import chains
 from tests.checking.corpus.fresh_images import images
 from tests.checking.corpus.fresh_layers import layers
+from tests.checking.corpus.fresh_likelihoods import likelihoods
+from tests.checking.corpus.fresh_margins import margins
 from tests.checking.corpus.fresh_networks import networks
 from tests.checking.corpus.fresh_sequences import sequences
 
@@ -17,5 +19,7 @@ def fresh() -> Iterator[Case]:
     yield from networks()
     yield from layers()
     yield from images()
+    yield from margins()
+    yield from likelihoods()
     yield from sequences()
     yield from chains()
