@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tests.checking.corpus.case import Case
 from tests.checking.corpus.fresh_chains import chains
 from tests.checking.corpus.fresh_forms import forms
+from tests.checking.corpus.fresh_hygiene import hygiene
 from tests.checking.corpus.fresh_images import images
 from tests.checking.corpus.fresh_layers import layers
 from tests.checking.corpus.fresh_likelihoods import likelihoods
@@ -31,3 +32,4 @@ def fresh() -> Iterator[Case]:
     yield from models()
     yield from forms()
     yield from structures()
+    yield from hygiene()

@@ -249,7 +249,7 @@ def gradient(U, V, tau):
 
 def example():
     rng = np.random.default_rng(0)
-    return {"U": rng.normal(size=(6, 4)), "V": rng.normal(size=(6, 4)), "tau": 0.5}
+    return {"U": rng.normal(size=(6, 4)), "V": rng.normal(size=(6, 4)), "tau": 0.3}
 """,
         [
             ("G206", "gu = G @ v / tau", "gu = G @ v"),

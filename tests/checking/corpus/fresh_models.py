@@ -51,7 +51,7 @@ def example():
 """,
         [
             ("G204", "gbu[u] -= 2 * err", "gbu[u] -= err"),
-            ("G704", "gQ[i] -= 2 * err * P[u]", "gQ[i] -= 2 * err * Q[i]"),
+            ("G703|G704", "gQ[i] -= 2 * err * P[u]", "gQ[i] -= 2 * err * Q[i]"),
             ("G302", "gP, gQ = 2 * lam * P, 2 * lam * Q", "gP, gQ = lam * P, lam * Q"),
             ("G803|G801", "gbi[i] -= 2 * err", "gbi[i] = -2 * err"),
             ("G205", "gP[u] -= 2 * err * Q[i]", "gP[u] += 2 * err * Q[i]"),

@@ -47,7 +47,7 @@ def gradient(X, T, Wq, Wk, Wv):
 
 def example():
     rng = np.random.default_rng(30)
-    L, d_model, d_head, d_value = 5, 6, 4, 3
+    L, d_model, d_head, d_value = 5, 6, 7, 3
     return {
         "X": rng.normal(size=(L, d_model)),
         "T": rng.normal(size=(L, d_value)),
