@@ -31,6 +31,7 @@ def run() -> list[Goal]:
         *corpus("drawn", _drawn()),
         *corpus("written by the book of mistakes alone", _blind()),
         *corpus("of the same kind, held back until all was mended", _held()),
+        *corpus("written last, by the book of mistakes alone", _fresh()),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
@@ -67,6 +68,12 @@ def _held() -> list[Any]:
     from tests.checking.corpus.blind_held import held
 
     return list(held())
+
+
+def _fresh() -> list[Any]:
+    from tests.checking.corpus.fresh import fresh
+
+    return list(fresh())
 
 
 def _share(statement: str, count: int, total: int, least: float) -> Goal:
