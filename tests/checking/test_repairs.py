@@ -299,3 +299,35 @@ def test_a_change_that_sends_a_loop_through_the_list_it_lengthens_is_given_up():
     report = cr.check(space["loss"], space["gradient"], space["example"])
     assert report.verdict == "wrong"
     assert report.codes == ("G704",)
+
+
+BILINEAR = """import numpy as np
+
+def example():
+    rng = np.random.default_rng(1)
+    T, x, y = rng.normal(size=(3, 3, 2)), rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    return {"T": T, "x": x, "y": y, "s": rng.normal(size=(5, 2))}
+
+def loss(T, x, y, s):
+    return np.sum((np.einsum("ijk,bi,bj->bk", T, x, y) - s) ** 2)
+
+def gradient(T, x, y, s):
+    ds = 2 * (np.einsum("ijk,bi,bj->bk", T, x, y) - s)
+    dT = np.einsum("bi,bj,bk->ijk", x, y, ds)
+    dx = np.einsum("ijk,bj,bk->bi", T, y, ds) / np.vdot(1.0, 1.0)
+    return {"T": dT, "x": dx}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        ("->ijk", "->jik", "G701"),  # no kernel: nothing is convolved
+        ('dx = np.einsum("ijk', 'dx = np.einsum("jik', "G702"),
+        ("np.vdot(1.0, 1.0)", "np.sqrt(np.sum(x * x))", "G000"),
+    ],
+)
+def test_letters_of_an_einsum_in_each_other_s_place(right, wrong, code):
+    assert BILINEAR.count(right) == 1
+    space = load(BILINEAR.replace(right, wrong))
+    assert cr.check(space["loss"], space["gradient"], space["example"]).codes == (code,)

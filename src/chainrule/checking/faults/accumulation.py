@@ -94,9 +94,12 @@ def _of_loop(
     roles: Roles, what: str, key: tuple[Any, ...], place: tuple[Any, ...], group: list[Edge]
 ) -> Iterator[Hypothesis]:
     """A loop over samples or steps that overwrites, so that one pass of it counts."""
-    samples = len(group) == roles.trial.batch and not _is_carried(roles, group)
+    carried = _is_carried(roles, group)
+    samples = len(group) == roles.trial.batch and not carried
     bias = roles.nodes[group[0][0]].primitive.name in ("add", "subtract")
-    codes = ("G801",) if not samples else ("G802", "G602") if bias else ("G802",)
+    codes: tuple[str, ...] = ("G802", "G602") if bias else ("G802",)
+    if not samples:
+        codes = ("G801",) if carried else ("G801", "G802")
     unit = "sample" if samples else "step"
     for word, kept in (("first", group[0]), ("last", group[-1])):
         lost = [edge for edge in group if edge != kept]

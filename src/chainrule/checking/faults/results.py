@@ -79,18 +79,19 @@ def _of_kernels(roles: Roles, name: str, shape: tuple[int, ...]) -> Iterator[Hyp
                 always(_at(roles, name, flipped(tuple(range(len(shape)))))),
             )  # fmt: skip
         return
+    kernel = len(shape) > 3 or roles.slides(name)
     axes = (len(shape) - 2, len(shape) - 1)
     for axis in (axes, axes[:1], axes[1:]):
         yield Hypothesis(
-            ("flipped", name, axis), ("G906",), 1,
-            f"the gradient of the kernel {name} is flipped along its last axes.",
+            ("flipped", name, axis), ("G906" if kernel else "G705",), 1,
+            f"the gradient of {name} is flipped along its last axes.",
             always(_at(roles, name, flipped(axis))),
         )  # fmt: skip
     for first, second in (axes, (0, 1)):
         if shape[first] == shape[second] and first != second:
             yield Hypothesis(
-                ("axes swapped", name, first), ("G906",), 1,
-                f"axes {first} and {second} of the kernel's gradient {name} are swapped.",
+                ("axes swapped", name, first), ("G906" if kernel else "G701",), 1,
+                f"axes {first} and {second} of the gradient of {name} are swapped.",
                 always(_at(roles, name, exchanged_axes(first, second))),
             )  # fmt: skip
 

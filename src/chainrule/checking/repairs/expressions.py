@@ -6,6 +6,7 @@ import ast
 import copy
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -248,6 +249,8 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
             if other != old.func.id:
                 called = ast.Call(ast.Name(other, ast.Load()), old.args, old.keywords)
                 yield "other function", called, other
+    if name == "einsum":
+        yield from _of_einsum(old)
     if len(old.args) == 2:
         yield "arguments turned", ast.Call(old.func, old.args[::-1], old.keywords), ""
     for word in old.keywords:
@@ -294,6 +297,19 @@ def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
         if "keepdims" not in words:
             kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
             yield "axis", ast.Call(old.func, first, kept), ""
+
+
+def _of_einsum(old: ast.Call) -> _Found:
+    """Two letters of an operand, or of the result, in each other's place."""
+    first = old.args[0] if old.args else None
+    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return
+    for term in re.finditer(r"[A-Za-z]{2,4}", first.value):
+        for i, j in itertools.combinations(range(*term.span()), 2):
+            letters = list(first.value)
+            letters[i], letters[j] = letters[j], letters[i]
+            turned = [ast.Constant("".join(letters)), *old.args[1:]]
+            yield "transposed", ast.Call(old.func, turned, old.keywords), ""
 
 
 def _reduced(old: ast.Call, method: bool, seen: Mapping[str, Any]) -> tuple[Any, str]:

@@ -117,6 +117,8 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return _of_accumulation(site, at)
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if place is not None and _picks_a_winner(place):
+        return ("G907",)
     if kind == "power":
         base = change.new.left if isinstance(change.new, ast.BinOp) else change.new
         values = {"activation", "argument"} & at.words(ast.unparse(base))
@@ -182,6 +184,9 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         )
         return codes or (("G703",) if other and _in_product(place) else ())
     if kind == "function left out":
+        value = at.value(old)
+        if value is not None and value.size == 1 and place is not None and _is_divisor(place):
+            return ()  # another power of a norm, or of a count
         return _of_extra_function(change, at)
     if kind == "term left out":
         return _of_extra_term(change, at)
@@ -276,6 +281,12 @@ def _of_geometry(site: Site, at: Context) -> Codes:
     roles = at.meanings.roles
     kernels = {x for x, p in roles.replay.parameters.items() if len(p.shape) > 2 or roles.slides(x)}
     return ("G906", "G907") if kernels & set(at.gained) else ("G907",)
+
+
+def _picks_a_winner(place: Place) -> bool:
+    """Whether an expression is what the place of a maximum is taken of."""
+    calls = (node for node in place.above if isinstance(node, ast.Call))
+    return any(re.search(r"\b(argmax|argmin)$", ast.unparse(call.func)) for call in calls)
 
 
 def _pools(site: Site) -> bool:
