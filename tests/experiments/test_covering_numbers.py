@@ -30,7 +30,8 @@ def test_the_page_shows_the_covers_and_cites_its_source(quick):
     names = {path.name for path in directory.glob("*.svg")}
     assert names == {"covers.svg", "dimension.svg", "ratio.svg"}
     page = (directory / "report.html").read_text()
-    assert "000 §1.2 (a)" in page
+    assert "Document 000, §1.2" in page
+    assert '<span class="from">(a)</span>' in page
     assert "describes no set" in page
 
 

@@ -208,12 +208,22 @@ class Roles:
 
     @cached_property
     def samples(self) -> set[int]:
-        """Parameters that hold the samples, one in each row: inputs that a gradient is asked of."""
+        """Parameters that hold the samples, one in each row: inputs that a gradient is asked of.
+
+        What multiplies a value that other parameters made is a weight.
+        """
         symbols = self.trial.symbols
         return {
             node.index
             for name, node in self.replay.parameters.items()
-            if symbols.batch is not None and symbols.axes.get((name, 0)) == symbols.batch
+            if symbols.batch is not None
+            and symbols.axes.get((name, 0)) == symbols.batch
+            and not any(
+                self.replay.active[other.index] and other.inputs
+                for user in self.users[node.index]
+                if user.primitive.name in ("multiply", "matmul", "einsum", "dot")
+                for other in user.parents
+            )
         }
 
     @cached_property

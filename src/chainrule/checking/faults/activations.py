@@ -95,7 +95,8 @@ def _ratios(
         if output:
             yield "missing at the output", ("G502",), said, lambda g: g
         # A gate, or a rate exp(z), may be last and is no output that is squashed.
-        if not output or roles.is_hidden(activation.a) or np.any(np.abs(a) > 1):
+        rate = np.all(a > 0) and np.any(a > 1)
+        if not output or roles.is_hidden(activation.a) or rate:
             yield "missing", ("G401",), said, lambda g: g
     with np.errstate(all="ignore"):
         if _is_mask(d):

@@ -179,8 +179,12 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return ("G403",) if value is not None and value.ndim else ()
     if kind == "factor left out":
         codes = of_extra_factor(change, at, site.statement)
-        other = "forward" in at.words(ast.unparse(change.new)) and "data" not in at.words(
-            change.about
+        factor = at.value(change.about)
+        other = (
+            factor is not None
+            and factor.size > 1
+            and "forward" in at.words(ast.unparse(change.new))
+            and "data" not in at.words(change.about)
         )
         return codes or (("G703",) if other and _in_product(place) else ())
     if kind == "function left out":
