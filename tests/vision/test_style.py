@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,7 @@ def caffe(image: torch.Tensor) -> torch.Tensor:
 def test_features_and_gradient_by_hand_are_pytorch_s(kind, pooling, monkeypatch):
     if kind == "fast":
         monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 1)
-        encoder = replace(random_encoder(0, SMALL), fast=True)
+        encoder = replace(random_encoder(0, SMALL), winograd=True)
     else:
         encoder = ENCODERS[kind]()
     encoder = replace(encoder, pooling=pooling).to(torch.float64)
@@ -402,17 +404,17 @@ def test_the_probe_takes_fewer_multiplications_where_they_are_faster(monkeypatch
     encoder = random_encoder(0, (16, 16, 16, 16, 16))
     content, style = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
     weights = Weights(LAYERS, {"relu4_2": 1.0})
-    assert not chosen_encoder(encoder, weights, content, style)[0].fast  # too few channels
+    assert not chosen_encoder(encoder, weights, content, style)[0].winograd  # too few channels
     monkeypatch.setattr(winograd, "FEWEST_CHANNELS", 16)
     clock = iter(range(10**6))
     monkeypatch.setattr(precision_module.time, "perf_counter", lambda: next(clock))
     slow, candidates = chosen_encoder(encoder, weights, content, style)
-    assert not slow.fast  # equally fast: PyTorch's stay
+    assert not slow.winograd  # equally fast: PyTorch's stay
     (fast,) = [c for c in candidates if c.name == "float32, Winograd"]
     assert fast.loss_difference < 1e-4
     assert fast.cosine == pytest.approx(1, abs=1e-3)
     monkeypatch.setattr(precision_module, "MARGIN", 1.01)
-    assert chosen_encoder(encoder, weights, content, style)[0].fast
+    assert chosen_encoder(encoder, weights, content, style)[0].winograd
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "height", "width"), [(3, 5, 2, 2), (4, 3, 8, 6)])
@@ -452,12 +454,21 @@ def test_few_channels_and_odd_sides_are_left_to_pytorch(shape, height, width, su
     assert winograd.suits(torch.empty(*shape, 3, 3), height, width) is suits
 
 
-@pytest.mark.parametrize("library", ["glibc", "musl"])
-def test_keeping_freed_memory_changes_nothing_else(library, monkeypatch):
+@pytest.mark.parametrize(("library", "settings"), [("glibc", 5), ("musl", 0)])
+def test_freed_memory_is_kept_for_as_long_as_it_is_asked(library, settings, monkeypatch):
+    """A stand-in for the C library tells which settings were made, also after an error."""
+    said: list[tuple[int, int]] = []
+    stand_in = SimpleNamespace(
+        mallopt=lambda *setting: said.append(setting), malloc_trim=lambda _: None
+    )
     monkeypatch.setattr(memory.platform, "libc_ver", lambda: (library, ""))
-    with memory.freed_memory_kept():
-        large = [torch.ones(9 << 20) for _ in range(2)]
-        assert float(sum(each.sum() for each in large)) == 2 * (9 << 20)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: stand_in)
+    kept = {memory.MMAP_MAX: 0, memory.TRIM_THRESHOLD: 2**31 - 1} if settings else {}
+    with contextlib.suppress(ZeroDivisionError), memory.freed_memory_kept():
+        assert dict(said) == kept
+        raise ZeroDivisionError
+    assert len(said) == settings
+    assert dict(said).get(memory.MMAP_MAX) == (memory.USUAL_MAPPINGS if settings else None)
 
 
 def test_a_named_precision_is_not_probed():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.diagnosis import Diagnosis, diagnose
+from chainrule.checking.diagnosis import Diagnosis, diagnose, own_faults_said
 from chainrule.checking.hygiene import Hygiene, cause, digests, examine
 from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
 from chainrule.checking.reference import Reference, reference_at
@@ -156,7 +156,8 @@ class Check:
             if not reference.confirmed:
                 return _undecided(reference, self._verdicts, hygiene)
             self._reference = reference
-            diagnose(reference, hygiene, self._verdicts, self._seed, self._diagnosis)
+            with own_faults_said(self._diagnosis):
+                diagnose(reference, hygiene, self._verdicts, self._seed, self._diagnosis)
         return _report(reference, hygiene, self._verdicts, self._diagnosis)
 
 

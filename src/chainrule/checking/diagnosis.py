@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,20 +82,11 @@ class Diagnosis:
         )
 
 
-def diagnose(
-    reference: Reference,
-    hygiene: Hygiene,
-    verdicts: Mapping[str, GradientVerdict],
-    seed: int,
-    found: Diagnosis,
-) -> None:
-    """Look for the causes of wrong gradients, and for mistakes that the example hides.
-
-    What is found is written into ``found`` as soon as it is known. A fault of ours on the way ends
-    the search, not the check: the verdicts stand, and it is said.
-    """
+@contextlib.contextmanager
+def own_faults_said(found: Diagnosis) -> Iterator[None]:
+    """A fault of ours ends the search, not the check: the verdicts stand, and it is said."""
     try:
-        _diagnose(reference, hygiene, verdicts, seed, found)
+        yield
     except SubjectError:
         raise
     except Exception as error:  # whatever our searches cannot do with what a user has written
@@ -110,13 +102,17 @@ def diagnose(
         )
 
 
-def _diagnose(
+def diagnose(
     reference: Reference,
     hygiene: Hygiene,
     verdicts: Mapping[str, GradientVerdict],
     seed: int,
     found: Diagnosis,
 ) -> None:
+    """Look for the causes of wrong gradients, and for mistakes that the example hides.
+
+    What is found is written into ``found`` as soon as it is known.
+    """
     wrong_here = [name for name, each in verdicts.items() if each.verdict == "wrong"]
     ends = now() + _SECONDS
 

@@ -34,10 +34,11 @@ def is_report(call: ast.Call) -> bool:
     )
 
 
-def ends_by_a_condition(node: ast.AST) -> bool:
-    """Whether a node is a loop that nothing ends but what is computed in it.
+def may_be_endless(node: ast.AST) -> bool:
+    """Whether a node is a loop that a change of its text may make endless.
 
-    A loop that makes a list longer is one too: with another name it may go through that list.
+    Such a one ends by what is computed in it; or it makes a list longer, and with another name it
+    may go through that list.
     """
     if not isinstance(node, ast.For):
         return isinstance(node, ast.While)

@@ -18,7 +18,7 @@ from chainrule.checking.repairs.atoms import kept_attributes
 from chainrule.checking.repairs.sites import Site, Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
-from chainrule.checking.watch_syntax import ends_by_a_condition
+from chainrule.checking.watch_syntax import may_be_endless
 
 _SECONDS = 2.0
 _STEPS_ASKED = 4  # of one line
@@ -340,9 +340,9 @@ def _merit(change: Change) -> tuple[int, int]:
 
 
 def _may_hang(function: Any) -> bool:
-    """Whether it holds a loop that ends by a condition."""
+    """Whether it holds a loop that a change may make endless."""
     return isinstance(function, (ast.FunctionDef, ast.Lambda)) and any(
-        ends_by_a_condition(x) for x in ast.walk(function)
+        may_be_endless(x) for x in ast.walk(function)
     )
 
 

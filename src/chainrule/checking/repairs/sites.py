@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from chainrule.checking.watch_functions import users_functions
-from chainrule.checking.watch_syntax import ends_by_a_condition
+from chainrule.checking.watch_syntax import may_be_endless
 
 _FUTURE = functools.reduce(
     operator.or_, (getattr(__future__, x).compiler_flag for x in __future__.all_feature_names)
@@ -48,7 +48,7 @@ class Unit:
     @functools.cached_property
     def may_hang(self) -> bool:
         """Whether it holds a loop that ends by a condition: no change makes another one."""
-        return any(map(ends_by_a_condition, ast.walk(self.statement)))
+        return any(map(may_be_endless, ast.walk(self.statement)))
 
     def codes(self, statement: ast.stmt | None = None) -> list[CodeType]:
         """The nested code objects of the statement as it is now, or of another in its place."""
@@ -64,7 +64,7 @@ def _ticking(statement: ast.stmt) -> ast.stmt:
     """The statement with a call of the clock in each loop that ends by a condition."""
     found = copy.deepcopy(statement)
     for node in ast.walk(found):
-        if isinstance(node, (ast.While, ast.For)) and ends_by_a_condition(node):
+        if isinstance(node, (ast.While, ast.For)) and may_be_endless(node):
             tick = ast.Expr(ast.Call(ast.Name(TICK, ast.Load()), [], []))
             node.body.insert(0, ast.fix_missing_locations(ast.copy_location(tick, node.body[0])))
     return found

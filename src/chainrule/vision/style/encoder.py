@@ -77,9 +77,9 @@ class Encoder:
     exact_blocks : int
         First blocks that are in float32 whatever `dtype` is: where a smooth picture's neighbours
         round to one number, a maximum's gradient goes to the wrong one.
-    fast : bool
+    winograd : bool
         Whether convolutions of many channels, where no border is mirrored, are done with fewer
-        multiplications: `winograd`.
+        multiplications: the module `winograd`.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Encoder:
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
     exact_blocks: int = 0
-    fast: bool = False
+    winograd: bool = False
 
     @property
     def layers(self) -> list[str]:
@@ -105,7 +105,7 @@ class Encoder:
         kind = str(self.dtype).removeprefix("torch.")
         after = f" after block {self.exact_blocks}" if self.exact_blocks else ""
         layout = ", channels last" if self.channels_last else ""
-        return f"{kind}{after}{layout}{', Winograd' if self.fast else ''}"
+        return f"{kind}{after}{layout}{', Winograd' if self.winograd else ''}"
 
     @property
     def memory_format(self) -> torch.memory_format:

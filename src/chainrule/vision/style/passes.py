@@ -86,7 +86,7 @@ def forward(encoder: Encoder, image: Tensor, layers: Collection[str], keep: bool
                 if encoder.reflect:
                     padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
                     x = torch.conv2d(padded, step.weight, step.bias)
-                elif encoder.fast and winograd.suits(step.weight, *x.shape[2:]):
+                elif encoder.winograd and winograd.suits(step.weight, *x.shape[2:]):
                     x = winograd.convolution(x, step.transformed, step.bias)
                 else:
                     x = torch.conv2d(x, step.weight, step.bias, padding=1)
@@ -179,7 +179,7 @@ def _through_convolution(g: Tensor, step: Step, encoder: Encoder) -> Tensor:
     assert step.weight is not None
     g = g.to(step.weight.dtype)
     if not encoder.reflect:
-        if encoder.fast and winograd.suits(step.weight, *g.shape[2:]):
+        if encoder.winograd and winograd.suits(step.weight, *g.shape[2:]):
             return winograd.convolution(g, step.transformed, turned=True)
         return torch.conv2d(g, step.turned, padding=1)
     # PyTorch's own backward of the padding gives up channels last, here and in all that follows.

@@ -115,7 +115,7 @@ def chosen_encoder(
         if not any(candidate.agrees for candidate in tried):
             try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=2))
     if device.type == "cpu" and _has_many_channels(chosen):
-        try_out(replace(chosen, fast=True))
+        try_out(replace(chosen, winograd=True))
     others = [candidate for candidate in measured if candidate is not best]
     return chosen, [*([best] if best else []), *others]
 
