@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import ast
-import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.checking.factors import Factor
 from chainrule.checking.repairs.changes import Change
-from chainrule.checking.repairs.meanings import Meanings, is_mask, is_share
+from chainrule.checking.repairs.context import Context
+from chainrule.checking.repairs.meanings import is_mask, is_share
+from chainrule.checking.repairs.names import parsed
+from chainrule.checking.repairs.positions import (
+    calls_an_activation,
+    in_formula,
+    in_matrix_product,
+    in_slice,
+    is_added_to_a_number,
+    is_argument,
+    is_divisor,
+    is_reduced,
+    picks_a_winner,
+)
 from chainrule.checking.repairs.sites import Place, Site
 from chainrule.checking.watch_syntax import loaded
 
@@ -20,93 +32,6 @@ Codes = tuple[str, ...]
 #: tanh' by its text: inside of a sum, such as of two activations, it is no derivative of a step.
 _TANH = re.compile(r"\(?1(\.0)? - (\w+) ?(\*\* ?2|\* ?\2)\)?$")
 _SIGMOID = re.compile(r"^\(?(.+?)\)? \* \(1(?:\.0?)? - \1\)$")
-_ACTIVATIONS = re.compile(
-    r"tanh|sigm|expit|exp|relu|soft|act|logistic|elu|gelu|swish|^f$|^g$", re.I
-)
-
-
-_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.Div: operator.truediv, ast.Pow: operator.pow,
-}  # fmt: skip
-
-
-class Context:
-    """What is known where a change was made.
-
-    Parameters
-    ----------
-    meanings : Meanings
-    seen : mapping of str to array
-        What expressions are worth at the statement, by their text.
-    gained : collection of str
-        The parameters whose gradients the change mends.
-    biases : collection of str
-        The parameters whose gradients are sums over the batch.
-    runs : sequence of int
-        How often the statement runs, on each probe.
-    batches : sequence of int or None
-        The batch size of each probe.
-    """
-
-    def __init__(
-        self,
-        meanings: Meanings,
-        seen: Mapping[str, Any],
-        gained: Collection[str],
-        biases: Collection[str],
-        runs: Sequence[int],
-        batches: Sequence[int | None],
-    ) -> None:
-        self.meanings = meanings
-        self.seen = seen
-        self.gained = gained
-        self.biases = biases
-        self.runs = runs
-        self.batches = batches
-
-    def words(self, text: str) -> set[str]:
-        """What an expression stands for; an entry of an array, for what the array does."""
-        value = self.value(text)
-        if value is None:
-            return set()
-        found = self.meanings.of(value)
-        if value.ndim or not text.endswith("]"):
-            return found
-        array = ast.unparse(node.value) if isinstance(node := _parsed(text), ast.Subscript) else ""
-        return found | (self.words(array) if array else set())
-
-    def value(self, text: str) -> Any:
-        """What an expression is worth, by itself or from its parts; None if that is not known."""
-        found = self.seen.get(text)
-        return found if found is not None else self._calculated(_parsed(text))
-
-    def _calculated(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Constant):
-            return np.asarray(node.value) if isinstance(node.value, (int, float)) else None
-        if not isinstance(node, ast.BinOp) or type(node.op) not in _OPERATORS:
-            return None
-        both = [self.value(ast.unparse(x)) for x in (node.left, node.right)]
-        if any(x is None or x.dtype.kind not in "fiub" for x in both):
-            return None
-        try:
-            with np.errstate(all="ignore"):
-                return np.asarray(_OPERATORS[type(node.op)](*both))
-        except (ValueError, TypeError):
-            return None
-
-    @property
-    def only_biases(self) -> bool:
-        """Whether nothing but gradients of biases is mended."""
-        return bool(self.gained) and set(self.gained) <= set(self.biases)
-
-    @property
-    def per_sample(self) -> bool:
-        """Whether the statement runs once for every sample, or several times."""
-        return all(
-            n is not None and runs >= n and runs % n == 0
-            for runs, n in zip(self.runs, self.batches, strict=True)
-        )
 
 
 def codes_of(change: Change, site: Site, at: Context) -> Codes:
@@ -117,16 +42,16 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return _of_accumulation(site, at)
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if place is not None and _picks_a_winner(place):
+    if place is not None and picks_a_winner(place):
         return ("G907",)
     if kind == "power":
         base = change.new.left if isinstance(change.new, ast.BinOp) else change.new
         values = {"activation", "argument"} & at.words(ast.unparse(base))
-        return ("G403",) if values or (place is not None and in_formula(place)) else ()
+        return ("G403",) if values or (place is not None and is_added_to_a_number(place)) else ()
     if kind == "sign":
         if place is not None and place.in_test:
             return ("G404",)
-        return ("G403",) if place is not None and _is_argument(place) else ("G205",)
+        return ("G403",) if place is not None and is_argument(place) else ("G205",)
     if kind == "negation":
         return ("G902",) if "data" in at.words(ast.unparse(change.new)) else ("G404",)
     if kind == "comparison":
@@ -139,7 +64,7 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "every index":
         return ("G803",)
     if kind == "transposed":
-        if _is_reduced(place):
+        if is_reduced(place):
             return ("G603",)
         if _is_kernel(at.value(old), at):
             return ("G906",)
@@ -154,7 +79,7 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "flipped":
         return ("G906",) if _is_kernel(at.value(old), at) else ()
     if kind == "index":
-        if _in_slice(place):
+        if in_slice(place):
             return _of_geometry(site, at)
         above = reversed(place.above) if place is not None else ()
         entry = next((x for x in above if isinstance(x, ast.Subscript)), None)
@@ -186,10 +111,10 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
             and "forward" in at.words(ast.unparse(change.new))
             and "data" not in at.words(change.about)
         )
-        return codes or (("G703",) if other and _in_product(place) else ())
+        return codes or (("G703",) if other and in_matrix_product(place) else ())
     if kind == "function left out":
         value = at.value(old)
-        if value is not None and value.size == 1 and place is not None and _is_divisor(place):
+        if value is not None and value.size == 1 and place is not None and is_divisor(place):
             return ()  # another power of a norm, or of a count
         return _of_extra_function(change, at)
     if kind == "term left out":
@@ -225,10 +150,6 @@ def _in_display(statement: ast.AST, first: str, second: str) -> bool:
             if {first} in held and {second} in held:
                 return True
     return False
-
-
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
 
 
 def _texts(node: ast.AST) -> set[str]:
@@ -287,12 +208,6 @@ def _of_geometry(site: Site, at: Context) -> Codes:
     return ("G906", "G907") if kernels & set(at.gained) else ("G907",)
 
 
-def _picks_a_winner(place: Place) -> bool:
-    """Whether an expression is what the place of a maximum is taken of."""
-    calls = (node for node in place.above if isinstance(node, ast.Call))
-    return any(re.search(r"\b(argmax|argmin)$", ast.unparse(call.func)) for call in calls)
-
-
 def _pools(site: Site) -> bool:
     """Whether a function picks winners of windows; the largest logit of a softmax is none."""
     return bool(re.search(r"argmax|pool|best|win", ast.unparse(site.function)))
@@ -345,7 +260,7 @@ def _of_extra_function(change: Change, at: Context) -> Codes:
         return ("G401",) if "derivative" in words else ()
     if name in ("sum", "mean", "max", "min"):
         return ()
-    if _ACTIVATIONS.search(name):
+    if calls_an_activation(name):
         return ("G403",) if "argument" in words and "activation" not in words else ("G402",)
     return ("G403",) if name in ("sign", "abs", "sqrt", "square", "log", "fabs") else ()
 
@@ -384,7 +299,7 @@ def of_turned(value: Any, due: Any, place: Place, site: Site, at: Context) -> Co
     """
     if value.size > 1 and is_mask(value):
         return ("G907",) if _pools(site) else ("G404",)
-    if _in_product(place) and "activation" in at.meanings.of(due):
+    if in_matrix_product(place) and "activation" in at.meanings.of(due):
         return ("G703",)
     return ("G403",)
 
@@ -428,9 +343,9 @@ def _of_other(change: Change, at: Context) -> Codes:
         return ("G401",) if "derivative" in at.meanings.of(finite) else ("G703",)
     if "parameter" in new and place is not None and _is_penalty(place, at):
         return ("G304",)
-    if _in_product(place):
+    if in_matrix_product(place):
         return ("G703",)
-    formula = place is not None and _is_in_formula(place)
+    formula = place is not None and in_formula(place)
     if ("activation" in old and "argument" in new) or (
         formula and at.meanings.follows(value, other)
     ):
@@ -458,40 +373,6 @@ def _is_penalty(place: Place, at: Context) -> bool:
     return False
 
 
-def _in_product(place: Place | None) -> bool:
-    """Whether an expression is a factor of a matrix product."""
-    for node in reversed(place.above if place is not None else ()):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-            return True
-        if isinstance(node, ast.Call) and re.search(
-            r"dot|matmul|outer|einsum", ast.unparse(node.func)
-        ):
-            return True
-        if not isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
-            return False
-    return False
-
-
-def _is_argument(place: Place) -> bool:
-    """Whether an expression is an argument of a function that is not linear."""
-    return any(
-        isinstance(node, ast.Call) and _ACTIVATIONS.search(ast.unparse(node.func))
-        for node in place.above
-    )
-
-
-def _is_reduced(place: Place | None) -> bool:
-    """Whether an expression is what a sum runs over."""
-    node = place.above[-1] if place is not None else None
-    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
-        "sum", "mean", "max", "min",
-    )  # fmt: skip
-
-
-def _in_slice(place: Place | None) -> bool:
-    return place is not None and any(isinstance(x, ast.Slice) for x in place.above)
-
-
 def of_missing_factor(
     value: Any, beside: str, form: str, place: Place | None, at: Context, atom: str = ""
 ) -> Codes:
@@ -502,9 +383,9 @@ def of_missing_factor(
         return ()
     if form == "1 / {}" and _is_count(value):
         return ("G203",)
-    if place is not None and _is_divisor(place):
+    if place is not None and is_divisor(place):
         return ()  # a power of a norm, a width: no derivative of a step
-    if place is not None and in_formula(place):
+    if place is not None and is_added_to_a_number(place):
         return ("G403",)
     words, own = at.meanings.of(value), at.words(beside)
     if form == "{}":
@@ -524,7 +405,7 @@ def of_missing_factor(
         return ("G503",)
     if "scale" in words:
         return ()
-    entry = ast.unparse(_parsed(atom).value) if atom.endswith("]") else atom  # type: ignore[attr-defined]
+    entry = ast.unparse(parsed(atom).value) if atom.endswith("]") else atom  # type: ignore[attr-defined]
     source = at.value(entry) if atom and form == "{}" else None
     if not at.meanings.reaches(at.gained, value if source is None else source):
         return ()  # a factor that does not depend on what the gradient is of
@@ -550,18 +431,6 @@ def _is_count(value: Any) -> bool:
     with np.errstate(all="ignore"):
         found = 1 / np.asarray(value, dtype=float)
     return bool(np.all(np.isfinite(found) & (found >= 1)) and np.allclose(found, np.round(found)))
-
-
-def _is_divisor(place: Place) -> bool:
-    """Whether an expression divides, or is a factor of what divides."""
-    child: ast.AST = place.expression
-    for node in reversed(place.above):
-        if not isinstance(node, ast.BinOp):
-            return False
-        if isinstance(node.op, ast.Div) and node.right is child:
-            return True
-        child = node
-    return False
 
 
 #: What a factor of this form is where single numbers are too few to be recognised.
@@ -595,7 +464,7 @@ def of_factor(
     at: Context,
 ) -> Codes:
     """A factor on an expression, fitted on every probe."""
-    if place is not None and (in_formula(place) or _is_argument(place)):
+    if place is not None and (is_added_to_a_number(place) or is_argument(place)):
         return ("G403",)
     whole = place is None or len(place.above) == 1 or not isinstance(place.parent, ast.BinOp)
     if factor is None:
@@ -611,29 +480,6 @@ def of_factor(
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
         return ("G601",)
     return factor.codes
-
-
-def in_formula(place: Place) -> bool:
-    """Whether an expression is added to a number: ``1 - a**2``."""
-    parent = place.parent
-    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, (ast.Add, ast.Sub)):
-        return False
-    other = parent.right if place.field == "left" else parent.left
-    return isinstance(other, ast.Constant)
-
-
-def _is_in_formula(place: Place) -> bool:
-    """Whether an expression is part of something that is added to a number, or of a power."""
-    for node in place.above:
-        if isinstance(node, ast.BinOp):
-            if isinstance(node.op, ast.Pow):
-                return True
-            both = (node.left, node.right)
-            if isinstance(node.op, (ast.Add, ast.Sub)) and any(
-                isinstance(x, ast.Constant) for x in both
-            ):
-                return True
-    return False
 
 
 def of_wrong_derivative(value: Any, true: Any, output: bool, at: Context) -> Codes:

@@ -21,11 +21,11 @@ from chainrule.checking.factors import Factor
 from chainrule.checking.fitting import factor_on_probes
 from chainrule.checking.repairs.atoms import atoms, in_loops, is_quiet
 from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
+from chainrule.checking.repairs.context import Context
 from chainrule.checking.repairs.exchange import Clock, exchanged, hook_set, hooked, observed, timed
 from chainrule.checking.repairs.meanings import Meanings
 from chainrule.checking.repairs.naming import (
     Codes,
-    Context,
     codes_of,
     is_permuted,
     of_factor,
@@ -34,6 +34,12 @@ from chainrule.checking.repairs.naming import (
     of_order,
     of_turned,
     of_wrong_derivative,
+)
+from chainrule.checking.repairs.positions import (
+    is_factor,
+    is_root,
+    is_sum,
+    is_term,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
 from chainrule.checking.roles import Roles
@@ -356,7 +362,7 @@ class RepairSearch:
             value = seen.get(ast.unparse(old))
             if place.in_index or place.in_test or value is None or value.dtype.kind not in "fiub":
                 continue
-            if isinstance(old, ast.Constant) and not _is_root(place):
+            if isinstance(old, ast.Constant) and not is_root(place):
                 continue
             if isinstance(old, (ast.Tuple, ast.List, ast.Dict)):
                 continue
@@ -374,7 +380,7 @@ class RepairSearch:
         for place, old in self._hooks(site):
             if self.is_over:
                 return
-            if not _is_term(place):
+            if not is_term(place):
                 continue
             if self.seen[site][ast.unparse(old)].dtype.kind in "iu":
                 mended = self._floating(site)
@@ -419,26 +425,26 @@ class RepairSearch:
         ][:_MOST_ATOMS]
         for place, old in self._hooks(site):
             value = seen[ast.unparse(old)]
-            if not (_is_term(place) or _is_factor(place)):
+            if not (is_term(place) or is_factor(place)):
                 continue
-            if ast.unparse(old) in atoms and _is_factor(place):
+            if ast.unparse(old) in atoms and is_factor(place):
                 yield from self._turned(site, place, old)
             for atom in atoms:
                 if self.is_over:
                     return
                 other = seen[atom]
                 rows = other.ndim == 1 and value.ndim == 2 and len(other) == len(value)
-                if rows and _is_factor(place):
+                if rows and is_factor(place):
                     text = f"{atom}[:, None]"
                     yield from self._multiplied(site, place, old, text, other[:, None])
                 if other.ndim == 0 and value.ndim:
-                    if not _is_term(place):
+                    if not is_term(place):
                         continue
                 elif not _spreads(other.shape, value.shape):
                     continue
                 if other.ndim or not value.ndim or self.counts[0][site] > 1:
                     yield from self._multiplied(site, place, old, atom, other)
-                if _is_term(place) and (place.parent is site.statement or _is_sum(place.parent)):
+                if is_term(place) and (place.parent is site.statement or is_sum(place.parent)):
                     yield from self._added(site, old, atom, other)
 
     def _multiplied(
@@ -533,7 +539,7 @@ class RepairSearch:
         seen = self.seen.get(site, {})
         for place, old in self._hooks(site):
             value = seen[ast.unparse(old)]
-            if value.ndim < 2 or not (_is_root(place) or isinstance(place.parent, ast.Call)):
+            if value.ndim < 2 or not (is_root(place) or isinstance(place.parent, ast.Call)):
                 continue
             for number, scale in self._reordered(value):
                 mended = self.everything
@@ -701,34 +707,6 @@ def _in_shape(value: Any, like: Any) -> Any:
     if np.shape(value) != np.shape(like):
         raise ValueError("another shape")
     return value.copy()
-
-
-def _is_root(place: Place) -> bool:
-    return len(place.above) == 1
-
-
-def _is_sum(node: ast.AST) -> bool:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
-
-
-def _is_term(place: Place) -> bool:
-    """Whether a factor on it is not also one on what it is part of."""
-    parent = place.parent
-    if _is_root(place) or _is_sum(parent):
-        return True
-    if isinstance(place.above[0], ast.Expr) and len(place.above) == 2:
-        return True  # np.add.at(total, index, term)
-    return isinstance(parent, (ast.Dict, ast.Tuple, ast.List, ast.DictComp, ast.ListComp)) or (
-        isinstance(parent, ast.keyword) and len(place.above) <= 2
-    )
-
-
-def _is_factor(place: Place) -> bool:
-    """Whether it is summed over, or is a factor of a product."""
-    parent = place.parent
-    if isinstance(parent, ast.BinOp):
-        return isinstance(parent.op, (ast.MatMult, ast.Mult))
-    return isinstance(parent, (ast.Call, ast.Attribute))
 
 
 def _compiled(text: str) -> Any:
