@@ -254,7 +254,8 @@ def _of_counts(
                 others.append(("n·d", [float(each[first] * each[second]) for each in sizes]))
         for text, counts in others:
             pairs = list(zip(m, counts, strict=True))
-            found.append((f"m/({text})", "G203", "sizes", said, [a / b for a, b in pairs]))
+            text = f"({text})" if "·" in text else text
+            found.append((f"m/{text}", "G203", "sizes", said, [a / b for a, b in pairs]))
     return found
 
 

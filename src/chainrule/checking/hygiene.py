@@ -6,13 +6,13 @@ Every finding is a cause with its code, or a note where nothing is wrong.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.argument_names import sounds_like_data, sounds_like_parameter
 from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.checking.reference import forward_graph
@@ -20,18 +20,6 @@ from chainrule.checking.report import Cause
 from chainrule.checking.sizes import sizes_by_graph
 from chainrule.checking.stopping import silent
 from chainrule.checking.subject import Subject, is_floating, same_randomness
-
-_DATA = re.compile(
-    r"^(x|y|t|z|a|xs|ys|x_.*|y_.*|.*_x|.*_y|xb|yb|.*batch.*|data.*|inputs?|images?|features?|"
-    r"targets?|labels?|one_?hot.*|.*mask.*|train.*|test.*|h0|h_?init.*|c0|eps|noise.*|.*cache.*)$",
-    re.I,
-)
-_PARAMETER = re.compile(
-    r"^(?!(bag|bar|bid|bin|bit|box|key|kind|unit|use|user|val|var|vec|view|vote|way)s?$)"
-    r"((w|b|v|u|k|theta|beta|gamma|weights?|bias(es)?|kernels?|emb.*|[wbuvk]_?[a-z0-9]{1,3})$"
-    r"|(w|b|bias|weights?|gamma|beta|theta)_\w*$|(bias|weights?|gamma|beta|theta)\w*$|(?-i:[WU])\w*$)",
-    re.I,
-)
 
 
 @dataclass
@@ -127,7 +115,7 @@ def _note_data(subject: Subject, wanted: Sequence[str], found: Hygiene) -> None:
         and isinstance(value, np.ndarray)
         and value.ndim
         and is_floating(value)
-        and not _DATA.match(name)
+        and not sounds_like_data(name)
     ]
     if silently:
         have, are = ("has", "it is") if len(silently) == 1 else ("have", "they are")
@@ -180,7 +168,7 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
     for name, value in subject.example.items():
         if name in claimed or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
-        if _DATA.match(name) or value.size == 0 or not _PARAMETER.match(name):
+        if sounds_like_data(name) or value.size == 0 or not sounds_like_parameter(name):
             continue
         if not sizes or any(size in sizes or size == 1 for size in value.shape):
             found.append(name)

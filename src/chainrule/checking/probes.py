@@ -7,13 +7,13 @@ transposed matrix only where it is not symmetric; so every size, scalar and arra
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.argument_names import sounds_like_penalty
 from chainrule.checking.sizes import Sizes
 
 # No two sizes of a probe are equal, and no symbol has the same size on two probes.
@@ -22,9 +22,6 @@ _WIDTHS = (
     (3, 4, 5, 6, 8, 9, 10, 13, 12, 14, 15, 16, 17, 18, 19, 20),
     (4, 5, 3, 8, 6, 10, 9, 12, 13, 15, 14, 17, 16, 19, 18, 21),
     (6, 3, 4, 9, 8, 7, 12, 10, 14, 13, 16, 15, 18, 17, 20, 19),
-)
-_PENALTY = re.compile(
-    r"^(lam|lambda|lmbda?|lmbd|reg|l2|weight_?decay|wd|decay|penalty|ridge)", re.I
 )
 _ENOUGH = 20_000
 _DRAWN = (0.37, 0.83, 0.59)
@@ -120,7 +117,7 @@ def _are_equal_labels(value: np.ndarray[Any, Any]) -> bool:
 
 def _scalar_like(name: str, value: float, number: int) -> float:
     """A penalty's weight becomes large enough to be seen; other scalars keep their kind."""
-    if value == 0.0 or (_PENALTY.match(name) and 0 < value < 10):
+    if value == 0.0 or (sounds_like_penalty(name) and 0 < value < 10):
         return _DRAWN[number]
     if 1e-3 <= abs(value) < 1:
         return float(np.sign(value)) * abs(value) ** (0.5 + _FACTORS[number])  # still below 1

@@ -129,12 +129,15 @@ class Roles:
 
     def is_hidden(self, p: int) -> bool:
         """Whether parameters enter after a softmax, or it weighs other values that they make."""
-        return self.uses_parameter_later[p] or any(
-            self.replay.active[other.index] and other.index != p
-            for user in self.users[p]
-            if user.primitive.name in ("multiply", "matmul", "einsum", "dot")
-            for other in user.parents
-        )
+        return self.uses_parameter_later[p] or any(True for _ in self._multiplied_with(p))
+
+    def _multiplied_with(self, k: int) -> Iterator[Node]:
+        """What parameters make, or are, of which a node is multiplied."""
+        for user in self.users[k]:
+            if user.primitive.name in ("multiply", "matmul", "einsum", "dot"):
+                for other in user.parents:
+                    if self.replay.active[other.index] and other.index != k:
+                        yield other
 
     @cached_property
     def parameter_indices(self) -> set[int]:
@@ -218,12 +221,7 @@ class Roles:
             for name, node in self.replay.parameters.items()
             if symbols.batch is not None
             and symbols.axes.get((name, 0)) == symbols.batch
-            and not any(
-                self.replay.active[other.index] and other.inputs
-                for user in self.users[node.index]
-                if user.primitive.name in ("multiply", "matmul", "einsum", "dot")
-                for other in user.parents
-            )
+            and not any(other.inputs for other in self._multiplied_with(node.index))
         }
 
     @cached_property

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.argument_names import sounds_like_data
 from chainrule.checking.plain_numbers import as_data, is_traced, plain_numbers_pass
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
@@ -26,7 +27,6 @@ Keys = tuple[Any, ...]
 LARGE = 100_000
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
-_DATA = ("x", "y", "t", "inputs", "targets", "target", "data", "labels")
 _DEEPEST = 16  # levels of a result
 
 
@@ -216,7 +216,7 @@ class Subject:
     def _some_keys(self) -> str:
         """Keys that a gradient may have: floating-point arguments that do not sound like data."""
         floats = [name for name, value in self.example.items() if is_floating(value)]
-        named = [name for name in floats if name.lower() not in _DATA] or floats
+        named = [name for name in floats if not sounds_like_data(name)] or floats
         return ", ".join(f'"{name}": d{name}' for name in named[:2] or ["W"])
 
 

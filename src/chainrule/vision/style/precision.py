@@ -88,36 +88,59 @@ def chosen_encoder(
     part = image[:, :, :SIDE, :SIDE].contiguous()
     target = style[:, :, :SIDE, :SIDE].contiguous()
     start = torch.flip(part, [2, 3])  # a picture that is not its own target
-    measured: list[Candidate] = []
-    reference: tuple[float, Tensor] | None = None
-    best, chosen = None, encoder  # of the others nothing is kept: each has its own weights
-
-    def try_out(option: Encoder) -> Candidate:
-        nonlocal reference, best, chosen
-        seconds, losses, gradient = _timed(Objective(option, weights, part, [(target, 1.0)]), start)
-        if reference is None:
-            reference = losses.total, gradient
-        off = abs(losses.total - reference[0]) / max(abs(reference[0]), 1e-30)
-        cosine = float(
-            torch.nn.functional.cosine_similarity(gradient.flatten(), reference[1].flatten(), 0)
-        )
-        candidate = Candidate(option.precision, seconds, off, cosine)
-        measured.append(candidate)
-        if best is None or (candidate.agrees and seconds < MARGIN * best.seconds):
-            best, chosen = candidate, option
-        return candidate
-
+    probe = _Probe(weights, part, target, start)
     for layout in (False, True):
-        try_out(encoder.to(torch.float32, layout, device))
+        probe.try_out(encoder.to(torch.float32, layout, device))
     if _has_bfloat16(device):
         # The more exact one first: of few channels, a first block in float32 is about as fast.
-        tried = [try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=k)) for k in (1, 0)]
-        if not any(candidate.agrees for candidate in tried):
-            try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=2))
+        for blocks in (1, 0):
+            probe.try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=blocks))
+        if not any(candidate.agrees for candidate in probe.measured[-2:]):
+            probe.try_out(encoder.to(torch.bfloat16, True, device, exact_blocks=2))
+    chosen = probe.chosen
     if device.type == "cpu" and _has_many_channels(chosen):
-        try_out(replace(chosen, winograd=True))
-    others = [candidate for candidate in measured if candidate is not best]
-    return chosen, [*([best] if best else []), *others]
+        probe.try_out(replace(chosen, winograd=True))
+    best = probe.best
+    return probe.chosen, [best, *(each for each in probe.measured if each is not best)]
+
+
+class _Probe:
+    """Candidates tried one after the other; of those not chosen only the figures are kept, for
+    each has weights of its own.
+
+    Parameters
+    ----------
+    weights : Weights
+    content, style, start : tensor, shape (1, 3, height, width)
+        The loss of `start` is evaluated.
+    """
+
+    chosen: Encoder
+    best: Candidate
+
+    def __init__(self, weights: Weights, content: Tensor, style: Tensor, start: Tensor) -> None:
+        self.weights = weights
+        self.content, self.style, self.start = content, style, start
+        self.measured: list[Candidate] = []
+        self._reference: tuple[float, Tensor] | None = None
+
+    def try_out(self, encoder: Encoder) -> None:
+        """Measure a candidate; choose it if it is the first, or agrees with it and is faster."""
+        objective = Objective(encoder, self.weights, self.content, [(self.style, 1.0)])
+        seconds, losses, gradient = _timed(objective, self.start)
+        if self._reference is None:
+            self._reference = losses.total, gradient
+        total, right = self._reference
+        candidate = Candidate(
+            encoder.precision,
+            seconds,
+            abs(losses.total - total) / max(abs(total), 1e-30),
+            float(torch.nn.functional.cosine_similarity(gradient.flatten(), right.flatten(), 0)),
+        )
+        self.measured.append(candidate)
+        first = len(self.measured) == 1
+        if first or (candidate.agrees and seconds < MARGIN * self.best.seconds):
+            self.best, self.chosen = candidate, encoder
 
 
 def _timed(objective: Objective, image: Tensor) -> tuple[float, Losses, Tensor]:
