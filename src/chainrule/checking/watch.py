@@ -214,6 +214,11 @@ class Watcher:
     def __exit__(self, *exception: object) -> None:
         self._exits.close()
 
+    @property
+    def functions(self) -> list[FunctionType]:
+        """The user's functions that are watched."""
+        return [function for function, _ in self._codes]
+
     @contextlib.contextmanager
     def edited(
         self, codes: Mapping[CodeType, CodeType], watched: Collection[tuple[str, int]] = ()

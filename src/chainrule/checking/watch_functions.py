@@ -28,7 +28,7 @@ def users_functions(function: Callable[..., Any]) -> Iterator[FunctionType]:
         seen.add(id(thing))
         if isinstance(thing, FunctionType):
             filename = thing.__code__.co_filename
-            waiting += [x for x in map(_contents, thing.__closure__ or ()) if _may_hold(x)]
+            waiting += [x for x in map(contents, thing.__closure__ or ()) if _may_hold(x)]
             waiting += [x for x in vars(thing).values() if _may_hold(x)]
             if _is_users(filename):
                 yield thing
@@ -78,7 +78,8 @@ def _is_users(filename: str) -> bool:
     )
 
 
-def _contents(cell: Any) -> Any:
+def contents(cell: Any) -> Any:
+    """What a cell of a closure holds; None if it is empty."""
     try:
         return cell.cell_contents
     except ValueError:  # an empty cell

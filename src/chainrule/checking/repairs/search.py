@@ -19,6 +19,7 @@ import numpy as np
 
 from chainrule.checking.factors import Factor
 from chainrule.checking.fitting import factor_on_probes
+from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.repairs.atoms import atoms, in_loops, is_quiet
 from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
 from chainrule.checking.repairs.context import Context
@@ -164,6 +165,10 @@ class RepairSearch:
         except (OSError, TypeError, ValueError):
             return []
         with same_randomness(), timed(units, self.clock):
+            self._outside = OutsideData(
+                (function for unit in units for _, function in unit.functions),
+                lambda: self._claims(self.trials[0].point) is not None,
+            )
             start = now()
             self._claims(self.trials[0].point)
             self.clock.seconds = longest_run(now() - start)
@@ -338,7 +343,7 @@ class RepairSearch:
                 return
             change.make(site)
             try:
-                with exchanged(site.unit):
+                with self._outside.kept(), exchanged(site.unit):
                     mended = self._confirmed()
             except (SyntaxError, ValueError, RecursionError):
                 mended = None
@@ -368,7 +373,7 @@ class RepairSearch:
                 continue
             place.put(hooked(old))
             try:
-                with exchanged(site.unit):
+                with self._outside.kept(), exchanged(site.unit):
                     yield place, old
             except (SyntaxError, ValueError, RecursionError):
                 pass

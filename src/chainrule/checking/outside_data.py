@@ -1,0 +1,122 @@
+"""What a user's functions find outside of their arguments, kept while their text is changed.
+
+A changed text may write where the user's does not: ``X[i] -= 1`` for ``scores[i] -= 1`` with an
+``X`` of the module spoils the data of all that follows, and the user's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.watch_functions import contents
+
+_MOST_ITEMS = 256  # of a container
+_DEEPEST = 4
+#: Elements of an array up to which it is copied where it cannot be locked.
+_FEW = 100_000
+
+
+class OutsideData:
+    """The arrays, lists and dicts of modules and closures.
+
+    Arrays are locked; where the user's own text writes into them, they are put back afterwards.
+
+    Parameters
+    ----------
+    functions : iterable of function
+        Whose modules and closures are searched.
+    runs : callable
+        Runs the user's text as it is, and tells whether it ended without an error.
+    """
+
+    def __init__(self, functions: Iterable[FunctionType], runs: Callable[[], bool]) -> None:
+        self._arrays: list[np.ndarray[Any, Any]] = []
+        self._containers: list[list[Any] | dict[Any, Any]] = []
+        self._seen: set[int] = set()
+        spaces: dict[int, dict[str, Any]] = {}
+        for function in functions:
+            spaces[id(function.__globals__)] = function.__globals__
+            for value in map(contents, function.__closure__ or ()):
+                self._gather(value)
+        for space in spaces.values():
+            for value in list(space.values()):
+                self._gather(value)
+        self._locks = True
+        with self.kept():
+            self._locks = runs()
+
+    def _gather(self, thing: Any, depth: int = 0) -> None:
+        if id(thing) in self._seen or depth > _DEEPEST:
+            return
+        if isinstance(thing, (type, FunctionType, ModuleType)):
+            return
+        self._seen.add(id(thing))
+        if isinstance(thing, np.ndarray):
+            self._arrays.append(thing)
+        elif isinstance(thing, (list, dict, tuple)):
+            if not isinstance(thing, tuple):
+                self._containers.append(thing)
+            items = list(thing.values() if isinstance(thing, dict) else thing)
+            for item in items[:_MOST_ITEMS]:
+                self._gather(item, depth + 1)
+        elif type(thing).__module__ != "builtins":
+            for item in list(getattr(thing, "__dict__", {}).values())[:_MOST_ITEMS]:
+                self._gather(item, depth + 1)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Whatever runs inside, the data are afterwards as they were."""
+        containers = [(each, each.copy()) for each in self._containers]
+        arrays = self._locked() if self._locks else self._put_back()
+        try:
+            with arrays:
+                yield
+        finally:
+            for container, before in containers:
+                _restore(container, before)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        locked = [array for array in self._arrays if _may_be_locked(array)]
+        for array in locked:
+            array.flags.writeable = False
+        try:
+            yield
+        finally:
+            # A view may be unlocked only after what it is a view of.
+            for array in sorted(locked, key=lambda array: array.base is not None):
+                array.flags.writeable = True
+
+    @contextlib.contextmanager
+    def _put_back(self) -> Iterator[None]:
+        before = [(array, array.copy()) for array in self._arrays if array.size <= _FEW]
+        try:
+            yield
+        finally:
+            for array, copy in before:
+                if array.flags.writeable:
+                    array[...] = copy
+
+
+def _may_be_locked(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array can be written to, and could be again: no view of what is locked itself."""
+    base = array.base
+    free = not isinstance(base, np.ndarray) or base.flags.writeable
+    return array.flags.writeable and free
+
+
+def _restore(container: list[Any] | dict[Any, Any], before: Any) -> None:
+    """Put a container's items back, unless they are the same objects."""
+    if isinstance(container, list):
+        if list(map(id, container)) != list(map(id, before)):
+            container[:] = before
+    elif [(id(k), id(v)) for k, v in container.items()] != [
+        (id(k), id(v)) for k, v in before.items()
+    ]:
+        container.clear()
+        container.update(before)
