@@ -22,8 +22,9 @@ from chainrule.checking.fitting import factor_on_probes
 from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.repairs.atoms import atoms, in_loops, is_quiet
 from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
+from chainrule.checking.repairs.confirmation import Confirmation, divided, multiplied
 from chainrule.checking.repairs.context import Context
-from chainrule.checking.repairs.exchange import Clock, exchanged, hook_set, hooked, observed, timed
+from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed, timed
 from chainrule.checking.repairs.meanings import Meanings
 from chainrule.checking.repairs.naming import (
     Codes,
@@ -44,10 +45,9 @@ from chainrule.checking.repairs.positions import (
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
 from chainrule.checking.roles import Roles
-from chainrule.checking.stopping import Overdue, longest_run, now
-from chainrule.checking.subject import Subject, SubjectError, same_randomness
+from chainrule.checking.stopping import now
+from chainrule.checking.subject import Subject, same_randomness
 from chainrule.checking.trial import Trial
-from chainrule.engine.errors import ChainruleError
 
 _MOST_ATOMS = 24
 _LONGEST = 72
@@ -127,19 +127,9 @@ class RepairSearch:
     ) -> None:
         self.subject = subject
         self.trials = trials
-        self.point = point
-        self.truth = truth
-        self.left = left
         self.ends = now() + seconds
-        self.clock = Clock()
-        self.true = [
-            {name: trial.replay.gradient(trial.replay.true, name) for name in trial.claims}
-            for trial in trials
-        ]
-        self.right = frozenset.intersection(
-            *(frozenset(trial.matched(trial.replay.true)) for trial in trials)
-        )
-        self.everything = frozenset(trials[0].claims)
+        self.confirmation = Confirmation(subject, trials, point, truth, left)
+        self.everything, self.right = self.confirmation.everything, self.confirmation.right
         self.every = [Meanings(each) for each in roles]
         self.meanings = self.every[0]
         self.biases = {name for name in roles[0].replay.parameters if roles[0].bias_edges(name)}
@@ -164,14 +154,12 @@ class RepairSearch:
             units = units_of(self.subject.user_gradient)
         except (OSError, TypeError, ValueError):
             return []
-        with same_randomness(), timed(units, self.clock):
+        with same_randomness(), timed(units, self.confirmation.clock):
             self._outside = OutsideData(
                 (function for unit in units for _, function in unit.functions),
-                lambda: self._claims(self.trials[0].point) is not None,
+                self.confirmation.runs,
             )
-            start = now()
-            self._claims(self.trials[0].point)
-            self.clock.seconds = longest_run(now() - start)
+            self.confirmation.time_one_run()
             self._observe(units)
             sites = [site for site in self.wanted if self.counts[0][site]]
             near = [site for site in sites if first in site.lines]
@@ -260,52 +248,6 @@ class RepairSearch:
             [trial.batch for trial in self.trials],
         )
 
-    # --- what comes of a change ------------------------------------------------------------------
-
-    def _claims(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
-        self.clock.start()
-        try:
-            named, _ = self.subject.named(self.subject.gradient(point))
-            return {name: np.asarray(value, dtype=float) for name, value in named.items()}
-        except (ChainruleError, SubjectError, TypeError, ValueError, Overdue):
-            return None
-
-    def _mended(self, number: int, claims: Mapping[str, Any] | None) -> frozenset[str]:
-        """The parameters whose gradients are right on a probe."""
-        if claims is None:
-            return frozenset()
-        trial = self.trials[number]
-        return frozenset(
-            name
-            for name, true in self.true[number].items()
-            if name in claims and _equal(claims[name], true, trial.exact, trial.largest)
-        )
-
-    def _confirmed(self, number: int = 0) -> frozenset[str] | None:
-        """The gradients that are right on every probe and at the example; None if it does not do.
-
-        Parameters
-        ----------
-        number : int
-            The first probe to be tried.
-        """
-        found = self.everything
-        for each in range(number, len(self.trials)):
-            found &= self._mended(each, self._claims(self.trials[each].point))
-            if not found >= self.left | self.right:
-                return None
-        claims = self._claims(self.point)
-        for name in found & frozenset(self.truth):
-            if claims is None or name not in claims:
-                return None
-            true = np.asarray(self.truth[name], dtype=float)
-            if np.shape(claims[name]) != true.shape:
-                return None
-            gap = float(np.linalg.norm(claims[name] - true))
-            if gap > 1e-6 * float(np.linalg.norm(true)) + 1e-12:
-                return None
-        return found
-
     # --- changes ---------------------------------------------------------------------------------
 
     def _at(self, site: Site, tiers: Sequence[int]) -> list[Repair]:
@@ -344,7 +286,7 @@ class RepairSearch:
             change.make(site)
             try:
                 with self._outside.kept(), exchanged(site.unit):
-                    mended = self._confirmed()
+                    mended = self.confirmation.confirmed()
             except (SyntaxError, ValueError, RecursionError):
                 mended = None
             finally:
@@ -388,7 +330,7 @@ class RepairSearch:
             if not is_term(place):
                 continue
             if self.seen[site][ast.unparse(old)].dtype.kind in "iu":
-                mended = self._floating(site)
+                mended = self.confirmation.floating(site)
                 if mended is not None:
                     said = f"{_short(old)} as floating-point numbers"
                     yield self._repair(site, old, ("G102",), mended, 0, said)
@@ -396,9 +338,9 @@ class RepairSearch:
             divides = isinstance(place.parent, ast.AugAssign) and isinstance(
                 place.parent.op, ast.Div
             )
-            found = self._fitted(site, _divided if divides else _multiplied, 1.0)
+            found = self.confirmation.fitted(site, divided if divides else multiplied, 1.0)
             if found is None and self.counts[0][site] > 1:
-                found = self._guessed(site)
+                found = self.confirmation.guessed(site)
             if found is None:
                 continue
             values, mended = found
@@ -414,11 +356,6 @@ class RepairSearch:
             for code in codes if factor is None else ("",):
                 own = (code,) if code else codes
                 yield self._repair(site, old, own, mended, rank, said)
-
-    def _floating(self, site: Site) -> frozenset[str] | None:
-        """What is mended if nothing is cut off."""
-        with hook_set(site.unit, lambda found, here: np.asarray(found) * 1.0):
-            return self._confirmed()
 
     def _of_values(self, site: Site) -> Iterator[Repair]:
         """Another value as a factor or as an addend."""
@@ -460,7 +397,7 @@ class RepairSearch:
         forms = _FORMS if value.dtype.kind == "f" else _FORMS[:1]
         for text, form in forms:
             with hook_set(site.unit, _times(code, space, form)):
-                mended = self._confirmed()
+                mended = self.confirmation.confirmed()
             if mended is not None:
                 with np.errstate(all="ignore"):
                     factor = form(np.asarray(value))
@@ -475,7 +412,7 @@ class RepairSearch:
         """A value where a function of it is due, such as ``1 - a**2`` for ``a``."""
         for text, form in _FORMS[1:]:
             with hook_set(site.unit, lambda found, here, form=form: form(np.asarray(found))):
-                mended = self._confirmed()
+                mended = self.confirmation.confirmed()
             if mended is not None:
                 said = f"{text.format(ast.unparse(old))} in the place of {_short(old)}"
                 value = self.seen[site][ast.unparse(old)]
@@ -495,7 +432,7 @@ class RepairSearch:
         def hook(found: Any, k: float, here: Mapping[str, Any]) -> Any:
             return found + k * np.asarray(eval(code, space, dict(here)))
 
-        fitted = self._fitted(site, hook, 0.0)
+        fitted = self.confirmation.fitted(site, hook, 0.0)
         if fitted is None:
             return
         weights, mended = fitted
@@ -523,8 +460,8 @@ class RepairSearch:
                     with hook_set(
                         site.unit, lambda found, here, exact=exact: _in_shape(next(exact), found)
                     ):
-                        mended &= self._mended(probe, self._claims(self.trials[probe].point))
-                    if not mended >= self.left | self.right:
+                        mended &= self.confirmation.mended_on(probe)
+                    if not self.confirmation.is_enough(mended):
                         break
                 else:
                     activation, output = self.meanings.derivatives[numbers[0]]
@@ -551,8 +488,8 @@ class RepairSearch:
                 for probe, trial in enumerate(self.trials):
                     there = scale * np.asarray(trial.replay.true.cotangents[number])
                     with hook_set(site.unit, lambda found, here, t=there: _in_shape(t, found)):
-                        mended &= self._mended(probe, self._claims(trial.point))
-                if mended >= self.left | self.right:
+                        mended &= self.confirmation.mended_on(probe)
+                if self.confirmation.is_enough(mended):
                     yield self._repair(
                         site, old, of_order(site), mended, 3,
                         f"the entries of {_short(old)} in another order",
@@ -592,66 +529,6 @@ class RepairSearch:
                     if shapes[numbers[0]] == value.shape and value.ndim:
                         yield numbers
 
-    # --- factors ---------------------------------------------------------------------------------
-
-    def _fitted(
-        self, site: Site, change: Callable[[Any, float, Any], Any], neutral: float
-    ) -> tuple[list[float], frozenset[str]] | None:
-        """The factor of a hook that makes the gradients right on every probe, in which they are
-        linear.
-        """
-        values: list[float] = []
-        mended = self.everything
-        for number, trial in enumerate(self.trials):
-            moved = self._with(site, number, change, neutral + 1.0)
-            if moved is None:
-                return None
-            names = [
-                n
-                for n in sorted(self.left)
-                if n in moved and moved[n].shape == trial.claims[n].shape
-            ]
-            if len(names) < len(self.left):
-                return None
-            direction = np.concatenate([np.ravel(moved[n] - trial.claims[n]) for n in names])
-            gap = np.concatenate([np.ravel(self.true[number][n] - trial.claims[n]) for n in names])
-            length = float(direction @ direction)
-            if not length > 0 or not np.isfinite(length):
-                return None
-            extra = float(gap @ direction) / length
-            rest = float(np.max(np.abs(gap - extra * direction)))
-            if rest > 1e-6 * float(np.max(np.abs(gap))) or gap.size < 2:
-                return None
-            values.append(neutral + extra)
-            mended &= self._mended(number, self._with(site, number, change, values[-1]))
-            if not mended >= self.left | self.right:
-                return None
-        return values, mended
-
-    def _guessed(self, site: Site) -> tuple[list[float], frozenset[str]] | None:
-        """The same for a step of a recurrence, in which gradients are not linear."""
-        guesses = [[factor] * len(self.trials) for factor in (-1.0, 2.0, 0.5)]
-        sizes = [float(trial.batch or 1) for trial in self.trials]
-        guesses += [sizes, [1 / n for n in sizes]]
-        for name in self.trials[0].scalars:
-            values = [trial.scalars.get(name, 1.0) for trial in self.trials]
-            guesses += [values, [1 / value for value in values]]
-        for factors in guesses:
-            mended = self.everything
-            for number, factor in enumerate(factors):
-                mended &= self._mended(number, self._with(site, number, _multiplied, factor))
-                if not mended >= self.left | self.right:
-                    break
-            else:
-                return factors, mended
-        return None
-
-    def _with(
-        self, site: Site, number: int, change: Callable[[Any, float, Any], Any], k: float
-    ) -> dict[str, Any] | None:
-        with hook_set(site.unit, lambda value, here: change(value, k, here)):
-            return self._claims(self.trials[number].point)
-
     def _factor(self, values: Sequence[float]) -> Factor | None:
         return factor_on_probes(values, [each.roles for each in self.every])
 
@@ -678,15 +555,6 @@ _RANKS = {
 }  # fmt: skip
 
 
-def _equal(claim: Any, true: Any, exact: float, largest: float) -> bool:
-    if claim.shape != true.shape:
-        return False
-    with np.errstate(all="ignore"):
-        gap = float(np.max(np.abs(claim - true), initial=0.0))
-        scale = float(np.max(np.abs(true), initial=0.0))
-    return gap <= exact * scale + 1e-14 * largest
-
-
 def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
     """Whether an array can be combined with another without making it larger."""
     try:
@@ -698,14 +566,6 @@ def _spreads(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
 def _times(code: Any, space: dict[str, Any], form: Callable[[Any], Any]) -> Callable[..., Any]:
     """A hook that multiplies by a function of another value."""
     return lambda found, here: found * form(np.asarray(eval(code, space, dict(here))))
-
-
-def _multiplied(value: Any, k: float, here: Any) -> Any:
-    return value * k
-
-
-def _divided(value: Any, k: float, here: Any) -> Any:
-    return value / k
 
 
 def _in_shape(value: Any, like: Any) -> Any:
