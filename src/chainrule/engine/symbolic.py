@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.backward import depends_on, pull_back
+from chainrule.engine.collector import collector_paused
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph, Node
 from chainrule.engine.primitive import CONSTANT
@@ -16,6 +17,7 @@ from chainrule.engine.trees import Structure, flatten
 from chainrule.engine.wording import counted
 
 
+@collector_paused()
 def backward_graph(
     graph: Graph,
     wrt: str | int | Sequence[str | int] | None = None,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.collector import collector_paused
 from chainrule.engine.errors import GuardMiss
 from chainrule.engine.graph import ESCAPES, Graph, Guard, Node
 from chainrule.engine.primitive import CONSTANT, PLACEHOLDER
@@ -73,6 +74,7 @@ class Plan:
         What the code refers to: functions, constants, buffers.
     """
 
+    @collector_paused()
     def __init__(
         self,
         graph: Graph,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.collector import collector_paused
 from chainrule.engine.graph import Graph, Node, dtype_of, shape_of
 from chainrule.engine.primitive import CONSTANT, PLACEHOLDER, SELECT, Primitive
 from chainrule.engine.tracing import Traced
@@ -33,6 +34,7 @@ _FOLDED = 16  # elements up to which a constant result replaces its computation
 _READABLE = 7  # characters up to which a folded number still says where it comes from
 
 
+@collector_paused()
 def simplify(graph: Graph) -> Graph:
     """The same function in fewer and plainer nodes.
 

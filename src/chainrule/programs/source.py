@@ -7,6 +7,7 @@ import linecache
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from chainrule.engine.collector import collector_paused
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph, dtype_of
 from chainrule.engine.selection import Selection, select
@@ -130,6 +131,7 @@ def source(
     return _finished(Writer(simplify(backward), seen, fixed, options))
 
 
+@collector_paused()
 def graph_source(
     graph: Graph,
     *,
