@@ -157,17 +157,20 @@ def test_no_value_is_tried_again_and_again():
 
 
 def test_a_line_that_a_change_shows_says_what_it_is_right_with():
-    space = load(HELPERS.replace("gb = g.sum(axis=0)", "gb = g.mean(axis=0)"))
+    space = load(HELPERS.replace("gb = g.sum(axis=0)", "gb = 2 * g.sum(axis=0)"))
     report = cr.check(space["loss"], space["gradient"], space["example"])
     where = report.first_wrong
-    assert where.text == "gb = g.mean(axis=0)"
-    assert where.change == "g.sum(axis=0) in place of g.mean(axis=0)"
-    assert "it is right with g.sum(axis=0) in place of g.mean(axis=0)" in str(report)
+    assert where.text == "gb = 2 * g.sum(axis=0)"
+    assert where.change == "`gb = g.sum(axis=0)`"
+    assert "it is right with `gb = g.sum(axis=0)`" in str(report)
+    assert "It is right with `gb = g.sum(axis=0)`." in report.markdown()
+    assert "it is right with <code>gb = g.sum(axis=0)</code>" in report.html()
+    assert report.to_json()["first_wrong"]["change"] == where.change
     assert where.repairs == ("b1", "b2")
 
 
 def test_a_right_file_stays_right_and_no_change_is_left_behind():
-    space = load(HELPERS.replace("gb = g.sum(axis=0)", "gb = g.mean(axis=0)"))
+    space = load(HELPERS.replace("gb = g.sum(axis=0)", "gb = 2 * g.sum(axis=0)"))
     codes = {name: each.__code__ for name, each in space.items() if hasattr(each, "__code__")}
     first = space["gradient"](**space["example"]())
     assert cr.check(space["loss"], space["gradient"], space["example"]).verdict == "wrong"
@@ -246,3 +249,45 @@ def test_changes_of_a_statement(statement, changed):
 def test_no_change_puts_a_container_into_itself_or_makes_a_loop_endless(statement):
     tree = ast.parse(f"def f(a, found):\n    {statement}\n    return found")
     assert "found" not in [edit.change.after for edit in edits_of_line(tree, 2)]
+
+
+COLUMNS = """
+import numpy as np
+
+
+def loss(W, b, V, X, Y):
+    return np.mean((V @ np.tanh(W @ X + b) - Y) ** 2)
+
+
+def gradient(W, b, V, X, Y):
+    a = np.tanh(W @ X + b)
+    d = 2 * (V @ a - Y) / Y.size
+    dz = V.T @ d * (1 - a**2)
+    db = np.sum(dz, axis=1, keepdims=True)
+    return {"W": dz @ X.T, "b": db, "V": d @ a.T}
+
+
+def example():
+    rng = np.random.default_rng(0)
+    sizes = {"W": (4, 3), "b": (4, 1), "V": (2, 4), "X": (3, 7), "Y": (2, 7)}
+    return {name: rng.normal(size=size) for name, size in sizes.items()}
+"""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "np.sum(dz, axis=0, keepdims=True)",
+        "np.sum(dz, axis=0)",
+        "np.sum(dz, axis=1)",
+        "np.sum(dz)",
+        "dz",
+    ],
+)
+def test_a_gradient_of_a_wrong_shape_is_told_its_sum(written):
+    right = "np.sum(dz, axis=1, keepdims=True)"
+    space = load(COLUMNS.replace(right, written))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.codes == ("G101",)
+    assert report.first_wrong.text == f"db = {written}"
+    assert report.first_wrong.change == f"`db = {right}`"

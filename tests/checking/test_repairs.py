@@ -210,7 +210,7 @@ def test_entries_of_their_own_are_overwritten_not_repeated():
 
     report = cr.check(loss, gradient, example)
     assert report.codes == ("G801",)
-    assert "`d[i, y[i]] += -1` in the place of" in str(report)
+    assert "with `d[i, y[i]] += -1` every gradient is right" in str(report)
 
 
 def test_noise_on_a_gradient_has_no_name():

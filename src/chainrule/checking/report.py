@@ -100,7 +100,8 @@ class WrongLine:
     repairs : tuple of str
         The gradients that are right with the right value there.
     change : str
-        The change of its text that mends it, where that is what shows it to be wrong.
+        The change of its text that is seen to mend it: the line as it should read, or what takes
+        whose place in it, in backticks.
     shown : bool
         Some change of its text is seen to mend the gradients.
     """
@@ -113,6 +114,16 @@ class WrongLine:
     repairs: tuple[str, ...] = ()
     change: str = ""
     shown: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON."""
+        return {
+            "line": self.line,
+            "text": self.text,
+            "should_be": self.should_be,
+            "change": self.change,
+            "inherits": list(self.inherits),
+        }
 
 
 @dataclass(frozen=True)
@@ -190,12 +201,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report as JSON: verdict, first wrong line, and a verdict per gradient.
 
-        ``message``, ``notes``, ``blind_spots`` and ``shortcuts`` stand beside them. Numbers are
-        finite: a relative error that does not exist is written 1.
+        ``first_wrong`` says more about the line, in the words of the report; ``message``,
+        ``notes``, ``blind_spots`` and ``shortcuts`` stand beside them. Numbers are finite: a
+        relative error that does not exist is written 1.
         """
         return {
             "verdict": self.verdict,
             "first_wrong_line": self.first_wrong_line,
+            "first_wrong": None if self.first_wrong is None else self.first_wrong.to_dict(),
             "gradients": {name: each.to_dict() for name, each in self.gradients.items()},
             "message": self.message,
             "notes": list(self.notes),

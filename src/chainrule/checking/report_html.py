@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from chainrule.checking.report import Report
-from chainrule.checking.report_text import HEADLINES, findings, inherited_lines
+from chainrule.checking.report_text import HEADLINES, change_to_say, findings, inherited_lines
 
+#: What a sentence puts between backticks.
+_QUOTED = re.compile(r"`([^`]*)`")
 _SIDE = 4
 _MARKS = {"ok": "✓", "wrong": "✗", "inconclusive": "?", "error": "!"}
 _RED = "light-dark(#b3261e, #f4a199)"
@@ -84,8 +87,8 @@ def _first_wrong(report: Report) -> list[str]:
     said = [f"<b>first wrong line</b> {where.line}: <code>{escape(where.text.strip())}</code>"]
     if where.should_be:
         said.append(f"it should equal <code>{escape(where.should_be)}</code>")
-    if where.change:
-        said.append(f"it is right with <code>{escape(where.change)}</code>")
+    if change_to_say(report):
+        said.append("it is right with " + _QUOTED.sub(r"<code>\1</code>", escape(where.change)))
     if where.inherits:
         said.append(inherited_lines(where))
     return [f"<p>{'<br>'.join(said)}</p>"]

@@ -25,7 +25,7 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
         lines += _wrapped(report.message)
     if report.gradients:
         lines += ["", *_rows(report.gradients.values(), color)]
-    for cause, names in _findings(report):
+    for cause, names in findings(report):
         lines += ["", f"{cause.code} {cause.name} ({', '.join(names)})"]
         lines += _wrapped(_evidence(cause))
     if report.first_wrong is not None:
@@ -33,7 +33,7 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
         lines += ["", f"first wrong line: {where.line}: {where.text.strip()}"]
         if where.should_be:
             lines += _wrapped(f"it should equal {where.should_be}")
-        if where.change:
+        if change_to_say(report):
             lines += _wrapped(f"it is right with {where.change}")
         if where.inherits:
             lines += _wrapped(inherited_lines(where))
@@ -60,7 +60,7 @@ def report_markdown(report: Report) -> str:
             codes = " ".join(cause.code for cause in each.causes)
             lines.append(f"| `{each.name}` | {_verdict(each)} | {_error(each)} | {codes} |")
         lines.append("")
-    for cause, names in _findings(report):
+    for cause, names in findings(report):
         shown = ", ".join(f"`{name}`" for name in names)
         lines += [f"- **{cause.code} {cause.name}** ({shown}): {_evidence(cause)}"]
     if report.first_wrong is not None:
@@ -68,8 +68,8 @@ def report_markdown(report: Report) -> str:
         lines += ["", f"First wrong line {where.line}: `{where.text.strip()}`"]
         if where.should_be:
             lines += [f"It should equal `{where.should_be}`."]
-        if where.change:
-            lines += [f"It is right with `{where.change}`."]
+        if change_to_say(report):
+            lines += [f"It is right with {where.change}."]
         if where.inherits:
             lines += [f"{inherited_lines(where).capitalize()}."]
     for title, items in (
@@ -98,7 +98,10 @@ def findings(report: Report) -> list[tuple[Cause, list[str]]]:
     return list(found.values())
 
 
-_findings = findings
+def change_to_say(report: Report) -> str:
+    """The change that mends the first wrong line, unless a cause has named it already."""
+    change = report.first_wrong.change if report.first_wrong is not None else ""
+    return "" if any(change in cause.evidence for cause in report.causes) else change
 
 
 def _rows(gradients: Iterable[GradientVerdict], color: bool) -> list[str]:

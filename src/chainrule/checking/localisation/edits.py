@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.checking.repairs.atoms import atoms, counts, is_atom
-from chainrule.checking.repairs.changes import Change, changes_of
+from chainrule.checking.repairs.changes import NUMPY, Change, changes_of
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.expressions import Around
 from chainrule.checking.repairs.names import parsed
@@ -46,6 +46,11 @@ class Edit:
     change: Change
     line: int
     cost: int
+
+    @property
+    def said(self) -> str:
+        """The change in words."""
+        return self.change.said(self.site)
 
     def made(self) -> contextlib.AbstractContextManager[None]:
         """The tree with the change in it."""
@@ -125,6 +130,9 @@ class Edits:
         yield ast.BinOp(positive, ast.Mult(), ast.Constant(1.0))
         for number in (2.0, 0.5):
             yield ast.BinOp(value, ast.Mult(), ast.Constant(number))
+        for axis in (0, 1):
+            yield parsed(f"{NUMPY}.sum({ast.unparse(value)}, axis={axis})")
+            yield parsed(f"{NUMPY}.sum({ast.unparse(value)}, axis={axis}, keepdims=True)")
         for text in self.counts:
             yield ast.BinOp(value, ast.Div(), parsed(text))
             yield ast.BinOp(value, ast.Mult(), parsed(text))

@@ -208,7 +208,8 @@ def _lines(
     if change is None:
         return lines
     if change.place == home:
-        return [dataclasses.replace(lines[0], shown=True), *lines[1:]]
+        shown = dataclasses.replace(lines[0], change=change.edit.said, shown=True)
+        return [shown, *lines[1:]]
     return [changed_line(change, lines[:1], change.repaired == runs.wrong), *lines[1:]]
 
 

@@ -141,7 +141,7 @@ def changed_line(change: Change, found: Sequence[FaultyLine], complete: bool) ->
         confirmed=complete,
         truncates=bool(_INTEGERS.search(edit.change.before))
         and not _INTEGERS.search(edit.change.after),
-        change=edit.change.said,
+        change=edit.said,
         shown=True,
     )
 

@@ -23,6 +23,7 @@ from chainrule.checking.watch_syntax import loaded
 
 #: NumPy under whatever name the user's file has it; people read ``np``.
 NUMPY = "__import__('numpy')"
+_LONGEST = 72  # characters of an expression in a sentence
 #: What has no name of its own: it shows a line, and says nothing of the mistake on it.
 UNNAMED = frozenset({
     "assign", "subtract", "term sign", "sides", "number left out", "factors left out",
@@ -71,12 +72,15 @@ class Change:
         """The statement that stands elsewhere with the change, where that is all there is to it."""
         return self.new.orelse[0] if self.kind == "return in a loop" else None
 
-    @property
-    def said(self) -> str:
-        """The change in words."""
+    def said(self, site: Site) -> str:
+        """The change in words: the statement as it should be, or what takes whose place in it."""
         if self.moved is not None:
-            return f"`{ast.unparse(self.moved)}` after the loop"
-        return f"{self.after} in place of {self.before}"
+            return f"{quoted(self.moved)} after the loop"
+        with self.made(site):
+            whole = ast.unparse(site.statement).splitlines()[0].replace(NUMPY, "np")
+        if site.body and len(whole) <= _LONGEST and whole != _first_line(site):
+            return f"`{whole}`"
+        return f"{quoted(self.new)} in the place of {quoted(self.old)}"
 
     def make(self, site: Site) -> None:
         """Put the new expression into the tree."""
@@ -100,6 +104,16 @@ class Change:
             yield
         finally:
             self.undo(site)
+
+
+def _first_line(site: Site) -> str:
+    return ast.unparse(site.statement).splitlines()[0]
+
+
+def quoted(nodes: Any) -> str:
+    """Expressions or statements as a sentence names them."""
+    text = _text(nodes).replace("\n", " ").replace(NUMPY, "np")
+    return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
 
 
 def _text(nodes: Any) -> str:

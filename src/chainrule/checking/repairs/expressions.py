@@ -277,8 +277,11 @@ def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
     now = words.get("axis")
     if value is not None:
         dimensions = value.ndim
-    elif around.seen or not isinstance(now, ast.Tuple):
-        return  # other numbers for the axis are among those for any number
+    elif around.seen:
+        return
+    elif not isinstance(now, ast.Tuple):
+        yield from _of_matrix(old, method, words)
+        return
     else:
         dimensions = max([1, *(x.value for x in now.elts if _is_axis(x))]) + 1  # type: ignore[attr-defined]
     if not 1 <= dimensions <= 4:
@@ -297,6 +300,29 @@ def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
         if "keepdims" not in words:
             kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
             yield "axis", ast.Call(old.func, first, kept), ""
+
+
+def _of_matrix(old: ast.Call, method: bool, words: Mapping[str | None, ast.expr]) -> _Found:
+    """A sum over an axis of what may be a matrix; the axis may stay as one of length 1.
+
+    Other numbers for the axis alone are among those for any number.
+    """
+    now = words.get("axis")
+    if len(old.args) != (not method) or "keepdims" in words:
+        return
+    if now is None:
+        axes = [0, 1]
+    elif isinstance(now, ast.Constant) and now.value in (0, 1):
+        axes = [axis for axis in (0, 1) if axis != now.value]
+    else:
+        return
+    rest = [word for word in old.keywords if word.arg != "axis"]
+    for axis in axes:
+        found = [*rest, ast.keyword("axis", ast.Constant(axis))]
+        if now is None:
+            yield "axis", ast.Call(old.func, old.args, found), ""
+        kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
+        yield "axis", ast.Call(old.func, old.args, kept), ""
 
 
 def _of_einsum(old: ast.Call) -> _Found:

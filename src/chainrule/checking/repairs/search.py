@@ -21,7 +21,7 @@ from chainrule.checking.factors import Factor
 from chainrule.checking.fitting import factor_on_probes
 from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.repairs.atoms import atoms, in_loops, is_quiet
-from chainrule.checking.repairs.changes import NUMPY, Change, mistaken_names, slips
+from chainrule.checking.repairs.changes import Change, mistaken_names, quoted, slips
 from chainrule.checking.repairs.confirmation import Confirmation, divided, multiplied
 from chainrule.checking.repairs.context import Context
 from chainrule.checking.repairs.exchange import exchanged, hook_set, hooked, observed, timed
@@ -50,7 +50,6 @@ from chainrule.checking.subject import Subject, same_randomness
 from chainrule.checking.trial import Trial
 
 _MOST_ATOMS = 24
-_LONGEST = 72
 
 #: What an array may be turned into before it is multiplied with.
 _FORMS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
@@ -294,12 +293,9 @@ class RepairSearch:
             if mended is not None:
                 gained = mended - self.right
                 codes = codes_of(change, site, self._context(site, gained))
-                said = f"{_short(change.new)} in the place of {_short(change.old)}"
-                if change.moved is not None:
-                    said = change.said
                 rank = _RANKS.get(change.kind, 1)
                 at = change.moved or change.old
-                yield self._repair(site, at, codes, mended, rank, said)
+                yield self._repair(site, at, codes, mended, rank, change.said(site))
 
     def _hooks(self, site: Site) -> Iterator[tuple[Place, ast.expr]]:
         """The expressions on which a hook makes sense, each with the hook in the tree."""
@@ -332,7 +328,7 @@ class RepairSearch:
             if self.seen[site][ast.unparse(old)].dtype.kind in "iu":
                 mended = self.confirmation.floating(site)
                 if mended is not None:
-                    said = f"{_short(old)} as floating-point numbers"
+                    said = f"{quoted(old)} as floating-point numbers"
                     yield self._repair(site, old, ("G102",), mended, 0, said)
                     continue
             divides = isinstance(place.parent, ast.AugAssign) and isinstance(
@@ -352,7 +348,7 @@ class RepairSearch:
             codes = of_factor([1 / value for value in values], factor, place, batches, at)
             rank = 4 if "G206" in codes else 1
             text = factor.text if factor is not None else f"{1 / values[0]:.6g}"
-            said = f"{_short(old)} {'times' if divides else 'divided by'} {text}"
+            said = f"{quoted(old)} {'times' if divides else 'divided by'} {text}"
             for code in codes if factor is None else ("",):
                 own = (code,) if code else codes
                 yield self._repair(site, old, own, mended, rank, said)
@@ -402,7 +398,7 @@ class RepairSearch:
                 with np.errstate(all="ignore"):
                     factor = form(np.asarray(value))
                 at = self._context(site, mended - self.right)
-                said = f"{_short(old)} times {text.format(atom)}"
+                said = f"{quoted(old)} times {text.format(atom)}"
                 codes = of_missing_factor(factor, ast.unparse(old), text, place, at, atom)
                 for code in codes or ("",):
                     own = (code,) if code else ()
@@ -414,7 +410,7 @@ class RepairSearch:
             with hook_set(site.unit, lambda found, here, form=form: form(np.asarray(found))):
                 mended = self.confirmation.confirmed()
             if mended is not None:
-                said = f"{text.format(ast.unparse(old))} in the place of {_short(old)}"
+                said = f"{text.format(ast.unparse(old))} in the place of {quoted(old)}"
                 value = self.seen[site][ast.unparse(old)]
                 with np.errstate(all="ignore"):
                     constant = not np.ptp(form(np.asarray(value)))
@@ -439,7 +435,7 @@ class RepairSearch:
         at = self._context(site, mended - self.right)
         codes = of_missing_term(value, weights, self._factor(weights), at)
         yield self._repair(
-            site, old, codes, mended, 2, f"{_short(old)} plus {weights[0]:.6g} * {atom}"
+            site, old, codes, mended, 2, f"{quoted(old)} plus {weights[0]:.6g} * {atom}"
         )
 
     def _of_derivatives(self, site: Site) -> Iterator[Repair]:
@@ -471,7 +467,7 @@ class RepairSearch:
                     what = self.meanings.roles.trial.describe(activation.a)
                     yield self._repair(
                         site, old, codes, mended, 3,
-                        f"the derivative at {what} in the place of {_short(old)}",
+                        f"the derivative at {what} in the place of {quoted(old)}",
                     )  # fmt: skip
 
     def _of_order(self, site: Site) -> Iterator[Repair]:
@@ -492,7 +488,7 @@ class RepairSearch:
                 if self.confirmation.is_enough(mended):
                     yield self._repair(
                         site, old, of_order(site), mended, 3,
-                        f"the entries of {_short(old)} in another order",
+                        f"the entries of {quoted(old)} in another order",
                     )  # fmt: skip
 
     def _reordered(self, value: Any) -> Iterator[tuple[int, float]]:
@@ -576,8 +572,3 @@ def _in_shape(value: Any, like: Any) -> Any:
 
 def _compiled(text: str) -> Any:
     return compile(text, "<value>", "eval")
-
-
-def _short(node: ast.AST) -> str:
-    text = ast.unparse(node).replace("\n", " ").replace(NUMPY, "np")
-    return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
