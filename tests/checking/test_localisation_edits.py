@@ -291,3 +291,14 @@ def test_a_gradient_of_a_wrong_shape_is_told_its_sum(written):
     assert report.codes == ("G101",)
     assert report.first_wrong.text == f"db = {written}"
     assert report.first_wrong.change == f"`db = {right}`"
+
+
+def test_a_text_without_any_count_is_told_the_one_that_is_missing():
+    space = load(COLUMNS.replace("/ Y.size", ""))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.first_wrong.text == "d = 2 * (V @ a - Y)"
+    assert report.first_wrong.change == ""  # the mean runs over columns, too
+    rows = COLUMNS.replace("np.mean((", "np.sum((").replace("- Y) ** 2)", "- Y) ** 2) / len(Y)")
+    space = load(rows.replace("/ Y.size", ""))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.first_wrong.change == "`d = 2 * (V @ a - Y) / len(Y)`"

@@ -174,6 +174,18 @@ class EditedRuns:
                     return max(found, key=_merit)
         return None
 
+    def told(
+        self, place: tuple[str, int], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change of a line that is known to be wrong, such as a reader may be told: it does at
+        other sizes as well.
+        """
+        if not self._probes:
+            return None
+        self._end = now() + _SECONDS
+        every = (trial for cost in (REPLACED, INSERTED) for trial in self._at(place, cost))
+        return next(self.changes(every, wanted, deadline), None)
+
     def _misses_something(
         self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
     ) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.checking.argument_names import sounds_like_data
 from chainrule.checking.repairs.atoms import atoms, counts, is_atom
 from chainrule.checking.repairs.changes import NUMPY, Change, changes_of
 from chainrule.checking.repairs.exchange import placed
@@ -23,6 +24,7 @@ from chainrule.checking.watch_syntax import STORING
 
 REPLACED, INSERTED = 1, 2
 _MOST_ATOMS = 24
+_MOST_LENGTHS = 4  # a text without any count lacks that of its samples
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 #: What goes or comes with them may be missing anywhere: a number in a product.
 _NUMBERS = frozenset({"near number", "number left out", "number sign", "number"})
@@ -82,6 +84,11 @@ class Edits:
         if any(text.startswith("self.") for text in self.atoms):
             self.atoms += [text for text in attributes if text not in self.atoms]
         self.counts = counts(function)
+        names = sorted(
+            (each.arg for each in function.args.args if each.arg != "self"),
+            key=lambda name: not sounds_like_data(name),
+        )
+        self.lengths = [f"len({name})" for name in names[:_MOST_LENGTHS]]
         self.around = Around({}, [*self.counts, *numbers], functions, self._several)
 
     def of(self, site: Site) -> Iterator[Edit]:
@@ -133,7 +140,7 @@ class Edits:
         for axis in (0, 1):
             yield parsed(f"{NUMPY}.sum({ast.unparse(value)}, axis={axis})")
             yield parsed(f"{NUMPY}.sum({ast.unparse(value)}, axis={axis}, keepdims=True)")
-        for text in self.counts:
+        for text in self.counts or self.lengths:
             yield ast.BinOp(value, ast.Div(), parsed(text))
             yield ast.BinOp(value, ast.Mult(), parsed(text))
         own = {ast.unparse(node) for node in ast.walk(site.statement) if is_atom(node)}

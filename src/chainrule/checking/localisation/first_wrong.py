@@ -193,6 +193,8 @@ def _lines(
     if not fault.complete:  # one change may mend what looks like several mistakes
         change = runs.smallest((home,), runs.wrong, deadline, sure=False)
         if change is not None:
+            if change.place == home:
+                change = runs.told(home, runs.wrong, deadline) or change
             return [changed_line(change, [faulty_line(fault, search, graph)], True)]
     faults = search.with_others(fault)
     lines = [faulty_line(each, search, graph) for each in faults]
@@ -208,8 +210,9 @@ def _lines(
     if change is None:
         return lines
     if change.place == home:
-        shown = dataclasses.replace(lines[0], change=change.edit.said, shown=True)
-        return [shown, *lines[1:]]
+        told = runs.told(home, change.repaired, deadline)
+        said = told.edit.said if told is not None else None
+        return [dataclasses.replace(lines[0], change=said, shown=True), *lines[1:]]
     return [changed_line(change, lines[:1], change.repaired == runs.wrong), *lines[1:]]
 
 
