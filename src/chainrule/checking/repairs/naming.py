@@ -533,7 +533,7 @@ def of_factor(
             if all(n and abs(v - n**power) < 1e-9 for v, n in zip(values, batches, strict=True)):
                 return (code, "G206")
         return ("G206", "G203")
-    if "G206" in factor.codes and not whole:
+    if "G206" in factor.codes and not whole and factor.follows != "root":
         return ()  # a term of a sum, not the gradient
     summed = factor.of_sum or factor.follows in ("sum", "part")
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
