@@ -24,8 +24,8 @@ class Factor:
     codes : tuple of str
         The mistakes that it stands for; two for a product of two.
     follows : str
-        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, ``"sum"``, ``"part"`` of a sum,
-        ``"batch"``, ``"scalar"`` or ``"constant"``.
+        What it follows: ``"n"``, ``"1/n"``, ``"sizes"``, the ``"root"`` of one, ``"sum"``,
+        ``"part"`` of a sum, ``"batch"``, ``"scalar"`` or ``"constant"``.
     meaning : str
         A clause that says what the number is.
     of_sum : bool
@@ -61,6 +61,7 @@ def name_factor(
     means: Sequence[Sequence[int]],
     sums: Sequence[Sequence[int]] = (),
     rates: Sequence[float] = (),
+    divisors: Sequence[Mapping[str, float]] = (),
     totals: Sequence[Mapping[str, float]] = (),
 ) -> Factor | None:
     """What a factor is, from its value on every probe; None if nothing follows it.
@@ -80,11 +81,13 @@ def name_factor(
         The same for the sums of which gradients of broadcast parameters consist.
     rates : sequence of float
         The numbers by which dropout scales.
+    divisors : sequence of mapping of str to float
+        What the loss divides by on each probe, such as a sum of weights, by name.
     totals : sequence of mapping of str to float
-        What data sum to on each probe, where they count something.
+        What arrays of data sum to on each probe, by name.
     """
     constant = all(_close(value, values[0]) for value in values)
-    if constant and _may_be_a_size(values[0], symbols, sizes, means):
+    if constant and _may_be_a_size(values[0], symbols, sizes, means, divisors):
         return None
     if constant:
         for number, sign, codes in _TWOS[1:]:
@@ -93,7 +96,7 @@ def name_factor(
                 return Factor(text, codes, "constant", "whatever the sizes")
     formulas = [
         *_of_sizes(symbols, sizes, means), *_of_sums(sums), *_of_scalars(scalars, symbols, sizes),
-        *_of_counts(totals, symbols, sizes, means),
+        *_of_divisors(divisors, totals, symbols, sizes), *_of_roots(symbols, sizes),
     ]  # fmt: skip
     for number, sign, codes in _TWOS:
         for text, code, follows, meaning, formula in formulas:
@@ -143,11 +146,17 @@ def _may_be_a_size(
     symbols: Sizes,
     sizes: Sequence[Mapping[str, int]],
     means: Sequence[Sequence[int]],
+    divisors: Sequence[Mapping[str, float]],
 ) -> bool:
-    """Whether a constant could as well be a size that does not differ between the probes."""
+    """Whether a constant could as well be a size that does not differ between the probes, or what
+    the loss divides by.
+    """
     fixed = {s for s in symbols.symbols if len({each[s] for each in sizes}) == 1}
     counts = {float(sizes[0][s]) for s in fixed}
     counts |= {float(a) for a, *rest in zip(*means, strict=False) if all(b == a for b in rest)}
+    for name in set.intersection(*(set(each) for each in divisors)) if divisors else ():
+        if all(_close(each[name], divisors[0][name]) for each in divisors):
+            counts.add(divisors[0][name])
     batch = float(sizes[0][symbols.batch]) if symbols.batch in fixed else None
     if any(_close(abs(value), each) for each in (1.0, 2.0, 0.5)):
         return batch is not None and any(
@@ -232,30 +241,50 @@ def _of_sizes(
     return found
 
 
-def _of_counts(
+def _of_divisors(
+    divisors: Sequence[Mapping[str, float]],
     totals: Sequence[Mapping[str, float]],
     symbols: Sizes,
     sizes: Sequence[Mapping[str, int]],
-    means: Sequence[Sequence[int]],
 ) -> list[Formula]:
-    """How many entries are counted, such as those of a mask, and its ratios to other counts."""
+    """What the loss divides by, such as how many entries of a mask count or what weights sum to,
+    and its ratios to other counts.
+    """
     found: list[Formula] = []
+    others: list[tuple[str, str, list[float]]] = []
+    names = list(symbols.symbols)
+    for i, first in enumerate(names):
+        word = "n" if first == symbols.batch else "d"
+        others.append((word, "", [float(each[first]) for each in sizes]))
+        for second in names[i + 1 :]:
+            others.append(("(n·d)", "", [float(each[first] * each[second]) for each in sizes]))
+    plain = [counts for _, _, counts in others]
+    plain += [[v**0.5 for v in counts] for counts in plain]
     for name in set.intersection(*(set(each) for each in totals)) if totals else ():
-        m = [each[name] for each in totals]
-        said = "m is a count that the loss divides by"
+        summed = [each[name] for each in totals]
+        others.append((f"Σ{name}", f", Σ{name} the sum of {name}", summed))
+    for name in set.intersection(*(set(each) for each in divisors)) if divisors else ():
+        m = [each[name] for each in divisors]
+        if any(not _moves([a / b for a, b in zip(m, each, strict=True)]) for each in plain):
+            continue  # a size of its own or its root, up to a number
+        said = "m is a sum or count that the loss divides by"
         found.append(("m", "G201", "n", said, m))
         found.append(("1/m", "G202", "1/n", said, [1 / v for v in m]))
-        others: list[tuple[str, list[float]]] = []
-        names = list(symbols.symbols)
-        for i, first in enumerate(names):
-            word = "n" if first == symbols.batch else "d"
-            others.append((word, [float(each[first]) for each in sizes]))
-            for second in names[i + 1 :]:
-                others.append(("n·d", [float(each[first] * each[second]) for each in sizes]))
-        for text, counts in others:
-            pairs = list(zip(m, counts, strict=True))
-            text = f"({text})" if "·" in text else text
-            found.append((f"m/{text}", "G203", "sizes", said, [a / b for a, b in pairs]))
+        for text, more, counts in others:
+            ratios = [a / b for a, b in zip(m, counts, strict=True)]
+            found.append((f"m/{text}", "G203", "sizes", said + more, ratios))
+    return found
+
+
+def _of_roots(symbols: Sizes, sizes: Sequence[Mapping[str, int]]) -> list[Formula]:
+    """The roots of sizes, by which attention and initialisations scale."""
+    found: list[Formula] = []
+    for symbol in symbols.symbols:
+        word = "n" if symbol == symbols.batch else "d"
+        roots = [float(each[symbol]) ** 0.5 for each in sizes]
+        said = f"{word} is {symbols.symbols[symbol]} in your example"
+        found.append((f"√{word}", "G206", "root", said, roots))
+        found.append((f"1/√{word}", "G206", "root", said, [1 / v for v in roots]))
     return found
 
 

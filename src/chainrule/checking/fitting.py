@@ -50,7 +50,8 @@ def factor_on_probes(values: Sequence[float], roles: Sequence[Roles]) -> Factor 
         [trial.means for trial in trials],
         [trial.sums for trial in trials],
         roles[0].rates,
-        [trial.counts for trial in trials],
+        [trial.divisors for trial in trials],
+        [trial.totals for trial in trials],
     )
 
 
@@ -194,6 +195,9 @@ class Fitting:
             if "G206" in codes and entries < 2:
                 return None  # any number is some multiple of any other
             share = codes == ("G206",) and hypothesis.key[0] in ("scale edge", "scale line")
+            followed = self.name(factors) if share else None
+            if followed is not None and followed.follows == "root":
+                share = False  # it follows the sizes, and is no number of a formula
             if share and not all(self._is_multiple(x, states[0], values[0]) for x in gained):
                 return None  # a number in a formula, no factor on a gradient
         return Fit(hypothesis, codes, evidence, tuple(passes), everywhere)

@@ -201,10 +201,15 @@ def _is_distribution(value: np.ndarray[Any, Any]) -> bool:
 
 
 def _both(rng: Any, shape: tuple[int, ...], low: Any, high: Any) -> Any:
-    """Two values at random, each at least once where there is room."""
-    drawn = rng.random(shape) < 0.6
-    if drawn.size > 1:
-        drawn.flat[0], drawn.flat[-1] = True, False
+    """Two values in a random order, each at least once where there is room.
+
+    How often each comes follows the size, so that counts differ where sizes do, from those too.
+    """
+    drawn = np.zeros(shape, dtype=bool)
+    count = round((0.4 if drawn.size < 7 else 0.7) * drawn.size)
+    if drawn.size == 1:
+        count = int(rng.random() < 0.6)
+    drawn.flat[rng.permutation(drawn.size)[:count]] = True
     return np.where(drawn, high, low)
 
 

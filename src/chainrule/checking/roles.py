@@ -361,6 +361,8 @@ class Roles:
                 )
                 enters = enters and not all(x.index in self.penalty for x in user.parents
                                             if x.index != node.index)  # fmt: skip
+                if not user.shape and user.primitive.name in ("add", "subtract"):
+                    enters = enters and not self.is_added[user.index]  # the loss's next addend
                 if found[user.index] or enters:
                     found[node.index] = True
         return found

@@ -300,6 +300,13 @@ def _batch(
         if name in data and root not in of_parameters:
             weight = (2, 1)[axis] if axis < 2 else 0
             votes[root] = votes.get(root, 0) + (weight if root not in loops else 0)
+    rows = {root for (name, axis), root in roots.items() if name in data and not axis}
+    if not rows & {root for root, count in votes.items() if count}:
+        for root in votes:  # a loop over samples: each has a label, and several entries
+            owned = {np.ndim(example[name]) for (name, k), each in roots.items()
+                     if each == root and name in data and not k}  # fmt: skip
+            if root in loops and len(owned) > 1 and 1 in owned:
+                votes[root] = 2 + max(votes.values())
     if not votes:  # the samples may be parameters as well: they have as many rows as data have
         common: list[int] = []
         for label in sorted(data, key=lambda name: (np.ndim(example[name]), name)):

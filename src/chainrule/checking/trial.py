@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,8 @@ from chainrule.programs.names import node_names
 #: How close a replayed gradient must come to the claimed one to explain it.
 EXACT = 1e-7
 _EXACT_SINGLE = 3e-5
+#: Of what a loss divides by: loops divide in every pass.
+_MOST_DIVISORS = 12
 
 
 class Trial:
@@ -104,17 +107,44 @@ class Trial:
         return found
 
     @cached_property
-    def counts(self) -> dict[str, float]:
-        """What data sum to, by name, where they are whole numbers: how many are known, or valid."""
+    def divisors(self) -> dict[str, float]:
+        """What the loss divides by, by name: sums of weights, counts of what is known or valid; and
+        what data sum to, where they are whole numbers.
+        """
         found: dict[str, float] = {}
         for node in self.graph.nodes:
-            total = node.primitive.name in ("sum", "count_nonzero") and node.shape == ()
-            if not total or self.replay.active[node.index] or not node.inputs:
+            if self.replay.active[node.index] and node.primitive.name == "divide":
+                value, by = node.operands[1], node.inputs[1]
+                if isinstance(by, Node) and (self.replay.active[by.index] or not by.inputs):
+                    continue
+            elif not self.replay.active[node.index] and node.shape == () and node.inputs:
+                value = node.value
+                counts = node.primitive.name in ("sum", "count_nonzero")
+                if not counts or float(value) != round(float(value)):
+                    divides = (x.primitive.name == "divide" for x in self._users[node.index])
+                    if not any(divides):
+                        continue
+            else:
                 continue
-            value = float(node.value)
-            if value > 1 and value == round(value):
-                found[str(self.keys[node.index])] = value
-        return found
+            if np.ndim(value) == 0 and float(value) > 0 and float(value) != 1:
+                found[str(self.keys[node.index])] = float(value)
+        return dict(itertools.islice(found.items(), _MOST_DIVISORS))
+
+    @cached_property
+    def _users(self) -> list[list[Node]]:
+        return self.graph.users()
+
+    @cached_property
+    def totals(self) -> dict[str, float]:
+        """What the entries of each array of data sum to, by name."""
+        return {
+            name: float(np.sum(value))
+            for name, value in self.point.items()
+            if name not in self.claims
+            and isinstance(value, np.ndarray)
+            and value.dtype.kind in "fiub"
+            and np.sum(value) > 0
+        }
 
     @cached_property
     def sums(self) -> list[int]:

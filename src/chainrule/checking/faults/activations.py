@@ -114,9 +114,10 @@ def _ratios(
             yield "dropped", ("G405",), said, _alone(d)
         if not last and roles.trial.batch is not None:
             yield "dropped, averaged", ("G405",), said, _alone(d, 1 / roles.trial.batch)
-        if activation.is_last and _is_sigmoid(z, d) and new(d * (1 - d)):
+        absorbed = d * (1 - np.abs(d))  # of log(1 + exp(-z)) f' is p - 1
+        if activation.is_last and _is_sigmoid(z, d) and new(absorbed):
             said = "the derivative p(1 - p) is applied though the loss has absorbed it"
-            yield "sigmoid twice", ("G501",), said, times(d * (1 - d))
+            yield "sigmoid twice", ("G501",), said, times(absorbed)
         for text, ratio in _formulas(z, a, d):
             if new(ratio):
                 yield (

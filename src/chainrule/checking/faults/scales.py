@@ -143,6 +143,7 @@ def _said(what: str, factor: Factor) -> str:
         "1/n": "is it divided by the batch size twice?",
         "sizes": "is the mean taken over the wrong count?",
         "scalar": "is it applied once too often, or missing?",
+        "root": "is a root of a size applied once too often, or missing?",
     }
     if factor.follows in hints:
         return f"{text}; {factor.meaning}: {hints[factor.follows]}"

@@ -27,7 +27,9 @@ _MOST_ATOMS = 24
 _MOST_LENGTHS = 4  # a text without any count lacks that of its samples
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 #: What goes or comes with them may be missing anywhere: a number in a product.
-_NUMBERS = frozenset({"near number", "number left out", "number sign", "number"})
+_NUMBERS = frozenset({
+    "near number", "number of a formula", "number left out", "number sign", "number",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -206,8 +206,13 @@ def _alike(place: Place, seen: Mapping[str, Any], atoms: Sequence[str]) -> Itera
     text = ast.unparse(old)
     value = seen.get(text)
     if isinstance(old, ast.Constant):
+        reals = [atom for atom in atoms if atom in seen and seen[atom].dtype.kind == "f"]
         if old.value in (1, 1.0):
-            yield from (atom for atom in atoms if atom in seen and seen[atom].dtype.kind == "f")
+            yield from reals
+        elif old.value == 0 and place.in_test:  # another threshold
+            for atom in reals:
+                if not seen[atom].ndim:
+                    yield from (atom, f"-{atom}")
     elif value is not None and (value.size > 1 or value.dtype.kind == "f"):
         for atom in atoms:
             other = seen.get(atom)
@@ -251,8 +256,7 @@ def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any,
             if isinstance(target, ast.Subscript):
                 yield "multiply", ast.AugAssign(target, ast.Mult(), node.value), ""
                 if _may_repeat(target.slice, seen):
-                    added = _added_at(ast.AugAssign(target, ast.Add(), node.value))
-                    yield "every index", added, ""
+                    yield "every index", _added_at(_augmented(target, node.value)), ""
             if not isinstance(target, ast.Name) or site.loops:
                 yield "subtract", ast.AugAssign(target, ast.Sub(), node.value), ""
     if isinstance(node, ast.For) and not site.loops:
@@ -262,7 +266,7 @@ def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any,
     if not isinstance(node, ast.AugAssign):
         return
     if (
-        isinstance(node.op, ast.Add)
+        isinstance(node.op, (ast.Add, ast.Sub))
         and isinstance(node.target, ast.Subscript)
         and _may_repeat(node.target.slice, seen)
     ):
@@ -302,11 +306,20 @@ def _may_repeat(index: ast.expr, seen: Mapping[str, Any]) -> bool:
     return False
 
 
+def _augmented(target: ast.Subscript, value: ast.expr) -> ast.AugAssign:
+    """``a[i] += x`` for ``a[i] = x`` and for ``a[i] = a[i] + x``, and the same with a minus."""
+    own = isinstance(value, ast.BinOp) and ast.unparse(value.left) == ast.unparse(target)
+    if own and isinstance(value.op, (ast.Add, ast.Sub)):  # type: ignore[attr-defined]
+        return ast.AugAssign(target, value.op, value.right)  # type: ignore[attr-defined]
+    return ast.AugAssign(target, ast.Add(), value)
+
+
 def _added_at(node: ast.AugAssign) -> ast.stmt:
-    """``np.add.at(array, index, value)`` for ``array[index] += value``."""
+    """``np.add.at(array, index, value)`` for ``array[index] += value``; of ``-=``, ``subtract``."""
     target: Any = loaded(node.target)
     imported = ast.parse(NUMPY, mode="eval").body
-    add = ast.Attribute(ast.Attribute(imported, "add", ast.Load()), "at", ast.Load())
+    name = "add" if isinstance(node.op, ast.Add) else "subtract"
+    add = ast.Attribute(ast.Attribute(imported, name, ast.Load()), "at", ast.Load())
     index = target.slice
     if isinstance(index, ast.Tuple):
         elements = [_as_slice(x) for x in index.elts]

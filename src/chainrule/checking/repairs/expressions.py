@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from chainrule.checking.confusions import COMPARISONS, REDUCTIONS, SCALINGS, sisters
 from chainrule.checking.repairs.atoms import is_atom, is_size
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.names import parsed
+from chainrule.checking.repairs.positions import is_argument, is_sum
 from chainrule.checking.repairs.sites import Place
 
 _REDUCING = frozenset({"sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin"})
+#: Sums along one axis that keep it.
+_RUNNING = frozenset({"cumsum", "cumprod"})
 #: Functions that people take for one another, of which a mistake has no name.
 _SISTERS = (
     ("dot", "multiply"), ("std", "var"), ("zeros_like", "ones_like"), ("zeros", "ones"),
@@ -101,6 +106,7 @@ def instead(place: Place, around: Around) -> _Found:
     if place.in_index:
         return
     yield from _of_array(place, value)
+    yield from _of_order(old, value, seen)
     if _may_be_turned(place, value, around):
         yield "transposed", ast.Attribute(copy.deepcopy(old), "T", ast.Load()), ""
     if value is not None and value.ndim == 2 and 1 in value.shape and isinstance(old, ast.Name):
@@ -122,6 +128,30 @@ def _of_array(place: Place, value: Any) -> _Found:
         kept = [ast.Constant(...)] * (value.ndim > 2)
         index = ast.Tuple([*kept, *[turned] * min(value.ndim, 2)], ast.Load())
         yield "flipped", ast.Subscript(copy.deepcopy(old), index, ast.Load()), ""
+
+
+def _of_order(old: ast.expr, value: Any, seen: Mapping[str, Any]) -> _Found:
+    """An array in the order of another, in its own, or back in its own."""
+    if value is None or not value.ndim or len(value) < 2:
+        return
+    orders = [
+        text for text, each in seen.items() if text.isidentifier() and _is_order(each, len(value))
+    ]
+    if isinstance(old, (ast.Name, ast.Attribute)):
+        for text in orders:
+            if text != ast.unparse(old):
+                yield "reordered", ast.Subscript(copy.deepcopy(old), parsed(text), ast.Load()), text
+    elif isinstance(old, ast.Subscript) and (text := ast.unparse(old.slice)) in orders:
+        yield "reordered", old.value, text
+        back = ast.Attribute(parsed(text), "argsort", ast.Load())
+        yield "reordered", ast.Subscript(old.value, ast.Call(back, [], []), ast.Load()), text
+
+
+def _is_order(value: Any, length: int) -> bool:
+    """Whether an array of indices takes each entry once, in another order than they stand."""
+    if value.dtype.kind not in "iu" or value.shape != (length,):
+        return False
+    return bool(np.any(np.diff(value) < 0) and np.all(np.sort(value) == np.arange(length)))
 
 
 def _may_be_turned(place: Place, value: Any, around: Around) -> bool:
@@ -266,12 +296,12 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
         reduced, axis = _reduced(old, method, around.seen)
         row = reduced is not None and reduced.ndim == 2 and axis != "None"
         yield "kept axis" if row else "axes kept", ast.Call(old.func, old.args, kept), ""
-    if name in _REDUCING:
-        yield from _of_reduction(old, method, around)
+    if name in _REDUCING | _RUNNING:
+        yield from _of_reduction(old, method, around, name in _RUNNING)
 
 
-def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
-    """The same sum over other axes."""
+def _of_reduction(old: ast.Call, method: bool, around: Around, running: bool) -> _Found:
+    """The same sum over other axes, or along another."""
     value, text = _reduced(old, method, around.seen)
     words = {word.arg: word.value for word in old.keywords}
     now = words.get("axis")
@@ -287,7 +317,9 @@ def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
     if not 1 <= dimensions <= 4:
         return
     axes: list[Any] = [None, *range(dimensions)]
-    if dimensions > 2:
+    if running:
+        axes = axes[1:]
+    elif dimensions > 2:
         axes += itertools.combinations(range(dimensions), 2)
     before = list(itertools.takewhile(lambda word: word.arg != "axis", old.keywords))
     after = [word for word in old.keywords[len(before) :] if word.arg != "axis"]
@@ -297,7 +329,7 @@ def _of_reduction(old: ast.Call, method: bool, around: Around) -> _Found:
             continue
         found = [*before, ast.keyword("axis", ast.parse(repr(axis), mode="eval").body), *after]
         yield "axis", ast.Call(old.func, first, found), ""
-        if "keepdims" not in words:
+        if "keepdims" not in words and not running:
             kept = [*found, ast.keyword("keepdims", ast.Constant(True))]
             yield "axis", ast.Call(old.func, first, kept), ""
 
@@ -413,7 +445,9 @@ def _of_number(place: Place, old: ast.Constant, integers: Sequence[str]) -> _Fou
         beside = (number + 1, number - 1)[: 2 if number > 0 else 1]
         near = [x for x in near if x not in beside]
         yield from (("index", ast.Constant(x), "") for x in beside)
-    yield from (("near number", ast.Constant(x), "") for x in near)
+    formula = not place.in_index and (is_argument(place) or is_sum(place.parent))
+    kind = "number of a formula" if formula else "near number"
+    yield from ((kind, ast.Constant(x), "") for x in near)
     if type(number) is int:
         for name in integers:
             yield "number", parsed(name), name

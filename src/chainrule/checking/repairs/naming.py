@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,8 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         whole = at.value(ast.unparse(around))
         whole_number = whole is not None and whole.dtype.kind in "iu"
         return _of_geometry(site, at) if place and (place.in_index or whole_number) else ()
+    if kind == "number of a formula":
+        return ("G403",) if place is not None and _in_formula_of_values(place, at) else ()
     if kind == "exchanged":
         first, _, second = change.about.partition(" ")
         if any(text in old for text in (f"{first} - {second}", f"{second} - {first}")):
@@ -128,6 +130,7 @@ _PLAIN: dict[str, Codes] = {
     "axis": ("G603",),
     "index added": ("G603",),
     "order": ("G705",),
+    "reordered": ("G705",),
     "product": ("G702",),
     "ddof": ("G905",),
     "mode": ("G906",),
@@ -154,6 +157,19 @@ def _in_display(statement: ast.AST, first: str, second: str) -> bool:
 
 def _texts(node: ast.AST) -> set[str]:
     return {ast.unparse(x) for x in ast.walk(node) if isinstance(x, ast.expr)}
+
+
+def _in_formula_of_values(place: Place, at: Context) -> bool:
+    """Whether a number is part of a function of values: ``np.exp(2 * z)``, ``1 - a``."""
+    if is_argument(place):
+        return True
+    parent = place.parent
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, (ast.Add, ast.Sub)):
+        return False
+    beside = parent.right if place.field == "left" else parent.left
+    base = beside.left if isinstance(beside, ast.BinOp) else beside
+    words = at.words(ast.unparse(beside)) | at.words(ast.unparse(base))
+    return bool({"activation", "argument"} & words)
 
 
 def _is_kernel(value: Any, at: Context) -> bool:
@@ -231,6 +247,8 @@ def of_extra_factor(change: Change, at: Context, statement: Any = None) -> Codes
     value = at.value(change.about)
     if "output derivative" in words:
         return ("G501",)
+    if value is not None and value.size == 1 and _completes_sigmoid(change):
+        return ("G501",) if at.meanings.is_last(value) else ("G403",)
     if "logits" in kept and not twice:
         known = words & {"derivative", "activation", "softmax", "logits"} or value is None
         return ("G501",) if known or at.meanings.is_of_output(value) else ()
@@ -249,6 +267,35 @@ def of_extra_factor(change: Change, at: Context, statement: Any = None) -> Codes
     if value is not None and value.ndim and due:
         return ("G302",)
     return ()
+
+
+def _completes_sigmoid(change: Change) -> bool:
+    """Whether p, or 1 - p, is left out of p(1 - p)."""
+    gone = parsed(change.about)
+    return any(
+        _is_complement(kept, gone) or _is_complement(gone, kept) for kept in _factors(change.new)
+    )
+
+
+def _factors(node: ast.expr) -> Iterator[ast.expr]:
+    """The factors of a product, without their signs."""
+    while isinstance(node, ast.UnaryOp):
+        node = node.operand
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    else:
+        yield node
+
+
+def _is_complement(node: ast.expr, value: ast.expr) -> bool:
+    """Whether an expression is one less a value."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and ast.unparse(node.left) in ("1", "1.0")
+        and ast.unparse(node.right) == ast.unparse(value)
+    )
 
 
 def _of_extra_function(change: Change, at: Context) -> Codes:
@@ -323,7 +370,8 @@ def _of_other(change: Change, at: Context) -> Codes:
     old, new = at.words(old_text), at.words(change.about)
     value, other = at.value(old_text), at.value(change.about)
     if place is not None and place.in_test:
-        return ("G902",) if "data" in new and "forward" not in new else ("G404",)
+        mask = "data" in new and "forward" not in new and other is not None and other.ndim
+        return ("G902",) if mask else ("G404",)
     if isinstance(change.old, ast.BinOp) and change.about in (
         ast.unparse(change.old.left), ast.unparse(change.old.right)
     ):  # fmt: skip
@@ -367,10 +415,21 @@ def _is_penalty(place: Place, at: Context) -> bool:
         if isinstance(node.op, (ast.Add, ast.Sub)):
             return True
         both = [at.value(ast.unparse(x)) for x in (node.left, node.right)]
-        numbers = [x is not None and x.ndim == 0 for x in both]
+        numbers = [
+            x is not None and x.ndim == 0 and not _is_computed(side, at)
+            for x, side in zip(both, (node.left, node.right), strict=True)
+        ]
         if not any(numbers) or not isinstance(node.op, (ast.Mult, ast.Div)):
             return False
     return False
+
+
+def _is_computed(node: ast.AST, at: Context) -> bool:
+    """Whether something that the loss computes enters an expression, which is no weight then."""
+    computed = {"forward", "cotangent"}
+    return any(
+        bool(computed & at.words(ast.unparse(x))) for x in ast.walk(node) if isinstance(x, ast.expr)
+    )
 
 
 def of_missing_factor(
@@ -474,7 +533,7 @@ def of_factor(
             if all(n and abs(v - n**power) < 1e-9 for v, n in zip(values, batches, strict=True)):
                 return (code, "G206")
         return ("G206", "G203")
-    if "G206" in factor.codes and not whole:
+    if "G206" in factor.codes and not whole and factor.follows != "root":
         return ()  # a term of a sum, not the gradient
     summed = factor.of_sum or factor.follows in ("sum", "part")
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):

@@ -57,9 +57,12 @@ def in_matrix_product(place: Place | None) -> bool:
 
 
 def is_divisor(place: Place) -> bool:
-    """Whether an expression divides, or is a factor of what divides."""
+    """Whether an expression divides, or is a factor of what divides, or under a root of it."""
     child: ast.AST = place.expression
     for node in reversed(place.above):
+        if isinstance(node, ast.Call) and child in node.args:
+            child = node
+            continue
         if not isinstance(node, ast.BinOp):
             return False
         if isinstance(node.op, ast.Div) and node.right is child:
