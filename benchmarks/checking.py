@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import sys
 import time
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,8 @@ def run() -> list[Goal]:
         *corpus("drawn", _drawn()),
         *corpus("written by the book of mistakes alone", _blind()),
         *corpus("of the same kind, held back until all was mended", _held()),
-        *corpus("written last, by the book of mistakes alone", _fresh()),
+        *corpus("written later, by the book of mistakes alone", _fresh()),
+        *corpus("kept apart, judged only", _unseen()),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
@@ -76,6 +80,12 @@ def _fresh() -> list[Any]:
     return list(fresh())
 
 
+def _unseen() -> list[Any]:
+    from tests.checking.corpus.unseen import unseen
+
+    return list(unseen())
+
+
 def _share(statement: str, count: int, total: int, least: float) -> Goal:
     share = count / total
     return Goal(f"{statement} ({total})", share, share, share, f">= {least:g}", share >= least)
@@ -85,26 +95,40 @@ def _none(statement: str, count: int) -> Goal:
     return Goal(statement, count, count, count, "0", count == 0)
 
 
+def in_processes(function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+    """What a function gives of each thing: shares are counted here, and no times taken."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        return list(pool.map(function, things, chunksize=4))
+
+
+def judged(case: Any) -> Counter[str]:
+    """What a check makes of one file of a corpus."""
+    found: Counter[str] = Counter()
+    functions = case.functions()
+    report = cr.check(functions["loss"], functions["gradient"], functions["example"])
+    if not case.code:
+        found["right"] = 1
+        found["alarm"] = int(report.verdict == "wrong")
+        found["undecided"] = int(report.verdict in ("inconclusive", "error"))
+        return found
+    names, codes = set(case.code.split("|")), set(report.codes)
+    found["mistakes"] = 1
+    found["called wrong"] = int(report.verdict == "wrong")
+    found["named"] = int(bool(names & codes))
+    found["misnamed"] = int(not names & codes and bool(codes - {"G000"}))
+    found["line"] = int(report.first_wrong_line == case.line)
+    return found
+
+
 def corpus(which: str, cases: list[Any]) -> list[Goal]:
     """Every file of a corpus: codes, first wrong lines, false alarms.
 
     A case may have several codes that name its mistake equally well.
     """
     found: Counter[str] = Counter()
-    for case in cases:
-        functions = case.functions()
-        report = cr.check(functions["loss"], functions["gradient"], functions["example"])
-        if not case.code:
-            found["right"] += 1
-            found["alarm"] += report.verdict == "wrong"
-            found["undecided"] += report.verdict in ("inconclusive", "error")
-            continue
-        names, codes = set(case.code.split("|")), set(report.codes)
-        found["mistakes"] += 1
-        found["called wrong"] += report.verdict == "wrong"
-        found["named"] += bool(names & codes)
-        found["misnamed"] += not names & codes and bool(codes - {"G000"})
-        found["line"] += report.first_wrong_line == case.line
+    for each in in_processes(judged, cases):
+        found.update(each)
     mistakes, right = found["mistakes"], found["right"]
     return [
         _share(f"files {which}: mistakes called wrong", found["called wrong"], mistakes, 1.0),
@@ -119,28 +143,36 @@ def corpus(which: str, cases: list[Any]) -> list[Goal]:
 def random_gradients(count: int = RANDOM) -> list[Goal]:
     """Wrong gradients without a cause: noise, noise on the right one, one parameter disturbed."""
     right = [case for case in _own() if not case.code and _is_flat(case)]
-    named = unjudged = 0
-    for number in range(count):
-        functions = right[number % len(right)].functions()
-
-        def disturbed(number: int = number, functions: Any = functions, **arrays: Any) -> Any:
-            rng = np.random.default_rng([number, *np.shape(arrays["X"])])
-            gradients = functions["gradient"](**arrays)
-            if number % 3 == 0:
-                return {k: rng.normal(size=np.shape(g)) for k, g in gradients.items()}
-            if number % 3 == 1:
-                return {k: g + 0.1 * rng.normal(size=np.shape(g)) for k, g in gradients.items()}
-            name = sorted(gradients)[number % len(gradients)]
-            noise = rng.uniform(0.5, 1.5, np.shape(gradients[name]))
-            return {**gradients, name: gradients[name] * noise}
-
-        report = cr.check(functions["loss"], disturbed, functions["example"])
-        named += bool(set(report.codes) - {"G000"})
-        unjudged += report.verdict != "wrong"
+    numbered = [(number, right[number % len(right)]) for number in range(count)]
+    found: Counter[str] = Counter()
+    for each in in_processes(judged_disturbed, numbered):
+        found.update(each)
     return [
-        _none(f"random wrong gradients that get a name, of {count}", named),
-        _none(f"random wrong gradients not called wrong, of {count}", unjudged),
+        _none(f"random wrong gradients that get a name, of {count}", found["named"]),
+        _none(f"random wrong gradients not called wrong, of {count}", found["unjudged"]),
     ]
+
+
+def judged_disturbed(numbered: tuple[int, Any]) -> Counter[str]:
+    """What a check makes of a right file whose gradients are disturbed at random."""
+    number, case = numbered
+    functions = case.functions()
+
+    def disturbed(**arrays: Any) -> Any:
+        rng = np.random.default_rng([number, *np.shape(arrays["X"])])
+        gradients = functions["gradient"](**arrays)
+        if number % 3 == 0:
+            return {k: rng.normal(size=np.shape(g)) for k, g in gradients.items()}
+        if number % 3 == 1:
+            return {k: g + 0.1 * rng.normal(size=np.shape(g)) for k, g in gradients.items()}
+        name = sorted(gradients)[number % len(gradients)]
+        noise = rng.uniform(0.5, 1.5, np.shape(gradients[name]))
+        return {**gradients, name: gradients[name] * noise}
+
+    report = cr.check(functions["loss"], disturbed, functions["example"])
+    return Counter(
+        named=int(bool(set(report.codes) - {"G000"})), unjudged=int(report.verdict != "wrong")
+    )
 
 
 def _is_flat(case: Any) -> bool:
