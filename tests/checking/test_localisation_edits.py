@@ -163,7 +163,7 @@ def test_a_line_that_a_change_shows_says_what_it_is_right_with():
     assert where.text == "gb = 2 * g.sum(axis=0)"
     assert where.change == "`gb = g.sum(axis=0)`"
     assert "it is right with `gb = g.sum(axis=0)`" in str(report)
-    assert "It is right with `gb = g.sum(axis=0)`." in report.markdown()
+    assert "- it is right with `gb = g.sum(axis=0)`\n" in report.markdown()
     assert "it is right with <code>gb = g.sum(axis=0)</code>" in report.html()
     assert report.to_json()["first_wrong"]["change"] == where.change
     assert where.repairs == ("b1", "b2")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.report import Report
-from chainrule.checking.report_text import HEADLINES, change_to_say, findings, inherited_lines
+from chainrule.checking.report_text import HEADLINES, findings, said_of_line
 
 #: What a sentence puts between backticks.
 _QUOTED = re.compile(r"`([^`]*)`")
@@ -85,12 +85,7 @@ def _first_wrong(report: Report) -> list[str]:
     if where is None:
         return []
     said = [f"<b>first wrong line</b> {where.line}: <code>{escape(where.text.strip())}</code>"]
-    if where.should_be:
-        said.append(f"it should equal <code>{escape(where.should_be)}</code>")
-    if change_to_say(report):
-        said.append("it is right with " + _QUOTED.sub(r"<code>\1</code>", escape(where.change)))
-    if where.inherits:
-        said.append(inherited_lines(where))
+    said += [_QUOTED.sub(r"<code>\1</code>", escape(each)) for each in said_of_line(report)]
     return [f"<p>{'<br>'.join(said)}</p>"]
 
 

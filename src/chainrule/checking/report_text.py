@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from chainrule.checking.report import Cause, GradientVerdict, Report, WrongLine
+from chainrule.checking.report import Cause, GradientVerdict, Report
 
 _WIDTH = 96
 _COLORS = {"ok": "32", "wrong": "31;1", "inconclusive": "33", "error": "31;1"}
@@ -31,12 +31,8 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
     if report.first_wrong is not None:
         where = report.first_wrong
         lines += ["", f"first wrong line: {where.line}: {where.text.strip()}"]
-        if where.should_be:
-            lines += _wrapped(f"it should equal {where.should_be}")
-        if change_to_say(report):
-            lines += _wrapped(f"it is right with {where.change}")
-        if where.inherits:
-            lines += _wrapped(inherited_lines(where))
+        for each in said_of_line(report):
+            lines += _wrapped(each)
     lines += _section("notes", report.notes)
     lines += _section("what this check could not have seen", report.blind_spots)
     if why:
@@ -65,13 +61,8 @@ def report_markdown(report: Report) -> str:
         lines += [f"- **{cause.code} {cause.name}** ({shown}): {_evidence(cause)}"]
     if report.first_wrong is not None:
         where = report.first_wrong
-        lines += ["", f"First wrong line {where.line}: `{where.text.strip()}`"]
-        if where.should_be:
-            lines += [f"It should equal `{where.should_be}`."]
-        if change_to_say(report):
-            lines += [f"It is right with {where.change}."]
-        if where.inherits:
-            lines += [f"{inherited_lines(where).capitalize()}."]
+        lines += ["", f"First wrong line, {where.line}: `{where.text.strip()}`"]
+        lines += ["", *(f"- {each}" for each in said_of_line(report))]
     for title, items in (
         ("Notes", report.notes),
         ("What this check could not have seen", report.blind_spots),
@@ -84,11 +75,6 @@ def report_markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def inherited_lines(where: WrongLine) -> str:
-    """Which lines are wrong only because they use the first wrong one."""
-    return f"later lines only inherit it: {', '.join(map(str, where.inherits))}"
-
-
 def findings(report: Report) -> list[tuple[Cause, list[str]]]:
     """Every distinct cause, and the gradients that it explains."""
     found: dict[tuple[str, str], tuple[Cause, list[str]]] = {}
@@ -98,10 +84,19 @@ def findings(report: Report) -> list[tuple[Cause, list[str]]]:
     return list(found.values())
 
 
-def change_to_say(report: Report) -> str:
-    """The change that mends the first wrong line, unless a cause has named it already."""
-    change = report.first_wrong.change if report.first_wrong is not None else ""
-    return "" if any(change in cause.evidence for cause in report.causes) else change
+def said_of_line(report: Report) -> list[str]:
+    """Of the first wrong line: what it should equal, how it reads right, and who inherits it."""
+    where = report.first_wrong
+    if where is None:
+        return []
+    said = []
+    if where.should_be:
+        said.append(f"it should equal {where.should_be}")
+    if where.change and not any(where.change in cause.evidence for cause in report.causes):
+        said.append(f"it is right with {where.change}")  # unless a cause has said so
+    if where.inherits:
+        said.append(f"later lines only inherit it: {', '.join(map(str, where.inherits))}")
+    return said
 
 
 def _rows(gradients: Iterable[GradientVerdict], color: bool) -> list[str]:
