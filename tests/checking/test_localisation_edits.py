@@ -302,3 +302,20 @@ def test_a_text_without_any_count_is_told_the_one_that_is_missing():
     space = load(rows.replace("/ Y.size", ""))
     report = cr.check(space["loss"], space["gradient"], space["example"])
     assert report.first_wrong.change == "`d = 2 * (V @ a - Y) / len(Y)`"
+
+
+@pytest.mark.parametrize(
+    ("line", "written", "should_be"),
+    [
+        ("dz", "V.T @ d * a", "the cotangent of W @ X: `V.T @ d * (1 - a * a)`"),
+        ("dz", "V.T @ d * 7", "the cotangent of W @ X: `V.T @ d * (1 - a * a)`"),
+        # What was called a is something else by then: no formula in which it is.
+        ("a = a + 1; dz", "V.T @ d * 7", "the cotangent of W @ X"),
+    ],
+)
+def test_a_line_is_told_its_formula_in_the_user_s_names(line, written, should_be):
+    source = COLUMNS.replace("dz = V.T @ d * (1 - a**2)", f"{line} = {written}")
+    source = source.replace("d @ a.T", "d @ np.tanh(W @ X + b).T")
+    space = load(source)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.first_wrong.should_be == should_be

@@ -83,8 +83,11 @@ def first_wrong_line(
 
 
 def _wrong_line(found: FaultyLine) -> WrongLine:
+    expected = found.expected
+    if found.formula and not found.change:
+        expected += f": `{found.formula}`"
     return WrongLine(
-        found.line, found.text, found.expected, found.inherited, found.truncates, found.repaired,
+        found.line, found.text, expected, found.inherited, found.truncates, found.repaired,
         found.change or "", found.shown,
     )  # fmt: skip
 

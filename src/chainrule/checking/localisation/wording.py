@@ -183,7 +183,8 @@ def _formula(fault: Fault, search: Search, graph: Graph) -> str | None:
         name: text for name, text in _ASSIGNED.findall(source) if text.count("(") == text.count(")")
     }
     known, cotangents = _users_names(fault, search, graph)
-    text = made.get(f"d{quantity.name}")
+    same = [quantity, *(each for each in quantity.aliases if each.kind == "cotangent")]
+    text = next((made[f"d{each.name}"] for each in same if f"d{each.name}" in made), None)
     for _ in range(_DEEPEST):
         if text is None or len(text) > _LONGEST or "np.float64(" in text:
             return None
@@ -201,7 +202,25 @@ def _formula(fault: Fault, search: Search, graph: Graph) -> str | None:
     has_cotangent = any(x in cotangents for x in _NAME.findall(text))
     if abs(fault.scale - 1) > 1e-9 and not has_cotangent:
         return None
-    return _NAME.sub(lambda match: known.get(match[0]) or cotangents[match[0]], text)
+    text = _NAME.sub(lambda match: known.get(match[0]) or cotangents[match[0]], text)
+    return text if _gives(text, fault, search, graph) else None
+
+
+def _gives(text: str, fault: Fault, search: Search, graph: Graph) -> bool:
+    """Whether a formula gives what a step should hold, with the user's values at that time."""
+    if "zeros_like" in text:
+        return False  # a sum over the passes of a loop, which is no formula of one line
+    values = {"np": np, **{str(node.name): node.value for node in graph.inputs}}
+    for step in sorted(search.steps, key=lambda step: step.time):
+        if step.time < fault.step.time and step.site.target is not None and not step.stacked:
+            values[step.site.target.split("[")[0]] = step.value
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(eval(text, {"__builtins__": {}}, values))
+    except Exception:  # a name that stands for something else there
+        return False
+    true = fault.scale * np.asarray(fault.called.value)
+    return found.shape == true.shape and bool(np.allclose(found, true, rtol=1e-7, atol=1e-12))
 
 
 def _users_names(
