@@ -31,6 +31,8 @@ from chainrule.checking.subject import SubjectError
 from chainrule.checking.trial import Trial
 from chainrule.engine.errors import ChainruleError
 
+#: How often probes are drawn where the example shows a mistake and they do not.
+_MOST_DRAWN = 4
 #: Of computing, for all searches of one check; each has its share, and what others left.
 _SECONDS = 12.0
 _SECONDS_FOR_LINES = 6.0
@@ -151,6 +153,14 @@ def diagnose(
     if not reference.untraceable:
         found.shortcuts += shortcuts_of(search.roles[0])
     wrong = set(claimed) - search.matched(search.states)
+    for attempt in range(1, _MOST_DRAWN if wrong_here and not wrong else 0):
+        # What only samples near a threshold show, few numbers may hide.
+        others = draw_trials(reference, claimed, hygiene.single, seed + 101 * attempt, [])
+        if len(others) == PROBES and (wrong := _wrong_on(others)):
+            trials, over = others, search.ends
+            search = Search(trials)
+            search.ends = over
+            break
     if not wrong:
         _only_here(reference, verdicts, seed, found)
         return
@@ -184,9 +194,14 @@ def diagnose(
     short = not (reference.subject.large or long)
     if (left or several) and wrong_here and short and not truncated:
         explanations, left = _mended(repairs, explanations, left, found)
-    elif wrong_here and short and not reference.untraceable and not _is_shown(found):
-        repairs(frozenset(wrong))
+    elif wrong_here and short and not reference.untraceable:
+        _seen_in_the_text(repairs, frozenset(wrong), explanations, found)
     _attribute(explanations, left, repaired, verdicts, found)
+
+
+def _wrong_on(trials: Sequence[Trial]) -> set[str]:
+    """The parameters whose claims differ from the true gradients on a probe."""
+    return set().union(*(set(trial.claims) - trial.matched(trial.replay.true) for trial in trials))
 
 
 def _crossed(
@@ -311,6 +326,30 @@ def _repairs(
     if repairs:
         found.first_wrong = line_of_repair(repairs[0], before)
     return repairs
+
+
+def _seen_in_the_text(
+    repairs_of: Callable[[frozenset[str]], list[Repair]],
+    wrong: frozenset[str],
+    explanations: Sequence[Explanation],
+    found: Diagnosis,
+) -> None:
+    """The line that a change of the text shows, where none is shown; and what the change undoes,
+    where a number may have been dropped with the cotangent or is another for a reason of its own.
+    """
+    codes = {code for each in explanations for a in each.alternatives for code in a.codes}
+    before, shown, doubtful = found.first_wrong, _is_shown(found), codes == {"G405"}
+    if shown and not doubtful:
+        return
+    repairs = repairs_of(wrong)
+    if shown:
+        found.first_wrong = before
+    for repair in repairs if doubtful else ():
+        if repair.complete and repair.plain:
+            for name in repair.repairs:
+                found.causes.setdefault(name, []).extend(
+                    cause(code, repair.evidence, True) for code in repair.codes if code != "G405"
+                )
 
 
 def _mended(

@@ -90,10 +90,12 @@ class Fitting:
         found = [trial.matched(state) for trial, state in zip(self.trials, states, strict=True)]
         return frozenset(set.intersection(*found))
 
-    def differs(self, name: str, before: Sequence[Pass], after: Sequence[Pass]) -> bool:
-        trial = self.trials[0]
-        old = trial.replay.gradient(before[0], name)
-        new = trial.replay.gradient(after[0], name)
+    def differs(
+        self, name: str, before: Sequence[Pass], after: Sequence[Pass], number: int = 0
+    ) -> bool:
+        trial = self.trials[number]
+        old = trial.replay.gradient(before[number], name)
+        new = trial.replay.gradient(after[number], name)
         return old.shape != new.shape or not np.allclose(old, new, rtol=1e-9, atol=0)
 
     def best(self, fits: list[Fit], before: Sequence[Pass] | None = None) -> list[Fit]:

@@ -6,6 +6,7 @@ Every finding is a cause with its code, or a note where nothing is wrong.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -166,6 +167,8 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
     sizes = {size for shape in own for size in shape}
     found = []
     for name, value in subject.example.items():
+        if name not in claimed and type(value) is float and _is_computed(subject, name):
+            found.append(name)
         if name in claimed or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
         if sounds_like_data(name) or value.size == 0 or not sounds_like_parameter(name):
@@ -173,6 +176,13 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
         if not sizes or any(size in sizes or size == 1 for size in value.shape):
             found.append(name)
     return [name for name in found if not claimed or not _has_a_batch(subject, claimed, name)]
+
+
+def _is_computed(subject: Subject, name: str) -> bool:
+    """Whether the user's gradient has a variable that is called as this number's gradient is."""
+    code = getattr(subject.user_gradient, "__code__", None)
+    called = re.compile(rf"(d|g|grad|delta|D)_?{re.escape(name)}|{re.escape(name)}_(grad|bar)")
+    return code is not None and any(map(called.fullmatch, code.co_varnames))
 
 
 def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:

@@ -59,3 +59,28 @@ class Normalisation:
     normal: int
     axis: tuple[int, ...]
     inverse: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """A standardisation whose steps stand one by one: x less its mean is divided by a deviation,
+    multiplied by whatever else before.
+
+    Attributes
+    ----------
+    x, divided : int
+        What is standardised, and the division.
+    to_mean, to_variance : tuple of (int, int)
+        The uses, step and operand position, that lead to the mean and to the variance only.
+    count : int
+        How many entries each mean runs over.
+    biased : bool
+        The variance divides by that count.
+    """
+
+    x: int
+    divided: int
+    to_mean: tuple[tuple[int, int], ...]
+    to_variance: tuple[tuple[int, int], ...]
+    count: int
+    biased: bool

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.regions import Activation, Normalisation, Softmax
+from chainrule.checking.regions import Activation, Normalisation, Softmax, Standardisation
+from chainrule.checking.replay import Alterations
 from chainrule.checking.trial import Trial
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
@@ -187,9 +188,11 @@ class Roles:
     def _inside_of_larger(self) -> set[int]:
         """The nodes inside of softmax and standardisations, their results apart."""
         found: set[int] = set()
-        for start, end in [(s.z, s.p) for s in self.softmaxes] + [
-            (m.x, m.normal) for m in self.normalisations
-        ]:
+        for start, end in (
+            [(s.z, s.p) for s in self.softmaxes]
+            + [(m.x, m.normal) for m in self.normalisations]
+            + [(m.x, m.divided) for m in self.standardisations]
+        ):
             ancestors = {node.index for node in self.graph.ancestors_of([self.nodes[end]])}
             found |= (self.descendants(start) & ancestors) - {start, end}
         return found
@@ -256,6 +259,29 @@ class Roles:
             if any(user.index in found for user in self.users[k]):
                 found.add(k)
         return found
+
+    def penalty_of(self, name: str) -> Any:
+        """What the penalty adds to the true gradient of a parameter; None if nothing.
+
+        Where a parameter is cut in pieces first, what cuts serves the penalty and the network.
+        """
+        alone: set[int] = set()
+        for k in sorted(self.penalty, reverse=True):
+            users = [x.index for x in self.users[k] if self.replay.active[x.index]]
+            if (self.is_added[k] and not self.nodes[k].shape) or alone.issuperset(users):
+                alone.add(k)
+        edges = {
+            (k, position)
+            for k, position in self.replay.rules
+            if k in alone and self.nodes[k].inputs[position].index not in alone
+        }
+        if not edges:
+            return None
+        left = self.replay.altered(
+            self.replay.true, Alterations(edges=dict.fromkeys(edges, _nothing))
+        )
+        true = self.replay.gradient(self.replay.true, name)
+        return np.asarray(true) - np.asarray(self.replay.gradient(left, name))
 
     def is_of_units(self, k: int) -> bool:
         """Whether a value belongs to units: parameters or targets enter after it."""
@@ -590,6 +616,84 @@ class Roles:
                     continue
                 return Normalisation(j, k, axis, inverse)
         return None
+
+    @cached_property
+    def standardisations(self) -> list[Standardisation]:
+        """Standardisations by their steps, as far as their results are not recognised by value."""
+        known = {each.x for each in self.normalisations}
+        found: list[Standardisation] = []
+        for node in self.nodes:
+            if node.primitive.name != "subtract" or not self.replay.active[node.index]:
+                continue
+            x, mean = node.inputs
+            if not isinstance(x, Node) or not isinstance(mean, Node) or x.index in known:
+                continue
+            value = self.values[node.index]
+            if value is None or value.shape != x.shape or value.size < 4:
+                continue
+            if node.index in self.penalty or not self.derived_from(mean, x):
+                continue
+            for axis in _sets_of_axes(value.ndim):
+                count = int(np.prod([value.shape[k] for k in axis]))
+                if count > 2 and np.allclose(value.mean(axis=axis), 0, atol=1e-10):
+                    steps = self._steps_of(node, x, mean, axis, count)
+                    if steps is not None:
+                        found.append(steps)
+                        break
+        return found
+
+    def _steps_of(
+        self, centred: Node, x: Node, mean: Node, axis: tuple[int, ...], count: int
+    ) -> Standardisation | None:
+        after = self.descendants(centred.index)
+        value = np.asarray(self.values[centred.index], dtype=float)
+        variances = [value.var(axis=axis, ddof=ddof).ravel() for ddof in (0, 1)]
+        for k in sorted(self.descendants(x.index) - {x.index}):
+            here = self.values[k]
+            if here is None or here.size != variances[0].size or here.dtype.kind != "f":
+                continue
+            fits = [np.allclose(here.ravel(), v, rtol=1e-9, atol=0) for v in variances]
+            divided = self._divided_by(k, after, value.shape) if any(fits) else None
+            if divided is None:
+                continue
+            of_variance = self._up_to(k)
+            of_mean = self._up_to(mean.index)
+            to_mean = [e for e in self.edges_into(x.index) if e[0] in of_mean]
+            inside = [e for e in self.edges_into(centred.index) if e[0] in of_variance]
+            inside += [
+                edge
+                for edge in self.edges_into(x.index)
+                if edge[0] in of_variance and edge[0] not in {*of_mean, centred.index}
+            ]
+            if to_mean and inside:
+                return Standardisation(
+                    x.index, divided, tuple(to_mean), tuple(inside), count, fits[0]
+                )
+        return None
+
+    def _up_to(self, k: int) -> set[int]:
+        return {node.index for node in self.graph.ancestors_of([self.nodes[k]])} | {k}
+
+    def _divided_by(self, variance: int, after: set[int], shape: tuple[int, ...]) -> int | None:
+        """Where what becomes of a centred value is divided by what becomes of its variance."""
+        size = np.size(self.nodes[variance].value)
+        deviations = {
+            k
+            for k in self.descendants(variance)
+            if (value := self.values[k]) is not None and value.size == size
+        }
+        for k in sorted(after):
+            node = self.nodes[k]
+            if node.primitive.name in ("divide", "multiply") and node.shape == shape:
+                found = [isinstance(x, Node) and x.index in deviations for x in node.inputs]
+                beside = node.inputs[found.index(True) - 1] if any(found) else None
+                if isinstance(beside, Node) and beside.index in after and not all(found):
+                    return k
+        return None
+
+
+def _nothing(g: Any, contribution: Any) -> Any:
+    return np.zeros_like(contribution)
 
 
 def _sets_of_axes(ndim: int) -> Iterator[tuple[int, ...]]:

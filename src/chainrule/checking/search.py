@@ -94,7 +94,11 @@ class Search(Fitting):
         self, fits: list[Fit], before: Sequence[Pass], matched: frozenset[str]
     ) -> Explanation:
         chosen = fits[0]
-        touched = [n for n in self.trials[0].claims if self.differs(n, before, chosen.states)]
+        touched = [
+            name
+            for name in self.trials[0].claims
+            if any(self.differs(name, before, chosen.states, k) for k in range(len(self.trials)))
+        ]
         alterations = chosen.hypothesis.build(self.trials[0], before[0])
         return Explanation(
             tuple(Alternative(f.hypothesis.key, f.codes, f.evidence) for f in fits),

@@ -152,7 +152,7 @@ def example():
 """,
         [
             ("G102", "delta = np.zeros(votes.shape)", "delta = np.zeros_like(votes)"),
-            ("G000|G401|G206", "totals[i] * P[i] - votes[i]", "P[i] - votes[i]"),
+            ("G405|G401|G206|G000", "totals[i] * P[i] - votes[i]", "P[i] - votes[i]"),
             ("G203", "features.T @ delta / votes.sum()", "features.T @ delta / len(votes)"),
             ("G603", "totals = votes.sum(axis=1)", "totals = np.full(len(votes), votes.sum())"),
         ],

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.checking.faults.accumulation import accumulation_faults
 from chainrule.checking.faults.activations import activation_faults
 from chainrule.checking.faults.layers import layer_faults
+from chainrule.checking.faults.normalisation import normalisation_faults
 from chainrule.checking.faults.output import output_faults
 from chainrule.checking.faults.products import product_faults
 from chainrule.checking.faults.results import result_faults
@@ -26,6 +27,7 @@ FAMILIES: tuple[Callable[[Roles], list[Hypothesis]], ...] = (
     result_faults,
     accumulation_faults,
     layer_faults,
+    normalisation_faults,
 )
 
 

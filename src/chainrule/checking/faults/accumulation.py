@@ -16,11 +16,16 @@ from chainrule.checking.roles import Roles
 from chainrule.engine.graph import Node
 
 Edge = tuple[int, int]
+#: Of the additions that make up a loss.
+_MOST_ADDENDS = 16
 
 
 def accumulation_faults(roles: Roles) -> list[Hypothesis]:
     """Paths that do not arrive where a value is used more than once."""
-    return [*_paths(roles), *_one_pass(roles), *_recurrences(roles), *_gathers(roles)]
+    return [
+        *_paths(roles), *_paths_in_formulas(roles), *_addends(roles), *_one_pass(roles),
+        *_recurrences(roles), *_gathers(roles),
+    ]  # fmt: skip
 
 
 def _without(edges: list[Edge]) -> Alterations:
@@ -54,6 +59,13 @@ def _paths(roles: Roles) -> Iterator[Hypothesis]:
                     f"{what} is used {len(edges)} times; its share from {line} does not arrive.",
                     always(_without(group)),
                 )  # fmt: skip
+                if _is_half(roles, k, group, rest):
+                    yield Hypothesis(
+                        ("half", *key, *place), ("G204",), 2,
+                        f"{what} enters {line} twice with equal shares; one of them arrives: a 2 "
+                        "may be missing.",
+                        always(_without(group)),
+                    )  # fmt: skip
                 if len(places) > 2:
                     yield Hypothesis(
                         ("one path", *key, *place), ("G801",), 2,
@@ -62,7 +74,105 @@ def _paths(roles: Roles) -> Iterator[Hypothesis]:
                     )  # fmt: skip
             if len(group) > 1:
                 yield from _of_loop(roles, what, key, place, group)
+        for user in {edge[0] for edge in edges}:
+            both = [edge for edge in edges if edge[0] == user]
+            if len(both) > 1:  # such as w of w @ w
+                yield Hypothesis(
+                    ("path lost", *key, *roles.trial.keys[user]), ("G801",), 2,
+                    f"{what} is used {len(edges)} times; its shares from {roles.line(user)} do not "
+                    "arrive.",
+                    always(_without(both)),
+                )  # fmt: skip
     yield from _paths_in_loops(roles)
+
+
+def _is_half(roles: Roles, k: int, group: list[Edge], rest: list[Edge]) -> bool:
+    """Whether another use, in the same line, contributes just as much: both factors of wᵀw."""
+    share = roles.share_of(k, group)
+    line = roles.trial.line(group[0][0])
+    twins = [roles.share_of(k, [edge]) for edge in rest if roles.trial.line(edge[0]) == line]
+    for user, position in group if len(group) == 1 else ():
+        for number, other in enumerate(roles.nodes[user].inputs):
+            turned = isinstance(other, Node) and other.primitive.name == "transpose"
+            if number != position and turned and other.parents[0].index == k:
+                twins.append(np.transpose(roles.share_of(other.index, [(user, number)])))
+    return share is not None and any(
+        twin is not None
+        and np.shape(twin) == np.shape(share)
+        and np.allclose(twin, share, rtol=1e-9, atol=1e-12 * float(np.max(np.abs(share))))
+        for twin in twins
+    )
+
+
+def _paths_in_formulas(roles: Roles) -> Iterator[Hypothesis]:
+    """A term of a product rule is missing where the loss is a function of one value, used twice."""
+    for activation in roles.activations:
+        if not activation.is_last:
+            continue
+        within = set(activation.inside)
+        for k in (activation.z, *activation.inside):
+            edges = [edge for edge in roles.edges_into(k) if edge[0] in within]
+            for user in {edge[0] for edge in edges}:
+                lost = [edge for edge in edges if edge[0] == user]
+                if len(lost) < len(edges):
+                    what = roles.trial.describe(k)
+                    yield Hypothesis(
+                        ("path lost in formula", *roles.trial.keys[k], *roles.trial.keys[user]),
+                        ("G801",), 2,
+                        f"{what} enters a formula more than once; its share through "
+                        f"{roles.trial.describe(user)} does not arrive.",
+                        always(_without(lost)),
+                    )  # fmt: skip
+
+
+def _addends(roles: Roles) -> Iterator[Hypothesis]:
+    """Of a value that enters several addends of the loss, all that comes from one is missing."""
+    for place, alone in _alone_in_addends(roles):
+        groups: list[tuple[tuple[Any, ...], list[int]]] = [
+            (roles.trial.keys[node.index], [node.index])
+            for node in roles.nodes
+            if roles.replay.active[node.index]
+        ]
+        for key, members in [*groups, *roles.passes()]:
+            if any(k in roles.interior or k in roles.penalty for k in members):
+                continue
+            every = [edge for k in members for edge in roles.edges_into(k)]
+            lost = [edge for edge in every if edge[0] in alone]
+            if len(lost) <= len(members) or not lost or len(lost) == len(every):
+                continue  # a single use, which is a path of its own, or all of them
+            if not all(any(e[0] not in alone for e in roles.edges_into(k)) for k in members):
+                continue
+            what = roles.trial.describe(members[-1])
+            yield Hypothesis(
+                ("addend lost", *place, *key), ("G801",), 0,
+                f"{what} enters several addends of the loss; its share from that in "
+                f"{roles.line(lost[0][0])} does not arrive.",
+                always(_without(lost)),
+            )  # fmt: skip
+
+
+def _alone_in_addends(roles: Roles) -> Iterator[tuple[tuple[Any, ...], set[int]]]:
+    """The nodes from which the loss is reached through one operand of an addition alone."""
+    sides: dict[tuple[Any, ...], set[int]] = {}
+    for node in roles.nodes:
+        active = [x for x in node.inputs if isinstance(x, Node) and roles.replay.active[x.index]]
+        adds = node.primitive.name in ("add", "subtract") and roles.is_added[node.index]
+        if not adds or len(active) < 2 or node.index in roles.penalty:
+            continue
+        if roles.trial.place(node) in roles.loops:
+            continue  # a sum over samples or steps
+        for position, x in enumerate(active):
+            if x.index not in roles.penalty:
+                sides.setdefault((*roles.trial.place(node), position), set()).add(x.index)
+    for place, side in list(sides.items())[:_MOST_ADDENDS]:
+        reached = {roles.replay.output.index}
+        waiting = list(reached)
+        while waiting:
+            for parent in roles.nodes[waiting.pop()].parents:
+                if parent.index not in reached | side and roles.replay.active[parent.index]:
+                    reached.add(parent.index)
+                    waiting.append(parent.index)
+        yield place, {k for k in range(len(roles.nodes)) if k not in reached}
 
 
 def _paths_in_loops(roles: Roles) -> Iterator[Hypothesis]:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.faults.rules import times
+from chainrule.checking.faults.rules import passed, times
 from chainrule.checking.hypothesis import Hypothesis, always
 from chainrule.checking.regions import Activation
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Roles
+
+#: Of which a parameter is made that is not written in its own scale.
+_FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", "sigmoid", "logaddexp", "log1p", "expm1"})
 
 Ratio = Callable[[Any], Any]  # cotangent of a -> contribution to z
 
@@ -37,6 +40,7 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
         for family, output in _families(roles, activation):
             for variant, codes, said, ratio in _ratios(roles, activation, output):
                 families.setdefault((variant, codes, said, family), []).append((activation, ratio))
+    found += _of_numbers(roles)
     for (variant, codes, said, family), members in families.items():
         if len(members) > 1:
             every = Alterations(bypasses={m.a: (m.z, ratio) for m, ratio in members})
@@ -50,6 +54,22 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
                 )
             )
     return found
+
+
+def _of_numbers(roles: Roles) -> Iterator[Hypothesis]:
+    """The derivative of a function of a single number is missing, such as of exp(log σ)."""
+    for k, position in roles.replay.rules:
+        node = roles.nodes[k]
+        if node.shape or node.primitive.name not in _FUNCTIONS or k in roles.penalty:
+            continue
+        if roles.depends_on_data[k]:
+            continue  # on its way to the loss, and no parameter in another scale
+        what = roles.trial.describe(k)
+        yield Hypothesis(
+            ("number", *roles.trial.keys[k]), ("G401",), 2,
+            f"at {what} the cotangent passes without the derivative of {node.primitive.name}.",
+            always(Alterations(edges={(k, position): passed})),
+        )  # fmt: skip
 
 
 def _families(roles: Roles, activation: Activation) -> Iterator[tuple[tuple[Any, ...], bool]]:
@@ -120,12 +140,14 @@ def _ratios(
             yield "sigmoid twice", ("G501",), said, times(absorbed)
         for text, ratio in _formulas(z, a, d):
             if new(ratio):
-                yield (
-                    text,
-                    ("G403",),
-                    f"the local derivative is {text} instead of f'(z)",
-                    times(ratio),
-                )
+                said = f"the local derivative is {text} instead of f'(z)"
+                code = "G403"
+                if np.ptp(ratio) <= 1e-12 * np.max(np.abs(ratio)):  # such as of a root: a·f'(z)
+                    said = (
+                        f"the cotangent passes with the number {np.ravel(ratio)[0]:.6g} for f'(z)"
+                    )
+                    code = "G401"
+                yield text, (code,), said, times(ratio)
 
 
 def _is_multiple(ratio: Any, d: Any) -> bool:

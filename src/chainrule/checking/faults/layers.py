@@ -1,4 +1,4 @@
-"""Mistakes in layers: dropout, batch norm, convolution and pooling (G901 to G907)."""
+"""Mistakes in layers: dropout, convolution and pooling (G901, G902, G906, G907)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ import numpy as np
 
 from chainrule.checking.faults.rules import passed, scaled, weighted
 from chainrule.checking.hypothesis import Hypothesis, always
-from chainrule.checking.regions import Normalisation
-from chainrule.checking.replay import Alterations, EdgeRule, NodeRule
+from chainrule.checking.replay import Alterations, EdgeRule
 from chainrule.checking.roles import Roles
 from chainrule.engine.graph import Node
 
 
 def layer_faults(roles: Roles) -> list[Hypothesis]:
-    """Mistakes at masks, standardisations, convolutions and pooling."""
+    """Mistakes at masks, convolutions and pooling."""
     found = [
         *_dropout(roles), *_pooling(roles), *_pooling_in_loops(roles), *_convolution(roles),
         *_padding(roles),
     ]  # fmt: skip
-    for normalisation in roles.normalisations:
-        found += _normalisation(roles, normalisation)
     return found
 
 
@@ -139,82 +136,6 @@ def _inverted(roles: Roles, edge: tuple[int, int]) -> EdgeRule:
     return lambda g, contribution: g * ratio
 
 
-def _normalisation(roles: Roles, found: Normalisation) -> Iterator[Hypothesis]:
-    normal = np.asarray(roles.values[found.normal], dtype=float)
-    x = np.asarray(roles.values[found.x], dtype=float)
-    axis, inverse = found.axis, found.inverse
-    n = normal.size // inverse.size
-    what = roles.trial.describe(found.normal)
-    key = roles.trial.keys[found.normal]
-
-    def backward(
-        mean: float, variance: float, scale: Any = inverse, unit: Any = normal
-    ) -> NodeRule:
-        def rule(g: Any) -> Any:
-            of_mean = mean * np.mean(g, axis=axis, keepdims=True)
-            of_variance = variance * unit * np.mean(g * unit, axis=axis, keepdims=True)
-            return scale * (g - of_mean - of_variance)
-
-        return rule
-
-    own = 1.0 if _is_biased(x, inverse, axis) else n / (n - 1)
-    variants: list[tuple[str, tuple[str, ...], str, NodeRule]] = [
-        ("mean", ("G903",), "the path through the mean is missing", backward(0.0, own)),
-        ("variance", ("G904",), "the path through the variance is missing", backward(1.0, 0.0)),
-        ("both", ("G903", "G904"), "mean and variance are treated as constants",
-         backward(0.0, 0.0)),
-    ]  # fmt: skip
-    for word, mean, variance in (
-        ("variance by n-1", 1.0, n / (n - 1)),
-        ("variance by n", 1.0, 1.0),
-        ("variance by (n-1)/n", 1.0, (n - 1) / n),
-        ("both by n-1", n / (n - 1), n / (n - 1)),
-        ("mean by n-1", n / (n - 1), own),
-    ):
-        if not (mean == 1.0 and abs(variance - own) < 1e-12):
-            said = "n and n - 1 are mixed in its backward pass"
-            variants.append((word, ("G905",), said, backward(mean, variance)))
-    scale = _other_inverse(x, inverse, axis)
-    if scale is not None:
-        unit = (x - x.mean(axis=axis, keepdims=True)) * scale
-        said = "its backward pass divides by the other standard deviation, n against n - 1"
-        for number, rule in enumerate(
-            (
-                backward(1.0, 1.0, scale, unit),
-                backward(1.0, n / (n - 1), scale, unit),
-                backward(1.0, 1.0, scale),
-                backward(1.0, own, scale),
-            )
-        ):
-            variants.append((f"deviation {number}", ("G905",), said, rule))
-    for word, codes, said, rule in variants:
-        alterations = Alterations(bypasses={found.normal: (found.x, rule)})
-        yield Hypothesis(
-            ("normalisation", word, *key), codes, 1, f"at {what} {said}.", always(alterations)
-        )
-
-
-def _is_biased(x: Any, inverse: Any, axis: tuple[int, ...]) -> bool:
-    """Whether 1/inverse² exceeds the variance divided by n by one constant, the ε."""
-    return _epsilon(x, inverse, axis, 0) is not None
-
-
-def _epsilon(x: Any, inverse: Any, axis: tuple[int, ...], ddof: int) -> float | None:
-    gap = np.ravel(1 / inverse**2 - x.var(axis=axis, ddof=ddof, keepdims=True))
-    same = np.allclose(gap, gap[0], rtol=1e-6, atol=1e-12)
-    return float(gap[0]) if same and gap[0] > -1e-12 else None
-
-
-def _other_inverse(x: Any, inverse: Any, axis: tuple[int, ...]) -> Any:
-    """1/√(variance + ε) with the other of the two counts."""
-    for ddof in (0, 1):
-        epsilon = _epsilon(x, inverse, axis, ddof)
-        if epsilon is not None:
-            variance = x.var(axis=axis, ddof=1 - ddof, keepdims=True)
-            return 1 / np.sqrt(variance + max(epsilon, 0.0))
-    return None
-
-
 def _pooling(roles: Roles) -> Iterator[Hypothesis]:
     """A window's mean that is not divided, or a maximum whose window all gets the cotangent."""
     for k, position in roles.replay.rules:
@@ -325,19 +246,23 @@ def _convolution(roles: Roles) -> Iterator[Hypothesis]:
 
 
 def _padding(roles: Roles) -> Iterator[Hypothesis]:
-    """The padding is cut off at the wrong place."""
-    for k, position in roles.replay.rules:
-        node = roles.nodes[k]
-        if node.primitive.name != "pad" or position:
-            continue
-        inner = np.shape(node.operands[0])
-        spare = [wide - own for wide, own in zip(node.shape, inner, strict=True)]
-        for word, starts in (("end", [0] * len(inner)), ("beginning", spare)):
+    """The padding is cut off at the wrong place; in a loop, in every pass."""
+    for word in ("end", "beginning"):
+        lines: dict[tuple[Any, ...], dict[tuple[int, int], EdgeRule]] = {}
+        for k, position in roles.replay.rules:
+            node = roles.nodes[k]
+            if node.primitive.name != "pad" or position:
+                continue
+            inner = np.shape(node.operands[0])
+            spare = [wide - own for wide, own in zip(node.shape, inner, strict=True)]
+            starts = [0] * len(inner) if word == "end" else spare
             cut = tuple(slice(i, i + own) for i, own in zip(starts, inner, strict=True))
+            lines.setdefault(roles.trial.place(node), {})[k, 0] = _cut(cut)
+        for place, edges in lines.items():
+            what = roles.described(roles.nodes[min(edges)[0]].inputs[0])
             yield _edge(
-                ("padding", word, *roles.trial.keys[k]), ("G906",), 1,
-                f"the padding of {roles.described(node.inputs[0])} is cut off at its {word} only.",
-                {(k, 0): _cut(cut)},
+                ("padding", word, *place), ("G906",), 1,
+                f"the padding of {what} is cut off at its {word} only.", edges,
             )  # fmt: skip
 
 

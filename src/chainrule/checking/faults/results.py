@@ -163,13 +163,25 @@ def _penalised(roles: Roles, name: str) -> Iterator[Hypothesis]:
         if twin.shape != node.shape or (value.size < 2 and other != name):
             continue
         if penalty and other == name:
-            share = roles.share_of(node.index, penalty)
-            free = share is not None and (np.asarray(share) == 0) & (value != 0)
+            share = roles.penalty_of(name)
+            size = 1e-12 * float(np.max(np.abs(value), initial=0.0))
+            free = share is not None and (np.abs(share) <= size) & (value != 0)
             if np.any(free) and not np.all(free):
+                what = f"{name}, in entries that the loss leaves out,"
                 yield Hypothesis(
                     ("penalised in part", name), (), 1, "",
                     always(_at(roles, name, plus(np.where(free, value, 0.0)))),
-                    _of_addend(f"{name}, in entries that the loss leaves out,", other),
+                    _of_addend(what, other),
+                )  # fmt: skip
+                yield Hypothesis(
+                    ("penalised in some", name), (), 1, "",
+                    _where_it_differs(name, free, value), _of_addend(what, other),
+                )  # fmt: skip
+            if share is not None and np.sum(np.abs(share) > size) > 2:
+                yield Hypothesis(
+                    ("not penalised in some", name), ("G301",), 1,
+                    f"in some entries of the gradient of {name} the penalty's share is missing.",
+                    _where_it_differs(name, np.abs(share) > size, -share),
                 )  # fmt: skip
         if not penalty and not _multiple(roles.share_of(node.index, edges), value):
             what = name if other == name else f"{name}, in the shape of {other}"
@@ -190,6 +202,24 @@ def _penalised(roles: Roles, name: str) -> Iterator[Hypothesis]:
                     f"the penalty's share in the gradient of {name} is made from {other}.",
                     always(_at(roles, name, plus(extra))),
                 )  # fmt: skip
+
+
+def _where_it_differs(
+    name: str, allowed: Any, addend: Any
+) -> Callable[[Trial, Pass], Alterations | None]:
+    """The addend in the entries in which the claim differs, if those are some of the allowed."""
+
+    def build(trial: Trial, state: Pass) -> Alterations | None:
+        claim, true = trial.claims[name], np.asarray(trial.replay.gradient(state, name))
+        if claim.shape != true.shape:
+            return None
+        differs = np.abs(claim - true) > trial.exact * float(np.max(np.abs(true), initial=0.0))
+        if np.sum(differs) < 2 or np.any(differs & ~allowed) or np.all(differs == allowed):
+            return None
+        at = trial.replay.parameters[name].index
+        return Alterations(nodes={at: plus(np.where(differs, addend, 0.0))})
+
+    return build
 
 
 def _multiple(gradient: Any, value: np.ndarray[Any, Any]) -> bool:

@@ -218,13 +218,40 @@ def _of_bias(name: str) -> Naming:
 
 
 def _of_part(name: str, roles: Roles, edges: list[tuple[int, int]]) -> Naming:
-    """A factor on a step of the penalty; if it is not the only one, it may be a path as well."""
+    """A factor on a step of the penalty; if it is not the only one, it may be a path as well, and
+    inside of one of its sums the penalty is not what is scaled.
+    """
     of_penalty = _of_penalty(name)
     k, position = edges[0]
     before = {x.index for x in roles.graph.ancestors_of([roles.nodes[k].inputs[position]])}
-    reached = {at for at in roles.penalty if any(x.index not in roles.penalty
-               for x in roles.users[at])}  # fmt: skip
-    waiting = list(reached)
+    ends = {at for at in roles.penalty if any(x.index not in roles.penalty
+            for x in roles.users[at])}  # fmt: skip
+    after = roles.descendants(k)
+    sums = {at for at in roles.penalty & after if not roles.nodes[at].shape and roles.is_added[at]}
+    several = _is_reached(roles, edges, ends, before)
+    inside = bool(sums) and _is_reached(roles, edges, {min(sums)}, before)
+
+    def naming(values: Sequence[float], name_of: Namer) -> Codes:
+        named = of_penalty(values, name_of)
+        if named is None or not several:
+            return named
+        if named[0] == ("G301",):
+            return ("G801", "G301"), named[1]
+        factor = name_of(values)
+        plain = factor is not None and factor.follows == "constant" and "G206" not in factor.codes
+        if factor is None or not (inside and plain):
+            return named
+        what = f"the cotangent of {_operand(roles, k, position)}"
+        return factor.codes, _said(what, factor)
+
+    return naming
+
+
+def _is_reached(
+    roles: Roles, edges: list[tuple[int, int]], ends: set[int], inputs: set[int]
+) -> bool:
+    """Whether a parameter among some inputs reaches a penalty's end by another way than edges."""
+    reached, waiting = set(ends), list(ends)
     while waiting:
         at = waiting.pop()
         for each in roles.replay.outgoing.get(at, ()):
@@ -232,15 +259,7 @@ def _of_part(name: str, roles: Roles, edges: list[tuple[int, int]]) -> Naming:
             if (at, each) not in edges and parent not in reached:
                 reached.add(parent)
                 waiting.append(parent)
-    several = bool(before & reached & roles.parameter_indices)
-
-    def naming(values: Sequence[float], name_of: Namer) -> Codes:
-        named = of_penalty(values, name_of)
-        if several and named is not None and named[0] == ("G301",):
-            return ("G801", "G301"), named[1]
-        return named
-
-    return naming
+    return bool(inputs & reached & roles.parameter_indices)
 
 
 def _of_penalty(name: str) -> Naming:

@@ -17,6 +17,7 @@ from chainrule.checking.repairs.names import parsed
 from chainrule.checking.repairs.positions import (
     calls_an_activation,
     in_formula,
+    in_logarithm_or_root,
     in_matrix_product,
     in_slice,
     is_added_to_a_number,
@@ -442,7 +443,7 @@ def of_missing_factor(
         return ()
     if form == "1 / {}" and _is_count(value):
         return ("G203",)
-    if place is not None and is_divisor(place):
+    if place is not None and (is_divisor(place) or in_logarithm_or_root(place)):
         return ()  # a power of a norm, a width: no derivative of a step
     if place is not None and is_added_to_a_number(place):
         return ("G403",)
@@ -536,9 +537,17 @@ def of_factor(
     if "G206" in factor.codes and not whole and factor.follows != "root":
         return ()  # a term of a sum, not the gradient
     summed = factor.of_sum or factor.follows in ("sum", "part")
+    if factor.codes == ("G204",) and not whole and 2.0 in _scalars(at):
+        return ()  # in a formula it may as well be that argument
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
         return ("G601",)
     return factor.codes
+
+
+def _scalars(at: Context) -> set[float]:
+    """The scalar arguments, and one over each."""
+    found = at.meanings.roles.trial.scalars.values()
+    return {abs(x) for x in found} | {1 / abs(x) for x in found if x}
 
 
 def of_wrong_derivative(value: Any, true: Any, output: bool, at: Context) -> Codes:

@@ -76,6 +76,14 @@ def calls_an_activation(name: str) -> bool:
     return _ACTIVATIONS.search(name) is not None
 
 
+def in_logarithm_or_root(place: Place) -> bool:
+    """Whether an expression is an argument of a function that turns powers into factors."""
+    return any(
+        isinstance(node, ast.Call) and re.search(r"\b(log\w*|sqrt)$", ast.unparse(node.func))
+        for node in place.above
+    )
+
+
 def is_argument(place: Place) -> bool:
     """Whether an expression is an argument of a function that is not linear."""
     return any(

@@ -12,7 +12,7 @@ import itertools
 import linecache
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,8 @@ class Repair:
         The parameters whose gradients it makes right.
     complete : bool
         Every gradient is right with it.
+    plain : bool
+        What stands there is written slightly otherwise, and no value that stands elsewhere is used.
     """
 
     line: int
@@ -95,6 +97,7 @@ class Repair:
     rank: int
     repairs: frozenset[str]
     complete: bool
+    plain: bool = False
 
 
 class RepairSearch:
@@ -295,7 +298,8 @@ class RepairSearch:
                 codes = codes_of(change, site, self._context(site, gained))
                 rank = _RANKS.get(change.kind, 1)
                 at = change.moved or change.old
-                yield self._repair(site, at, codes, mended, rank, change.said(site))
+                found = self._repair(site, at, codes, mended, rank, change.said(site))
+                yield replace(found, plain=rank < 2)
 
     def _hooks(self, site: Site) -> Iterator[tuple[Place, ast.expr]]:
         """The expressions on which a hook makes sense, each with the hook in the tree."""
