@@ -26,6 +26,8 @@ from chainrule.engine.errors import ChainruleError
 #: How many are drawn.
 PROBES = 2
 _NOISY = 1e-5
+#: Draws of one probe, of which some may lie on one side of a kink alone.
+_ATTEMPTS = 6
 
 
 def draw_trials(
@@ -124,7 +126,7 @@ def drawn_trial(
     """A probe with the claims made on it; None if the functions cannot be called there."""
     subject = reference.subject
     fallback: Trial | None = None
-    for attempt in range(3):
+    for attempt in range(_ATTEMPTS):
         probe = draw_probe(
             subject.example, sizes, sizes_of(sizes, number, fixed), number, seed + attempt
         )

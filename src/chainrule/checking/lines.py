@@ -58,7 +58,7 @@ def first_wrong_line(
                 subject.gradient_arguments(trial.point),
                 _true_gradients(trial, reference.parameters),
             )
-            for trial in drawn()[:1]
+            for trial in drawn()
         ]
 
     try:

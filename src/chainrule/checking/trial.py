@@ -117,6 +117,8 @@ class Trial:
                 value, by = node.operands[1], node.inputs[1]
                 if isinstance(by, Node) and (self.replay.active[by.index] or not by.inputs):
                     continue
+                if not isinstance(by, Node) and np.any(value != np.round(value)):
+                    continue  # a rate, such as dropout's
             elif not self.replay.active[node.index] and node.shape == () and node.inputs:
                 value = node.value
                 counts = node.primitive.name in ("sum", "count_nonzero")
