@@ -128,8 +128,11 @@ def diagnose(
         found.causes = {name: [cause("G102", said)] for name in line.repairs}
         if set(wrong_here) <= set(found.causes):
             return
-    if found.first_wrong is None and not reference.subject.large:
-        found.first_wrong = line_of_hygiene(reference, hygiene)
+    if not reference.subject.large and (found.first_wrong is None or hygiene.everywhere):
+        unclean = line_of_hygiene(reference, hygiene)
+        first = found.first_wrong
+        if first is None or (unclean is not None and unclean.line < first.line):
+            found.first_wrong = unclean  # what is computed from changed inputs inherits it
     if not hygiene.steady:
         found.reasons = "identical calls give different gradients"
         return

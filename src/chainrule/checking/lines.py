@@ -74,12 +74,15 @@ def first_wrong_line(
                 probes=probes,
                 likely=lambda line: keep(_wrong_line(line)),
                 seconds=seconds,
-            ).first
+            )
     except (ChainruleError, RecursionError):  # the user's text, or what its functions return
         return None
-    if found is None:
+    if found.first is None:
         return None
-    return _wrong_line(found)
+    same = [each for each in found.lines if each.line == found.line]
+    repaired = sorted({name for each in same for name in each.repaired})
+    line = _wrong_line(found.first)
+    return dataclasses.replace(line, repairs=tuple(repaired), true_lines=found.true_lines)
 
 
 def _wrong_line(found: FaultyLine) -> WrongLine:
@@ -101,6 +104,8 @@ def _true_gradients(trial: Trial, names: Sequence[str]) -> dict[str, Any]:
 def line_of_repair(repair: Repair, before: WrongLine | None) -> WrongLine | None:
     """The line of a change that makes every gradient right, if the line found before is no surer.
 
+    A value put in somewhere, such as a factor, may do on many a line that is right.
+
     Parameters
     ----------
     repair : Repair
@@ -111,11 +116,14 @@ def line_of_repair(repair: Repair, before: WrongLine | None) -> WrongLine | None
         return before
     if before is None:
         return WrongLine(repair.line, repair.text, change=repair.change, shown=True)
+    later = repair.line > before.line or repair.line in before.true_lines
+    if not repair.written and repair.repairs <= {*before.repairs} and later:
+        return before
     if before.line == repair.line:
         return dataclasses.replace(before, shown=True)
-    later = tuple(line for line in (before.line, *before.inherits) if line > repair.line)
+    inherits = tuple(line for line in (before.line, *before.inherits) if line > repair.line)
     return WrongLine(
-        repair.line, repair.text, inherits=later, repairs=before.repairs, change=repair.change,
+        repair.line, repair.text, inherits=inherits, repairs=before.repairs, change=repair.change,
         shown=True,
     )  # fmt: skip
 

@@ -104,6 +104,8 @@ class WrongLine:
         whose place in it, in backticks.
     shown : bool
         Some change of its text is seen to mend the gradients.
+    true_lines : tuple of int
+        Lines on which nothing is bound but true values, up to factors that are left for later.
     """
 
     line: int
@@ -114,6 +116,7 @@ class WrongLine:
     repairs: tuple[str, ...] = ()
     change: str = ""
     shown: bool = False
+    true_lines: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The line as JSON."""

@@ -116,6 +116,7 @@ class EditedRuns:
             place = step.site.filename, step.site.line
             self._steps.setdefault(place, []).append(step)
         self._relevant: dict[tuple[str, int], bool] = {}
+        self._innocent: dict[tuple[tuple[str, int], bool], bool] = {}
         self._end = math.inf
         self._endless: set[tuple[str, int]] = set()  # functions that a changed number may hang
         self.statements = list(self._statements())
@@ -135,6 +136,7 @@ class EditedRuns:
         wanted: Collection[str],
         deadline: float,
         sure: bool = True,
+        lacks: float | None = None,
     ) -> Change | None:
         """The smallest change that mends some gradients.
 
@@ -147,22 +149,39 @@ class EditedRuns:
         deadline : float
         sure : bool
             What is missing is looked for on the lines under suspicion only.
+        lacks : float, optional
+            The factor that the last one lacks, if one is all it lacks: then no line is changed
+            that holds a true value.
         """
         self._end = now() + _SECONDS
         for cost in (REPLACED, INSERTED):
-            # what is missing, such as a factor, may be missing on any of them: the last one counts
-            for place in suspects if cost == REPLACED else suspects[-1:]:
+            for place in suspects:
                 known = place == suspects[-1]
+                if not known and self._is_innocent(place, lacks):
+                    continue
                 near = [  # what the loss runs too is right
-                    trial for trial in self._at(place, cost) if known or not trial.statement.shared
+                    trial
+                    for trial in self._at(place, cost)
+                    if (known or not trial.statement.shared)
+                    and _may_give(trial, lacks)
+                    # what is missing, such as a factor, may be missing on any of them: the last
+                    # one counts; a term is missing on the first
+                    and (known or cost == REPLACED or trial.edit.adds)
                 ]
                 change = next(self.changes(near, wanted, deadline, known), None)
                 if change is not None:
                     return change
-            if cost == INSERTED and suspects and sure:
+            numbers = cost == INSERTED and bool(suspects) and sure
+            if numbers and lacks is None:
                 return None
             for shared in (False, True)[: 1 if suspects else 2]:
-                away = self._away(suspects, cost, shared)
+                away = [
+                    trial
+                    for trial in self._away(suspects, cost, shared)
+                    if (not numbers or trial.edit.scales)
+                    and _may_give(trial, lacks)
+                    and not self._is_innocent(trial.place, lacks)
+                ]
                 found = list(self.changes(away, wanted, deadline))
                 if (
                     found
@@ -185,6 +204,44 @@ class EditedRuns:
         self._end = now() + _SECONDS
         every = (trial for cost in (REPLACED, INSERTED) for trial in self._at(place, cost))
         return next(self.changes(every, wanted, deadline), None)
+
+    def _is_innocent(self, place: tuple[str, int], lacks: float | None) -> bool:
+        """Whether what a line binds is a true value, so that it is not the one to be changed.
+
+        Up to what may be left for later, if a factor is what another line lacks.
+        """
+        key = place, lacks is None
+        if key not in self._innocent:
+            steps = [step for step in self._steps.get(place, ()) if step.value.size > 1]
+            test = self._is_right if lacks is None else self._is_right_but_for_a_factor
+            self._innocent[key] = bool(steps) and all(map(test, steps))
+        return self._innocent[key]
+
+    def true_lines(self, time: float) -> tuple[int, ...]:
+        """The lines on which only true values are bound, up to what is left for later.
+
+        Parameters
+        ----------
+        time : float
+            From which on everything may be wrong.
+        """
+        found = []
+        for (_, line), bound in self._steps.items():
+            steps = [step for step in bound if step.time < time and step.value.size > 1]
+            if steps and all(map(self._is_right_but_for_a_factor, steps)):
+                found.append(line)
+        return tuple(found)
+
+    def _is_right(self, step: Step) -> bool:
+        standing = step.standing
+        part = standing is not None and standing.quantity.kind == "part" and standing.exact
+        return part or self.substitution.is_just_that(step)
+
+    def _is_right_but_for_a_factor(self, step: Step) -> bool:
+        matcher, standing = self.substitution.matcher, step.standing
+        if standing is None:
+            return matcher.is_piece(step.value)
+        return matcher.is_natural(standing.scale)
 
     def _misses_something(
         self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
@@ -215,6 +272,8 @@ class EditedRuns:
         """The changes of other lines."""
         for statement in self.statements:
             if statement.shared != shared or not any(map(self.is_relevant, statement.places)):
+                continue
+            if self.substitution.is_in_right_function(*statement.places[0]):
                 continue
             for trial in statement.trials:
                 if trial.edit.cost != cost or trial.place in suspects:
@@ -351,6 +410,19 @@ def _whole_numbers(tree: ast.Module) -> Iterator[str]:
         value = getattr(node, "value", None)
         if isinstance(node, ast.Assign) and type(getattr(value, "value", None)) is int:
             yield from (x.id for x in node.targets if isinstance(x, ast.Name))
+
+
+def _may_give(trial: _Trial, factor: float | None) -> bool:
+    """Whether a change may give a value this factor: a sign, by a sign."""
+    if factor is None or abs(factor + 1) > 1e-9:
+        return True
+    return trial.edit.change.kind in _SIGNS
+
+
+_SIGNS = frozenset({
+    "sides", "sign", "negation", "number sign", "term sign", "near number", "number", "subtract",
+    "number left out", "missing",
+})  # fmt: skip
 
 
 def _merit(change: Change) -> tuple[int, int]:

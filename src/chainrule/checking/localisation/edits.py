@@ -56,6 +56,21 @@ class Edit:
         """The change in words."""
         return self.change.said(self.site)
 
+    @property
+    def adds(self) -> bool:
+        """Whether it adds a term to what is there."""
+        new = self.change.new
+        return self.change.kind == "missing" and isinstance(getattr(new, "op", None), ast.Add)
+
+    @property
+    def scales(self) -> bool:
+        """Whether it changes a number that stands there, or multiplies with one."""
+        factor = getattr(self.change.new, "right", None)
+        return self.change.kind in _NUMBERS or (
+            self.change.kind == "missing"
+            and (isinstance(factor, ast.Constant) or isinstance(self.change.new, ast.UnaryOp))
+        )
+
     def made(self) -> contextlib.AbstractContextManager[None]:
         """The tree with the change in it."""
         return self.change.made(self.site)
@@ -150,6 +165,8 @@ class Edits:
         for text in at_hand[:_MOST_ATOMS]:
             yield ast.BinOp(value, ast.Mult(), parsed(text))
             yield ast.BinOp(value, ast.Add(), parsed(text))
+            if text not in self.counts:
+                yield ast.BinOp(value, ast.Div(), parsed(text))
 
 
 _SIZES = ("shape", "size")

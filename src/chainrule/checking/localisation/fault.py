@@ -53,6 +53,11 @@ class Fault:
         return self.own is not None
 
     @property
+    def lacks(self) -> float | None:
+        """The factor that the step lacks, if one is all it lacks."""
+        return None if self.own is None else self.scale / self.own.scale
+
+    @property
     def is_left_for_later(self) -> bool:
         """Whether all that the step lacks is a positive factor."""
         return self.own is not None and self.own.scale > 0

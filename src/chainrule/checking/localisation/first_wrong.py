@@ -20,6 +20,7 @@ from chainrule.checking.localisation.fault import Fault
 from chainrule.checking.localisation.matching import (
     Matcher,
     batch_sizes,
+    given_scales,
     natural_scales,
     shared_functions,
     usual_scales,
@@ -46,10 +47,13 @@ class Localisation:
         Independent mistakes in the order of time; empty if none could be found.
     reason : str or None
         Why there is no line.
+    true_lines : tuple of int
+        Lines on which nothing is bound but true values, up to factors that are left for later.
     """
 
     lines: tuple[FaultyLine, ...]
     reason: str | None = None
+    true_lines: tuple[int, ...] = ()
 
     @property
     def first(self) -> FaultyLine | None:
@@ -159,7 +163,7 @@ def _localise(
     matcher = Matcher(
         quantities(graph, truth),
         natural_scales(graph, truth),
-        usual_scales(graph),
+        [*usual_scales(graph), *given_scales(graph, truth)],
         shared_functions(graph),
     )
     steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
@@ -171,7 +175,8 @@ def _localise(
         fault = search.first(efforts)
         if fault is not None:
             likely(faulty_line(fault, search, graph))
-            return Localisation(tuple(_lines(fault, search, runs, graph, later)))
+            lines = tuple(_lines(fault, search, runs, graph, later))
+            return Localisation(lines, true_lines=runs.true_lines(fault.time))
         change = runs.smallest((), runs.wrong, later) if efforts is _SHORT else None
         if change is not None:
             return Localisation((changed_line(change, (), True),))
@@ -206,7 +211,8 @@ def _lines(
     ]
     suspects = passed[: passed.index(home)] if home in passed else []
     places = tuple(dict.fromkeys((*suspects, home)))
-    change = runs.smallest(places, fault.repaired, deadline, not search.is_doubtful(fault))
+    sure = not search.is_doubtful(fault)
+    change = runs.smallest(places, fault.repaired, deadline, sure, fault.lacks)
     if change is None:
         return lines
     if change.place == home:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.checking.localisation.quantities import KINDS, Quantity, as_numbers
 from chainrule.engine.graph import Graph, Node
 
+_LARGEST = 2**20  # numbers that are compared at once
 EXACT = 1e-7  # relative, as for causes: far below what any mistake changes
 
 
@@ -37,7 +38,7 @@ class Matcher:
         Factors that a person may leave for later; single numbers and masks are compared up to
         these alone, larger arrays up to any factor.
     usual : iterable of float
-        Those of them that the loss itself divides by.
+        Those that the loss itself has.
     shared : collection of (filename, function)
         Functions that the loss runs too.
     """
@@ -65,12 +66,31 @@ class Matcher:
 
     def is_natural(self, scale: float) -> bool:
         """Whether a factor is one of those that may be left for later."""
+        return self._is_scale(scale) or self.is_usual(abs(scale))
+
+    def _is_scale(self, scale: float) -> bool:
         place = bisect.bisect(self.scales, scale)
         beside = self.scales[max(place - 1, 0) : place + 1]
         return any(abs(scale - s) <= 1e-6 * abs(s) for s in beside)
 
+    def is_piece(self, value: np.ndarray) -> bool:
+        """Whether an array is a row of a value of the loss, or has all rows of one as its own."""
+        for quantity in self.quantities:
+            rows = quantity.value
+            if quantity.kind not in ("forward", "input") or not rows.size > 1 or not value.size > 1:
+                continue
+            if rows.ndim > value.ndim and rows.shape[rows.ndim - value.ndim :] == value.shape:
+                few, many = value.reshape(1, -1), rows.reshape(-1, value.size)
+            elif value.ndim > rows.ndim >= 2 and rows.shape[-1] == value.shape[-1]:
+                few, many = (x.reshape(-1, rows.shape[-1]) for x in (rows, value))
+            else:
+                continue
+            if _are_among(few, many):
+                return True
+        return False
+
     def is_usual(self, scale: float) -> bool:
-        """Whether a factor is one, or one that the loss divides by."""
+        """Whether a factor is one, or one that the loss has."""
         return any(abs(scale - s) <= 1e-6 * s for s in self.usual)
 
     def matches(self, value: Any) -> list[Match]:
@@ -105,7 +125,7 @@ class Matcher:
                 continue
             if abs(scale - 1) < EXACT:
                 scale = 1.0
-            elif _is_flat(row) and not self.is_natural(scale):
+            elif _is_flat(row) and not self._is_scale(scale):
                 continue
             found.append(Match(group[number], scale, transposed))
         return found
@@ -117,6 +137,14 @@ class Matcher:
             not self.is_natural(match.scale),
             KINDS.index(match.quantity.kind),
         )
+
+
+def _are_among(few: np.ndarray, many: np.ndarray) -> bool:
+    """Whether each row of an array is a row of another."""
+    if len(few) * many.size > _LARGEST:
+        return False
+    gaps = np.abs(few[:, None] - many[None]).max(axis=2).min(axis=1)
+    return bool(np.all(gaps <= EXACT * np.abs(few).max()))
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -145,7 +173,7 @@ def batch_sizes(graph: Graph, parameters: Mapping[str, Any]) -> set[int]:
 def usual_scales(graph: Graph) -> list[float]:
     """One, and the numbers that a loss divides by: those of its means, and constants."""
     counts = [1.0]
-    for node in graph.nodes:
+    for node in needed_nodes(graph):
         if node.of is not None:
             continue
         if node.primitive.name in ("mean", "average") and node.parents:
@@ -153,11 +181,35 @@ def usual_scales(graph: Graph) -> list[float]:
             counts += [count, count / 2]
         elif node.primitive.name in ("divide", "multiply"):
             for operand in node.inputs:
-                if not isinstance(operand, Node) and np.ndim(operand) == 0:
-                    number = abs(float(operand))
-                    if number > 0:
-                        counts += [number, number / 2, 1 / number]
+                if not isinstance(operand, Node):
+                    counts += _as_scales(operand)
     return counts
+
+
+def given_scales(graph: Graph, parameters: Collection[str]) -> list[float]:
+    """What a loss is multiplied with or divided by, given with the data: weights, sums of masks."""
+    varying = {node.index for node in graph.inputs if node.name in parameters}
+    found: list[float] = []
+    for node in needed_nodes(graph):
+        if node.of is not None:
+            continue
+        if any(parent.index in varying for parent in node.parents):
+            varying.add(node.index)
+        if node.primitive.name in ("divide", "multiply"):
+            for operand in node.parents:
+                if operand.index not in varying:
+                    found += _as_scales(operand.value)
+    return found
+
+
+def _as_scales(operand: Any) -> list[float]:
+    number = abs(float(operand)) if np.ndim(operand) == 0 else 0.0
+    return [number, number / 2, 1 / number] if number > 0 else []
+
+
+def needed_nodes(graph: Graph) -> list[Node]:
+    """Without what a function that the loss shares computes beside it, such as a gradient."""
+    return graph.ancestors_of([node for node in graph.outputs if isinstance(node, Node)])
 
 
 def shared_functions(graph: Graph) -> set[tuple[str, str]]:

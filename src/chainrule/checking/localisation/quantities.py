@@ -21,8 +21,8 @@ from chainrule.programs.terms import Term
 
 # What an equal value is called first.
 KINDS = (
-    "cotangent", "forward", "input", "derivative", "share", "derived", "addends", "backward",
-    "constant",
+    "cotangent", "forward", "input", "derivative", "share", "derived", "part", "addends",
+    "backward", "constant",
 )  # fmt: skip
 _OF_COTANGENTS = ("cotangent", "share", "addends")
 _LONGEST_NAME = 40

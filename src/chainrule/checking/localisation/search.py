@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from chainrule.checking.localisation.elements import element_line
 from chainrule.checking.localisation.fault import Fault
 from chainrule.checking.localisation.matching import Match
 from chainrule.checking.localisation.steps import Step
@@ -81,6 +82,7 @@ class Search:
         found = self._earliest(effort)
         if found is None:
             return None
+        found = self._before_what_is_added(found)
         for step in self.steps:  # a line that computes what there is already does nothing
             if step.time > found.time and self._does_nothing(step):
                 same = step.name == found.step.name
@@ -92,6 +94,38 @@ class Search:
                 if same or idle.only_scaled:
                     return idle
         return found
+
+    def _before_what_is_added(self, found: Fault) -> Fault:
+        """The fault of the value that a line adds to, where what it adds is right as it is."""
+        step = found.step
+        before = [
+            other
+            for other in self.steps
+            if other.time < step.time
+            and other.name == step.name
+            and other.site.function == step.site.function
+        ]
+        if not before or before[-1].value.shape != step.value.shape or step.value.dtype.kind != "f":
+            return found
+        earlier = next((x for x in self.passed if x.step is before[-1]), None)
+        if earlier is None or not earlier.repaired >= found.repaired:
+            return found
+        beside = [x for x in self.passed if x.step.site.line == step.site.line]
+        if any(x.own is not None and x.step is not step for x in beside):
+            return found  # what it adds lacks a factor
+        added = self._share(step.value - before[-1].value)
+        if added is None or not added.exact:
+            return found
+        due = np.asarray(found.replaced[step.places[0]], float)
+        missing = self._share(due - step.value) if due.shape == step.value.shape else None
+        if missing is not None and _is_of_one_line(missing, added):
+            return found  # what is missing goes with what this line adds
+        return self._before_what_is_added(earlier)
+
+    def _share(self, value: np.ndarray) -> Match | None:
+        """What a value contributes to a cotangent, if it is all that one use of it does."""
+        matches = self.substitution.matcher.matches(value)
+        return next((m for m in matches if m.quantity.kind in ("share", "cotangent")), None)
 
     def _does_nothing(self, step: Step) -> bool:
         """Whether a statement computes the value that its variable has."""
@@ -120,6 +154,8 @@ class Search:
             if first is not None:
                 if not fault.repaired >= first.repaired:
                     continue
+                if self._is_unlikelier(fault, first):
+                    continue
                 if fault.step.copied and not self._is_meant(fault, first):
                     continue
                 if not fault.step.copied and fault.step.standing is None and self._omits(first):
@@ -143,6 +179,8 @@ class Search:
                 yield heapq.heappop(waiting)[2]
             if (step.covered and effort == 0) or self._is_buffer(step):
                 continue
+            if self._is_in_right_function(step):
+                continue
             if not any(place in self.substitution.applied for place in step.places):
                 fault = self.substitution.repair(step, deep=effort == _EFFORTS - 1)
                 if fault is not None:
@@ -150,18 +188,31 @@ class Search:
         while waiting:
             yield heapq.heappop(waiting)[2]
 
+    def _is_in_right_function(self, step: Step) -> bool:
+        """Whether a helper that is right as it is binds it within, or what that calls."""
+        right = self.substitution.is_in_right_function
+        if right(step.site.filename, step.site.line):
+            return step.site.kind != "return"
+        return step.caller is not None and right(*step.caller)
+
     # --- right so far, or at fault ---------------------------------------------------------------
 
     def _is_right_so_far(self, fault: Fault) -> bool:
         """Whether the step's value is true as it stands, so that a later line may be at fault."""
         step, own, match = fault.step, fault.own, fault.step.standing
         meant = self.substitution.fitting_roles(step)
-        named_so = any(fault.quantity.is_role(*role) for role in meant) or (
+        if self.substitution.is_just_that(step) and not (own is not None and own.exact):
+            return True
+        named_so = self._is_named_by(meant, fault) or (
             match is None and self._is_multiple(fault, meant)
         )
-        if named_so and own is None and not self._is_bound_again(step):
+        elsewhere = match is not None and match.quantity.kind == "cotangent"
+        named_here = named_so and not (elsewhere and self._is_in_helper(step))
+        if named_here and own is None and not self._is_bound_again(step):
             return False
         if own is not None and not own.exact and _counts(step.value):
+            return True
+        if own is not None and match is not None and match.quantity.kind == "part" and match.exact:
             return True
         if own is not None and fault.shape != step.value.shape and not step.stacked:
             return False
@@ -174,18 +225,37 @@ class Search:
             if both and match.quantity.node is fault.quantity.node:
                 return False  # of another function, by the same argument
             return self.substitution.matcher.is_natural(match.scale)
-        if fault.quantity.kind in ("forward", "input"):
+        if fault.quantity.kind in ("forward", "input") or (
+            match.exact and match.quantity.kind == fault.quantity.kind == "derivative"
+        ):
             return abs(own.scale + 1) < 1e-9  # the other sign
         forward = match.exact and match.quantity.kind in ("forward", "input")
-        usual = self.substitution.matcher.is_usual(own.scale)
-        if forward and not (usual and any(kind == "cotangent" for kind, _ in meant)):
+        usual = self.substitution.matcher.is_usual
+        if forward and not (usual(own.scale) and any(kind == "cotangent" for kind, _ in meant)):
             return True  # which happens to be proportional to a cotangent
         if own.exact and self._is_result(own):
             return self._others_are_exact(step, own)
+        if usual(abs(own.scale)) and not usual(abs(fault.scale)):
+            return True  # a sum that a later line divides, by something else
         before = self._convention(step)
         if before is None:
             return own.exact
         return abs(before - own.scale) < 1e-6 * abs(own.scale)
+
+    def _is_unlikelier(self, fault: Fault, first: Fault) -> bool:
+        """Whether a later value, no true one and due to be none of its name, says less."""
+        meant = self.substitution.fitting_roles(fault.step)
+        if fault.step.standing is not None or fault.step.copied:
+            return False
+        if self._is_named_by(meant, fault) and fault.step.name not in self.results:
+            return False
+        roles = self.substitution.fitting_roles(first.step)
+        if first.step.standing is None:
+            return any(kind == "cotangent" for kind, _ in roles)
+        return any(kind == "cotangent" for kind, _ in meant) and self._is_named_by(roles, first)
+
+    def _is_named_by(self, meant: Sequence[tuple[str, str]], fault: Fault) -> bool:
+        return any(fault.quantity.is_role(*role) for role in meant)
 
     def _is_multiple(self, fault: Fault, meant: Sequence[tuple[str, str]]) -> bool:
         """Whether a true value is what the step's name says up to a factor, such as 1/√d."""
@@ -204,6 +274,11 @@ class Search:
         """Whether zeros are bound only to be added to, so that they are right whatever follows."""
         return step.value.size > 1 and not np.any(step.value) and self._is_bound_again(step)
 
+    def _is_in_helper(self, step: Step) -> bool:
+        """Whether a function that the gradient calls binds it, where names are other ones."""
+        caller, texts = step.caller, self.substitution.watcher.texts
+        return caller is not None and caller[0] in texts
+
     def _is_bound_again(self, step: Step) -> bool:
         """Whether a later line gives the name another value."""
         return any(
@@ -216,7 +291,7 @@ class Search:
 
     def _is_result(self, match: Match) -> bool:
         return any(
-            quantity.kind == "cotangent" and quantity.name in self.results
+            quantity.kind in ("cotangent", "share") and quantity.name in self.results
             for quantity in (match.quantity, *match.quantity.aliases)
         )
 
@@ -241,6 +316,8 @@ class Search:
             match = other.cotangent
             if match is None or other.value.size == 1 or self._is_result(match):
                 continue
+            if other.site.line == step.site.line and other.site.function == step.site.function:
+                continue
             if match.exact or not _counts(other.value):
                 found = match.scale
         return found
@@ -250,10 +327,12 @@ class Search:
         match = fault.step.standing
         if fault.only_scaled or match is None:
             return False
-        if (match.quantity.kind == "derivative") != (fault.quantity.kind == "derivative"):
-            return False
         if fault.step.copied and fault.step.site.plain:
             return True  # the name of another value stands there
+        if (match.quantity.kind == "derivative") != (fault.quantity.kind == "derivative"):
+            return False
+        if match.exact and match.quantity.kind == "forward" and abs(abs(fault.scale) - 1) > 1e-9:
+            return False  # a value of the forward pass, which may well be due as it is
         meant = self.substitution.meant(fault.step)
         if any(match.quantity.is_role(*role) for role in meant):
             return False
@@ -278,7 +357,27 @@ class Search:
             return any(fault.quantity.is_role(*role) for role in meant) or (
                 not meant and self._is_named_so(first.step)
             )
+        match = first.step.standing
+        right = match is not None and match.exact and match.quantity.kind == "cotangent"
+        if match is not None and right and fault.called.name in self.results:
+            if fault.called.name == fault.step.name and not first.step.copied:
+                # of something else, as it stands, and under no wrong name before
+                return match.quantity is not fault.quantity and not self._is_misnamed_before(fault)
+            appended = first.step.site.kind == "argument"
+            if appended and fault.called.name.split("[")[0] == fault.step.name:
+                return match.quantity is not first.quantity  # in another order
         return first.only_scaled and self._scales_there(fault.step)
+
+    def _is_misnamed_before(self, fault: Fault) -> bool:
+        """Whether an earlier line binds the same value to a name that asks for another one."""
+        value = fault.step.value
+        return any(
+            step.time < fault.time
+            and step.value.shape == value.shape
+            and any(fault.quantity.is_role(*role) for role in self.substitution.meant(step))
+            and np.array_equal(step.value, value)
+            for step in self.steps
+        )
 
     def _is_named_so(self, step: Step) -> bool:
         """Whether a value is what its name says."""
@@ -309,7 +408,8 @@ class Search:
         """Whether a fault says little: the value is right as it stands, or is the result itself."""
         standing = fault.step.standing
         if standing is not None:
-            return standing.exact
+            meant = self.substitution.fitting_roles(fault.step)
+            return standing.exact and not self._is_named_by(meant, fault)
         return any(
             quantity.kind in ("cotangent", "share") and quantity.name in self.results
             for quantity in (fault.quantity, *fault.quantity.aliases)
@@ -319,7 +419,11 @@ class Search:
         """File and line of a fault."""
         if fault.step.caller is not None and self.called_wrongly(fault):
             return fault.step.caller
-        return fault.step.site.filename, fault.step.site.line
+        site = fault.step.site
+        right = self.substitution.is_in_right_function(site.filename, site.line)
+        if fault.step.caller is not None and right:
+            return fault.step.caller  # which calls it with something else
+        return site.filename, element_line(fault) or site.line
 
     def called_wrongly(self, fault: Fault) -> bool:
         """Whether a function whose value is wrong is right wherever else it is called."""
@@ -340,9 +444,19 @@ class Search:
         return any(self.substitution.affected(other) for other in others)
 
 
+def _is_of_one_line(a: Match, b: Match) -> bool:
+    """Whether two contributions come from uses of a value on one line of the loss."""
+    uses = [x.quantity.node.of if x.quantity.node is not None else None for x in (a, b)]
+    lines = [None if use is None or use.where is None else use.where.line for use in uses]
+    return None not in lines and lines[0] == lines[1]
+
+
 def _only_scales(first: Fault, fault: Fault) -> bool:
     """Whether a later line gives a wrong value its factor, and nothing else."""
     a, b = first.step.value, fault.step.value
+    standing = first.step.standing
+    if standing is not None and standing.quantity.kind in ("cotangent", "part"):
+        return False  # it is right as it stands
     if first.own is not None or first.quantity is not fault.quantity or a.shape != b.shape:
         return False
     factor = fault.scale / first.scale

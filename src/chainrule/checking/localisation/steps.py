@@ -18,7 +18,7 @@ from chainrule.checking.localisation.matching import Match, Matcher
 from chainrule.checking.watch import END, Event, Part, Place, Run
 from chainrule.checking.watch_rewriting import Site
 
-_REAL = frozenset({"cotangent", "share", "forward", "input", "derivative", "addends"})
+_REAL = frozenset({"cotangent", "share", "forward", "input", "derivative", "part", "addends"})
 _FEW = 12  # iterations up to which values of a loop are looked at one by one as well
 
 
@@ -173,7 +173,10 @@ def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
         return None
     copied = site.plain or not any(event.origin for event in events)
     moments = [event.time for event in events]
-    return Step(site, [e.place for e in events], stacked, min(moments), None, moments, copied)
+    callers = {event.caller for event in events}
+    caller = callers.pop() if len(callers) == 1 else None
+    places = [event.place for event in events]
+    return Step(site, places, stacked, min(moments), None, moments, copied, caller)
 
 
 class _Loops:

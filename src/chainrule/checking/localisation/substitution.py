@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -17,8 +18,12 @@ from chainrule.checking.watch import Place, Run, Watcher
 
 _MOST_CANDIDATES = 40
 _FEW_CANDIDATES = 12
+_MOST_DERIVATIVES = 30
 _ORDER = {"cotangent": 0, "derivative": 1, "forward": 2, "addends": 3, "share": 3, "derived": 4}
 _SCALED = frozenset({"cotangent", "addends", "share", "backward"})
+
+
+Claims = Mapping[str, np.ndarray | None]
 
 
 class OutOfTime(Exception):
@@ -71,6 +76,7 @@ class Substitution:
         self.applied: dict[Place, Any] = {}
         self.steps: list[Step] = []
         self._hopeless: set[tuple[Any, ...]] = set()
+        self._rests: dict[int, dict[str, np.ndarray | None]] = {}
         self._random = np.random.default_rng(20)
 
     # --- what a run returns ----------------------------------------------------------------------
@@ -84,11 +90,13 @@ class Substitution:
     def forget(self) -> None:
         """Take the run as it was, with nothing mended."""
         self.applied.clear()
+        self._rests.clear()
         self.observe(self.run)
 
     def apply(self, fault: Fault) -> None:
         """Mend a fault for good."""
         self._hopeless.clear()
+        self._rests.clear()
         self.applied.update(fault.replaced)
         self.base = self._try({})
         self.wrong = self._wrong(self.base)
@@ -162,6 +170,37 @@ class Substitution:
             if step.name is not None and step.value.size > 1:
                 self.own_names.setdefault(step.name.replace("_", "").lower(), match.quantity.name)
 
+    @functools.cached_property
+    def right_functions(self) -> list[tuple[str, range]]:
+        """Files and lines of helpers that give the derivative of what the loss computes from z."""
+        ran: dict[str, set[int]] = {}
+        for step in self.steps:
+            ran.setdefault(step.site.filename, set()).add(step.site.line)
+        last: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of all that is computed from z
+        for quantity in self.matcher.quantities:
+            node = quantity.node
+            if quantity.kind == "derivative" and node is not None and np.ptp(quantity.value) > 0:
+                last[node.index] = np.asarray(node.value), quantity.value
+        derivatives = list(last.values())[:_MOST_DERIVATIVES]
+        found = []
+        with self.watcher.edited({}):
+            for function in self.watcher.functions:
+                code = function.__code__
+                file, asked = code.co_filename, code.co_argcount - len(function.__defaults__ or ())
+                numbers = [line for _, _, line in code.co_lines() if line is not None]
+                lines = range(min(numbers), max(numbers) + 1)
+                if asked != 1 or (file, code.co_name) in self.matcher.shared:
+                    continue
+                if function is self.watcher.function or not ran.get(file, set()) & {*lines}:
+                    continue
+                if any(_gives(function, z, value) for z, value in derivatives):
+                    found.append((file, lines))
+        return found
+
+    def is_in_right_function(self, filename: str, line: int) -> bool:
+        """Whether a line belongs to a helper that gives a true derivative."""
+        return any(filename == name and line in lines for name, lines in self.right_functions)
+
     def meant(self, step: Step) -> list[tuple[str, str]]:
         """What a step may be meant to hold, by its name."""
         found = roles(step.name, self.known)
@@ -234,9 +273,27 @@ class Substitution:
             return False
         if (step.site.filename, step.site.function) in self.matcher.shared:
             return match.quantity.kind in _OF_FORWARD  # the loss runs the same line
-        if match.quantity.kind not in _VALUES:
+        values = [m.quantity for m in step.matches if m.exact and not m.transposed]
+        return any(
+            quantity.is_role(*role)
+            for role in self.meant(step)[:1]
+            for quantity in values
+            if role[0] == "forward" or quantity.kind in _VALUES
+        )
+
+    def is_just_that(self, step: Step) -> bool:
+        """Whether a value is the very cotangent that its name asks for, letter by letter."""
+        match = step.standing
+        if match is None or not match.exact or match.transposed or not step.matches:
             return False
-        return any(match.quantity.is_role(*role) for role in self.meant(step)[:1])
+        own = (step.name or "").replace("_", "")
+        roles = [role for role in self.fitting_roles(step) if role[0] == "cotangent"]
+        return any(
+            quantity.kind in ("cotangent", "addends")
+            and own.endswith(quantity.name.replace("_", ""))
+            and any(quantity.is_role(*role) for role in roles)
+            for quantity in (match.quantity, *match.quantity.aliases)
+        )
 
     def affected(self, step: Step) -> set[str] | None:
         """Gradients that depend on a step's value; None if that cannot be told."""
@@ -277,14 +334,16 @@ class Substitution:
             and claim.shape == shape
             and _equal(claim, step.value)
         ]
-        if not deep and not step.stacked:
-            fitting = [q for q in fitting if q.kind not in ("backward", "constant")]
+        left = {"part"} if deep or step.stacked else {"part", "backward", "constant"}
+        fitting = [q for q in fitting if q.kind not in left]
         standing = step.standing
         if standing is not None and step.matches and self.matcher.is_natural(standing.scale):
             kind = standing.quantity.kind
             wanted = _INSTEAD.get(kind)
             if kind == "input" and any(each == "cotangent" for each, _ in meant):
                 wanted = _INSTEAD["forward"] | {"share"}
+            if wanted is not None and kind == "forward" and (step.copied or not meant):
+                wanted |= {"derivative"}  # a derivative that is left out
             if wanted is not None:
                 fitting = [q for q in fitting if q.kind in wanted]
         if step.stacked:  # right in the order that it has
@@ -307,7 +366,7 @@ class Substitution:
             waiting = [1.0]
             while waiting:
                 scale = waiting.pop(0)
-                fault, ratio = self._outcome(step, quantity, value, scale)
+                fault, ratio, claims = self._outcome(step, quantity, value, scale)
                 if fault is not None:
                     return fault
                 if scale != 1.0:
@@ -315,6 +374,7 @@ class Substitution:
                 if quantity.kind in _SCALED:
                     further = [1 / ratio] if ratio else self._conventions(step)
                     waiting += [s for s in further if s != 1.0 and self._may_be(step, quantity, s)]
+                    waiting += [] if ratio else self._beside_others(step, quantity, claims)
                 elif quantity.kind == "forward" and step.standing is None:
                     waiting.append(-1.0)
         return None
@@ -330,15 +390,18 @@ class Substitution:
 
     def _outcome(
         self, step: Step, quantity: Quantity, value: np.ndarray, scale: float
-    ) -> tuple[Fault | None, float | None]:
-        """What a substitution repairs; else the factor that a changed gradient lacks."""
+    ) -> tuple[Fault | None, float | None, Claims]:
+        """What a substitution repairs; else the factor that a changed gradient lacks; and what
+        comes of it.
+        """
         target = scale * value
         if _equal(target, step.value, 1e-9):
-            return None, self._missing_factor(self.base, {}) if scale == 1.0 else None
+            ratio = self._missing_factor(self.base, {}) if scale == 1.0 else None
+            return None, ratio, self.base
         replaced = _rows(step, target)
         claims = self._try(replaced)
         if not claims:
-            return None, None
+            return None, None, {}
         wrong = self._wrong(claims)
         if wrong < self.wrong:
             called = next(
@@ -349,8 +412,9 @@ class Substitution:
             return (
                 Fault(step, quantity, scale, repaired, replaced, not wrong, called, moment),
                 None,
+                claims,
             )
-        return None, self._missing_factor(claims, self.base)
+        return None, self._missing_factor(claims, self.base), claims
 
     def _missing_factor(
         self, claims: Mapping[str, np.ndarray | None], before: Mapping[str, np.ndarray | None]
@@ -366,6 +430,38 @@ class Substitution:
             if ratio and _equal(claim, ratio * true, 1e-6):
                 return ratio if self.matcher.is_natural(1 / ratio) else None
         return None
+
+    def _beside_others(self, step: Step, quantity: Quantity, whole: Claims) -> list[float]:
+        """The factor that a value needs where what it becomes is added to other things.
+
+        What a backward pass returns is linear in each of its values: without this one it returns
+        the rest.
+        """
+        key = id(step)
+        if key not in self._rests:
+            self._rests[key] = self._try(_rows(step, np.zeros(step.value.shape)))
+        rest = self._rests[key]
+        for name in sorted(self.wrong):
+            without, true, claim = rest.get(name), self.truth[name], whole.get(name)
+            if without is None or claim is None or true.size < 2:
+                continue
+            if not without.shape == claim.shape == true.shape:
+                continue
+            own = claim - without
+            size = float(np.vdot(own, own))
+            if not np.isfinite(size) or not size > 1e-24 * float(np.vdot(claim, claim)):
+                continue
+            if np.linalg.norm(without) <= 1e-9 * np.linalg.norm(claim):
+                continue  # there is nothing beside it
+            factor = float(np.vdot(own, true - without)) / size
+            scale = next((m.scale for m in step.matches if m.quantity is quantity), None)
+            if scale is not None:
+                likely = self.matcher.is_natural(factor) or self.matcher.is_natural(factor / scale)
+            else:  # a probability or a mask is right as it is
+                likely = not any(m.exact for m in step.matches)
+            if likely and abs(factor) > 1e-9 and _equal(without + factor * own, true, 1e-6):
+                return [factor]
+        return []
 
     def _conventions(self, step: Step) -> list[float]:
         """Factors that earlier cotangents of the run have."""
@@ -407,6 +503,15 @@ _INSTEAD = {
     "share": _GRADIENTS,
     "derivative": frozenset({"derivative", "cotangent"}),
 }
+
+
+def _gives(function: Callable[..., Any], argument: np.ndarray, value: np.ndarray) -> bool:
+    """Whether a function of the user's has this value."""
+    try:
+        given = np.asarray(function(argument.copy()), float)
+    except (Exception, SystemExit):  # the user's code, called with something else
+        return False
+    return given.shape == value.shape and _equal(given, value, 1e-9)
 
 
 def _agreeing_rows(step: Step, quantity: Quantity) -> int:

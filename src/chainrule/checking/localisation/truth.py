@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.localisation.matching import needed_nodes
 from chainrule.checking.localisation.quantities import Quantity, as_numbers
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
@@ -16,6 +18,7 @@ from chainrule.programs.rewrites import is_elementwise
 _LARGEST = 2**18  # elements of a quantity that is formed for comparison only
 _MOST_CHAINS = 200
 _FEW_USES = 5
+_MOST_PARTS, _LONGEST_WITH_PARTS = 5, 400
 _PRODUCTS = frozenset({"matmul", "dot", "tensordot", "einsum"})
 
 
@@ -32,11 +35,14 @@ def true_quantities(
         if array is not None:
             yield Quantity("cotangent", name, array, f"the gradient of {name}")
     inputs = {node.index for node in graph.inputs}
+    needed = {node.index for node in needed_nodes(graph)}
     for node in graph.nodes:
         array = as_numbers(node.value)
         if array is None:
             continue
         name = names[node.index]
+        if node.index not in needed and node.index not in inputs:
+            continue
         if node.index in inputs:
             yield Quantity("input", node.name or name, array, name, node)
         elif node.of is None:
@@ -63,10 +69,11 @@ def true_quantities(
     yield from _shares(graph, names)
     yield from _merged(graph, names)
     yield from _derivatives(graph, names)
+    yield from _parts(graph, names, named)
     yield from _derived(graph, names)
     yield from _jacobians(graph, names)
     yield from _addends(graph, names)
-    yield from _stacked(graph, names, named)
+    yield from _stacked(graph, names, named, needed)
 
 
 def _shares(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
@@ -168,6 +175,54 @@ def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                 )
 
 
+def _parts(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> Iterator[Quantity]:
+    """Derivatives of what a loss is put together from, before it is weighted and averaged.
+
+    ``z_bar`` of one of its terms alone, where that is no multiple of the whole cotangent.
+    """
+    forward = [node for node in graph.nodes if node.of is None]
+    parts = [
+        node
+        for node in forward
+        if node.index in named
+        and node.index in graph.cotangents
+        and node.parents
+        and len(node.shape) < 2
+        and node not in graph.outputs
+    ]
+    if len(forward) > _LONGEST_WITH_PARTS or len(parts) > 4 * _MOST_PARTS:
+        return
+    active = [node.index in graph.cotangents for node in forward]
+    for part in parts[-_MOST_PARTS:]:
+        seen: list[tuple[Node, Any]] = []
+        try:
+            pull_back(
+                forward,
+                [(part, np.ones_like(part.value))],
+                [],
+                active,
+                watch=lambda node, g, seen=seen: seen.append((node, g)),  # type: ignore[misc]
+            )
+        except Exception:  # a function on the way has no derivative here
+            continue
+        for node, g in seen:
+            if node is part or node.index not in named or node.index not in graph.cotangents:
+                continue
+            array, whole = as_numbers(g), as_numbers(graph.cotangents[node.index].value)
+            if array is None or whole is None or array.size < 2 or _is_multiple(array, whole):
+                continue
+            what = f"the derivative of %{part.index} by %{node.index}"
+            yield Quantity("part", names[node.index], array, what)
+
+
+def _is_multiple(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays differ by a factor only."""
+    if a.shape != b.shape:
+        return False
+    product = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return abs(float(np.vdot(a, b))) >= (1 - 1e-9) * product
+
+
 def _derived(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
     """Values that a person forms and a loss may skip: probabilities, one-hot labels, masks."""
     widths = set()
@@ -260,12 +315,14 @@ def _addends(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
         yield Quantity("addends", name, shares, f"a sample's share of the gradient of {name}", node)
 
 
-def _stacked(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> Iterator[Quantity]:
+def _stacked(
+    graph: Graph, names: Mapping[int, str], named: Collection[int], needed: Collection[int]
+) -> Iterator[Quantity]:
     """Values and cotangents of a loop in the loss, one row an iteration."""
     places: dict[tuple[Any, ...], list[Node]] = {}
     nth: dict[tuple[int, str], int] = {}
     for node in graph.nodes:
-        if node.code is None or as_numbers(node.value) is None:
+        if node.code is None or node.index not in needed or as_numbers(node.value) is None:
             continue
         primitive: tuple[Any, ...] = (node.primitive.name,)
         if node.of is not None:  # the same contribution to the same kind of cotangent
@@ -287,6 +344,8 @@ def _stacked(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> 
         nodes.sort(key=lambda x: x.index if x.of is None else x.of.index)
         name = names[nodes[0].index].rstrip("0123456789_")
         rows = np.stack([np.asarray(x.value, float) for x in nodes])
+        if nodes[0].of is None:
+            yield from _tables(graph, names, nodes)
         if nodes[0].of is not None:
             meaning = f"intermediate values of the backward pass of %{nodes[0].of.index}"
             yield Quantity("backward", name, rows, meaning)
@@ -301,3 +360,18 @@ def _stacked(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> 
             yield Quantity("addends", name, rows, f"{what}, step by step")
             back = f"{what}, from the last step to the first"
             yield Quantity("addends", name, rows[::-1], back)
+
+
+def _tables(graph: Graph, names: Mapping[int, str], nodes: Sequence[Node]) -> Iterator[Quantity]:
+    """Numbers of one loop in another, as the matrix that it goes through."""
+    shapes = {node.shape for node in graph.inputs if len(node.shape) == 2}
+    backward = [graph.cotangents[x.index] for x in nodes if x.index in graph.cotangents]
+    name = names[nodes[0].index].rstrip("0123456789_")
+    for shape in shapes:
+        if nodes[0].shape or math.prod(shape) != len(nodes):
+            continue
+        values = np.array([float(x.value) for x in nodes]).reshape(shape)
+        yield Quantity("forward", name, values, f"{name}, entry by entry")
+        if len(backward) == len(nodes):
+            values = np.array([float(x.value) for x in backward]).reshape(shape)
+            yield Quantity("cotangent", name, values, f"the cotangents of {name}")

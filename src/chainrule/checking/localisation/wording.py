@@ -109,7 +109,7 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         formula=_formula(fault, search, graph),
         found=_found(fault),
         repaired=tuple(sorted(fault.repaired)),
-        inherited=search.substitution.inherited(fault),
+        inherited=tuple(x for x in search.substitution.inherited(fault) if x != line),
         confirmed=fault.complete,
         truncates=fault.step.value.dtype.kind in "iu"
         and bool(

@@ -458,7 +458,8 @@ def _near(value: Any) -> Iterable[Any]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
-        found: tuple[Any, ...] = (1 - value, value + 1, value - 1, -value, 2, 0)
+        twice = (2 * value, value // 2) if value % 2 == 0 else (2 * value,)
+        found: tuple[Any, ...] = (1 - value, value + 1, value - 1, -value, 2, 0, *twice)
     elif isinstance(value, float):
         found = (2 * value, value / 2, -value, 1 - value, 1.0)
     else:

@@ -87,6 +87,8 @@ class Repair:
         Every gradient is right with it.
     plain : bool
         What stands there is written slightly otherwise, and no value that stands elsewhere is used.
+    written : bool
+        It is what stands there, written otherwise or scaled; no other value is put in.
     """
 
     line: int
@@ -98,6 +100,7 @@ class Repair:
     repairs: frozenset[str]
     complete: bool
     plain: bool = False
+    written: bool = False
 
 
 class RepairSearch:
@@ -299,7 +302,7 @@ class RepairSearch:
                 rank = _RANKS.get(change.kind, 1)
                 at = change.moved or change.old
                 found = self._repair(site, at, codes, mended, rank, change.said(site))
-                yield replace(found, plain=rank < 2)
+                yield replace(found, plain=rank < 2, written=True)
 
     def _hooks(self, site: Site) -> Iterator[tuple[Place, ast.expr]]:
         """The expressions on which a hook makes sense, each with the hook in the tree."""
@@ -355,7 +358,8 @@ class RepairSearch:
             said = f"{quoted(old)} {'times' if divides else 'divided by'} {text}"
             for code in codes if factor is None else ("",):
                 own = (code,) if code else codes
-                yield self._repair(site, old, own, mended, rank, said)
+                repair = self._repair(site, old, own, mended, rank, said)
+                yield replace(repair, written=True)
 
     def _of_values(self, site: Site) -> Iterator[Repair]:
         """Another value as a factor or as an addend."""

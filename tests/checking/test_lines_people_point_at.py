@@ -1,0 +1,271 @@
+"""Where several lines could carry a mistake, the one that a person would point at is named."""
+
+from __future__ import annotations
+
+import pytest
+from tests.checking.student_files import load
+
+import chainrule as cr
+
+MARK = "  # <-"
+
+EXAMPLE = """
+import numpy as np
+
+def example():
+    r = np.random.default_rng(11)
+"""
+
+FILES = {
+    "beside the loss a shared function computes the gradient, by a wrong count": """
+        return {"X": r.normal(size=(7, 3)), "y": r.integers(4, size=7), "W": r.normal(size=(3, 4))}
+
+    def cross_entropy(Z, y):
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        value = -np.mean(np.log(P[np.arange(len(y)), y]))
+        P[np.arange(len(y)), y] -= 1
+        P /= Z.shape[1]  # <-
+        return value, P
+
+    def loss(X, y, W):
+        return cross_entropy(X @ W, y)[0]
+
+    def gradient(X, y, W):
+        _, dZ = cross_entropy(X @ W, y)
+        return {"W": X.T @ dZ}
+    """,
+    "a sum is divided by the wrong count where the loss divides by a sum of data": """
+        return {"w": r.normal(size=3), "X": r.normal(size=(8, 3)), "y": r.normal(size=8),
+                "seen": np.array([1, 0, 1, 1, 0, 1, 1, 1])}
+
+    def loss(w, X, y, seen):
+        return np.sum(seen * (X @ w - y) ** 2) / seen.sum()
+
+    def gradient(w, X, y, seen):
+        error = 2 * seen * (X @ w - y)
+        return {"w": error @ X / len(seen)}  # <-
+    """,
+    "what is true as it stands is not blamed for a division that comes later": """
+        return {"A": r.normal(size=(6, 3)), "B": r.normal(size=(6, 3))}
+
+    def loss(A, B):
+        a = A / np.linalg.norm(A, axis=1, keepdims=True)
+        return np.sum((a - B) ** 2)
+
+    def gradient(A, B):
+        size = np.linalg.norm(A, axis=1, keepdims=True)
+        a = A / size
+        da = 2 * (a - B)
+        dA = da - a * np.sum(da * a, axis=1, keepdims=True)  # <-
+        return {"A": dA, "B": -da}
+    """,
+    "a term of the loss has its sign turned before the terms are weighted": """
+        return {"w": r.normal(size=4), "X": r.normal(size=(6, 4)), "y": r.normal(size=6),
+                "z": r.normal(size=6), "alpha": 0.3}
+
+    def loss(w, X, y, z, alpha):
+        p = X @ w
+        near = (p - y) ** 2
+        far = np.log(1 + np.exp(p - z))
+        return np.mean(alpha * near + (1 - alpha) * far)
+
+    def gradient(w, X, y, z, alpha):
+        p = X @ w
+        near = 2 * (y - p)  # <-
+        far = 1 / (1 + np.exp(z - p))
+        return {"w": X.T @ (alpha * near + (1 - alpha) * far) / len(y)}
+    """,
+    "what is added is right, and what it is added to lacks a path": """
+        return {"W": r.normal(size=(4, 2)), "X": r.normal(size=(7, 4)), "lam": 0.7}
+
+    def loss(W, X, lam):
+        R = X @ W @ W.T - X
+        return 0.5 * np.sum(R ** 2) + 0.5 * lam * np.sum(W ** 2)
+
+    def gradient(W, X, lam):
+        R = X @ W @ W.T - X
+        G = X.T @ R @ W  # <-
+        G += lam * W
+        return {"W": G}
+    """,
+    "a helper is right, and is called with the activation": """
+        sizes = [3, 5, 4, 2]
+        layers = [(r.normal(size=(m, n)) * 0.6, r.normal(size=n) * 0.1)
+                  for m, n in zip(sizes[:-1], sizes[1:])]
+        return {"x": r.normal(size=(6, 3)), "t": r.normal(size=(6, 2)), "layers": layers}
+
+    def softplus(v):
+        return np.log1p(np.exp(v))
+
+    def slope(v):
+        e = np.exp(-v)
+        return 1 / (1 + e)
+
+    def run(x, layers):
+        before, after = [], [x]
+        for number, (W, b) in enumerate(layers):
+            before.append(after[-1] @ W + b)
+            last = number == len(layers) - 1
+            after.append(before[-1] if last else softplus(before[-1]))
+        return before, after
+
+    def loss(x, t, layers):
+        return 0.5 * np.sum((run(x, layers)[1][-1] - t) ** 2)
+
+    def gradient(x, t, layers):
+        before, after = run(x, layers)
+        back = after[-1] - t
+        found = []
+        for number in reversed(range(len(layers))):
+            if number < len(layers) - 1:
+                back = back * slope(after[number + 1])  # <-
+            found.insert(0, (after[number].T @ back, back.sum(axis=0)))
+            back = back @ layers[number][0].T
+        return {"layers": found}
+    """,
+    "a loop leaves one of two entries out": """
+        return {"W": r.normal(size=(4, 3)), "X": r.normal(size=(6, 4)), "y": r.integers(3, size=6),
+                "lam": 0.2}
+
+    def loss(W, X, y, lam):
+        total = 0.0
+        for x, label in zip(X, y):
+            s = x @ W
+            for k in range(W.shape[1]):
+                if k != label and s[k] - s[label] + 1 > 0:
+                    total += s[k] - s[label] + 1
+        return total / len(X) + lam * np.sum(W * W)
+
+    def gradient(W, X, y, lam):
+        dW = np.zeros_like(W)
+        for x, label in zip(X, y):
+            s = x @ W
+            for k in range(W.shape[1]):
+                if k != label and s[k] - s[label] + 1 > 0:
+                    dW[:, k] += x  # <-
+        dW /= len(X)
+        dW += 2 * lam * W
+        return {"W": dW}
+    """,
+    "pairs in two loops are a matrix in the gradient": """
+        return {"N": r.uniform(1, 20, (4, 3)), "u": r.normal(size=(4, 2)),
+                "v": r.normal(size=(3, 2))}
+
+    def loss(N, u, v):
+        total = 0.0
+        for i in range(N.shape[0]):
+            for j in range(N.shape[1]):
+                miss = u[i] @ v[j] - np.log(N[i, j])
+                total = total + np.sqrt(N[i, j]) * miss ** 2
+        return total
+
+    def gradient(N, u, v):
+        miss = u @ v.T - np.log(N)
+        G = np.sqrt(N) * miss  # <-
+        return {"u": G @ v, "v": G.T @ u}
+    """,
+    "gradients are collected from the last layer, and handed out so": """
+        return {"Ws": [r.normal(size=(3, 3)) for _ in range(3)], "x": r.normal(size=(3, 5))}
+
+    def loss(Ws, x):
+        for W in Ws:
+            x = W @ x
+        return 0.5 * np.sum(x ** 2)
+
+    def gradient(Ws, x):
+        values = [x]
+        for W in Ws:
+            values.append(W @ values[-1])
+        back, found = values[-1], []
+        for k in reversed(range(len(Ws))):
+            found.append(back @ values[k].T)
+            back = Ws[k].T @ back
+        return {"Ws": found}  # <-
+    """,
+    "a number of a product, not the sum that it goes into": """
+        return {"p": r.normal(size=(5, 2)) * 2, "k": 0.7}
+
+    def loss(p, k):
+        i, j = np.triu_indices(len(p), 1)
+        between = p[:, None] - p[None]
+        return k * np.sum(1 / (1 + np.sum(between ** 2, axis=2)[i, j]))
+
+    def gradient(p, k):
+        g, dk = np.zeros_like(p), 0.0
+        for i in range(len(p)):
+            for j in range(i):
+                d = p[i] - p[j]
+                q = 1 / (1 + d @ d)
+                pull = -1 * k * q ** 2 * d  # <-
+                g[i] += pull
+                g[j] -= pull
+                dk += q
+        return {"p": g, "k": dk}
+    """,
+    "an element of a display that spans several lines": """
+        return {"x": r.normal(size=5), "W": r.normal(size=(6, 5)) * 0.5, "v": r.normal(size=2)}
+
+    def loss(x, W, v):
+        a, b, c = np.split(W @ x, 3)
+        s, t, u = np.tanh(a), 1 / (1 + np.exp(-b)), np.tanh(c)
+        return np.sum(v * s * t * u)
+
+    def gradient(x, W, v):
+        a, b, c = np.split(W @ x, 3)
+        s, t, u = np.tanh(a), 1 / (1 + np.exp(-b)), np.tanh(c)
+        dz = np.concatenate([
+            v * t * u * (1 - s ** 2),
+            v * s * u * (1 - t),  # <-
+            v * s * t * (1 - u ** 2),
+        ])
+        return {"W": np.outer(dz, x), "v": s * t * u}
+    """,
+    "an argument is changed before the numbers go wrong": """
+        return {"u": r.normal(size=6), "f": r.normal(size=6)}
+
+    def loss(u, f):
+        return 0.5 * np.sum((u - f) ** 2) + np.sum(np.diff(u) ** 2)
+
+    def gradient(u, f):
+        g = u
+        g -= f  # <-
+        d = np.diff(u)
+        g[1:] += 2 * d
+        g[:-1] -= 2 * d
+        return {"u": g}
+    """,
+}
+
+
+def written(body: str) -> str:
+    """A whole file."""
+    return EXAMPLE + "\n".join(line[4:] for line in body.splitlines())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_line_that_a_person_would_point_at(name):
+    source = written(FILES[name])
+    expected = next(n for n, line in enumerate(source.splitlines(), 1) if line.endswith(MARK))
+    space = load(source)
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.verdict == "wrong"
+    assert report.first_wrong_line == expected
+
+
+RIGHT = {
+    "what is added is right, and what it is added to lacks a path": (
+        "G = X.T @ R @ W", "G = X.T @ R @ W + R.T @ X @ W",
+    ),
+    "a helper is right, and is called with the activation": (
+        "after[number + 1])", "before[number])",
+    ),
+    "gradients are collected from the last layer, and handed out so": ("found}", "found[::-1]}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_mended_file_has_no_wrong_line(name):
+    space = load(written(FILES[name]).replace(*RIGHT[name]))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert (report.verdict, report.first_wrong_line) == ("ok", None)
