@@ -127,6 +127,23 @@ def example():
             "P": rng.normal(size=(9, 4)), "N": rng.normal(size=(9, 4)), "margin": 1.0}
 """
 
+COSTS = """
+import numpy as np
+
+def loss(w, before, cost):
+    return np.sum(w ** 2) + cost * np.sum(np.sqrt((w - before) ** 2 + 1e-4))
+
+def gradient(w, before, cost):
+    move = w - before
+    gcost = move / np.sqrt(move ** 2 + 1e-4)
+    return {"w": 2 * w + cost * gcost}
+
+def example():
+    return {"w": np.array([0.4, 0.1, 0.3]), "before": np.array([0.2, 0.3, 0.1]), "cost": 0.2}
+"""
+#: A variable is called as the gradient of a number is called, and is another number.
+STEPS = COSTS.replace("gcost = move", "dcost = 0.5\n    gcost = move")
+
 SLIPS = [
     (TRIPLES, "(near - away + margin > 0)", "(near - away > 0)", "G404"),
     (ROUGH, "g[:-1] -= t", "g[:-1] += t", "G205"),
@@ -139,7 +156,7 @@ SLIPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [ROUGH, ROLLED, FRAMED, SCALE, TRIPLES])
+@pytest.mark.parametrize("source", [ROUGH, ROLLED, FRAMED, SCALE, TRIPLES, COSTS, STEPS])
 def test_the_right_file_is_right(source):
     space = load(source)
     assert cr.check(space["loss"], space["gradient"], space["example"]).verdict == "ok"

@@ -310,3 +310,23 @@ def test_arguments_that_are_no_tensors_stay_as_they_are(torch):
 
     example = {"w": torch.rand(4) + 0.5, "rows": torch.tensor([0, 1, 1]), "power": 2.0}
     assert cr.check(loss, gradient, example).verdict == "ok"
+
+
+def test_where_the_derivative_is_zero_times_infinity_differences_judge():
+    edges = np.array([-np.inf, 0.3, np.inf])
+    level = np.array([0, 1, 1])
+
+    def sigmoid(t):
+        return 1 / (1 + np.exp(-t))
+
+    def loss(w):
+        return -np.sum(np.log(sigmoid(edges[level + 1] - w) - sigmoid(edges[level] - w)))
+
+    def gradient(w):
+        above, below = sigmoid(edges[level + 1] - w), sigmoid(edges[level] - w)
+        return {"w": (above * (1 - above) - below * (1 - below)) / (above - below)}
+
+    with np.errstate(over="ignore"):
+        report = cr.check(loss, gradient, {"w": np.array([0.5, -0.2, 0.9])})
+    assert report.verdict == "ok", str(report)
+    assert "zero times infinity" in report.trusted

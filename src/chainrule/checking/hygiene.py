@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from chainrule.checking.argument_names import sounds_like_data, sounds_like_parameter
 from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
+from chainrule.checking.numerical import slope_along
 from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
 from chainrule.checking.sizes import sizes_by_graph
@@ -179,10 +182,29 @@ def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
 
 
 def _is_computed(subject: Subject, name: str) -> bool:
-    """Whether the user's gradient has a variable that is called as this number's gradient is."""
+    """Whether the user's gradient computes that of a number, under a name for it, and keeps it."""
     code = getattr(subject.user_gradient, "__code__", None)
     called = re.compile(rf"(d|g|grad|delta|D)_?{re.escape(name)}|{re.escape(name)}_(grad|bar)")
-    return code is not None and any(map(called.fullmatch, code.co_varnames))
+    own = [each for each in code.co_varnames if called.fullmatch(each)] if code is not None else []
+    if not own:
+        return False
+    found: list[float] = []
+
+    def returned(frame: FrameType, event: str, value: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            here = (frame.f_locals.get(each) for each in own)
+            found.extend(float(x) for x in here if x is not None and np.ndim(x) == 0)
+
+    before = sys.getprofile()
+    sys.setprofile(returned)
+    try:
+        subject.gradient(subject.example)
+    finally:
+        sys.setprofile(before)
+    if not any(found):
+        return False
+    slope = slope_along(subject.loss_value, subject.example, name, np.ones(()))
+    return any(slope.agrees(each, abs(each)) for each in found)
 
 
 def _has_a_batch(subject: Subject, claimed: list[str], name: str) -> bool:

@@ -126,6 +126,9 @@ def reference_at(
         return _by_differences(
             subject, point, parameters, value, f"{type(error).__name__}: {error}"
         )
+    if np.isfinite(value) and not all(np.all(np.isfinite(g)) for g in gradients.values()):
+        why = "its derivative holds zero times infinity"  # such as that of 1/(1 + exp(inf))
+        return _by_differences(subject, point, parameters, value, why)
     reference = Reference(
         subject, point, tuple(parameters), value, gradients, "engine",
         trusted="chainrule's own differentiation of loss",
