@@ -235,6 +235,96 @@ FILES = {
         g[:-1] -= 2 * d
         return {"u": g}
     """,
+    "the gradient of twice a logarithm, under a name that says nothing": """
+        return {"x": r.normal(size=6), "y": r.normal(size=6), "log_a": 0.3, "w": 0.8}
+
+    def loss(x, y, log_a, w):
+        return np.sum((np.exp(2 * log_a) * np.tanh(w * x) - y) ** 2)
+
+    def gradient(x, y, log_a, w):
+        t = np.tanh(w * x)
+        rest = 2 * (np.exp(2 * log_a) * t - y)
+        of_amplitude = np.sum(rest * np.exp(2 * log_a) * t)  # <-
+        of_width = np.sum(rest * np.exp(2 * log_a) * (1 - t ** 2) * x)
+        return {"log_a": of_amplitude, "w": of_width}
+    """,
+    "a mask of the largest, taken where numbers are positive": """
+        return {"A": r.normal(size=(4, 6)), "X": r.normal(size=(5, 4)), "v": r.normal(size=5)}
+
+    def loss(A, X, v):
+        return v @ np.max(X @ A, axis=1)
+
+    def gradient(A, X, v):
+        S = X @ A
+        chosen = (S > 0).astype(float)  # <-
+        return {"A": X.T @ (chosen * v[:, None])}
+    """,
+    "sums are cleared by one method and added to by another": """
+        return {"W": r.normal(size=(3, 2)), "b": r.normal(size=2), "X": r.normal(size=(5, 3)),
+                "Y": r.normal(size=(5, 2))}
+
+    class Layer:
+        def clear(self):
+            self.gW = np.zeros((3, 2))
+            self.gb = np.zeros(2)
+
+        def run(self, X, W, b):
+            self.X = X
+            return X @ W + b
+
+        def back(self, G):
+            self.gW += self.X.T @ G
+            self.gb += G.sum(axis=0)
+
+    layer = Layer()
+
+    def loss(W, b, X, Y):
+        return np.mean((layer.run(X, W, b) - Y) ** 2)
+
+    def gradient(W, b, X, Y):
+        layer.clear()
+        out = layer.run(X, W, b)
+        layer.back((out - Y) / out.size)  # <-
+        return {"W": layer.gW, "b": layer.gb}
+    """,
+    "probabilities are right, and are to be multiplied by a count": """
+        return {"a": r.normal(size=4), "m": r.normal(size=4), "x": r.normal(size=9)}
+
+    def loss(a, m, x):
+        weighted = a - np.log(np.sum(np.exp(a))) - 0.5 * (x[:, None] - m) ** 2
+        return -np.sum(np.log(np.sum(np.exp(weighted), axis=1)))
+
+    def gradient(a, m, x):
+        q = np.exp(a) / np.sum(np.exp(a))
+        E = q * np.exp(-0.5 * (x[:, None] - m) ** 2)
+        R = E / E.sum(axis=1, keepdims=True)
+        da = q - R.sum(axis=0)  # <-
+        return {"a": da, "m": -np.sum(R * (x[:, None] - m), axis=0)}
+    """,
+    "one of two sums is not divided at the end": """
+        return {"U": r.normal(size=(5, 3)), "V": r.normal(size=(4, 3)),
+                "pairs": np.array([[0, 1], [2, 3], [4, 0], [1, 1], [3, 2], [2, 0]])}
+
+    def loss(U, V, pairs):
+        total = 0.0
+        for i, j in pairs:
+            s = V @ U[i]
+            total += np.log(np.sum(np.exp(s))) - s[j]
+        return total / len(pairs)
+
+    def gradient(U, V, pairs):
+        sum_u, sum_v = np.zeros(U.shape), np.zeros(V.shape)
+        for i, j in pairs:
+            s = V @ U[i]
+            p = np.exp(s) / np.sum(np.exp(s))
+            p[j] -= 1
+            sum_v += np.outer(p, U[i])
+            sum_u[i] += V.T @ p
+        return {
+            "U": sum_u / len(pairs),
+            "V": sum_v,  # <-
+        }
+    """,
 }
 
 

@@ -56,8 +56,10 @@ class OutsideData:
         if isinstance(thing, (type, FunctionType, ModuleType)):
             return
         self._seen.add(id(thing))
-        if isinstance(thing, np.ndarray):
+        if issubclass(type(thing), np.ndarray):
             self._arrays.append(thing)
+        elif isinstance(thing, np.ndarray):
+            return  # a traced value, which an object has kept
         elif isinstance(thing, (list, dict, tuple)):
             if not isinstance(thing, tuple):
                 self._containers.append(thing)

@@ -235,7 +235,7 @@ class EditedRuns:
     def _is_right(self, step: Step) -> bool:
         standing = step.standing
         part = standing is not None and standing.quantity.kind == "part" and standing.exact
-        return part or self.substitution.is_just_that(step)
+        return part or step.is_probability or self.substitution.is_just_that(step)
 
     def _is_right_but_for_a_factor(self, step: Step) -> bool:
         matcher, standing = self.substitution.matcher, step.standing

@@ -46,6 +46,8 @@ class Quantity:
         The user has a variable for the forward value.
     aliases : list of Quantity
         Others of the same value.
+    of_loop : bool
+        Cotangents of the values that a loop of the loss gives to one variable.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Quantity:
     node: Node | None = None
     named: bool = True
     aliases: list[Quantity] = field(default_factory=list)
+    of_loop: bool = False
 
     def is_role(self, kind: str, name: str) -> bool:
         """Whether this is the cotangent (or value) of a name, spelled one way or another."""

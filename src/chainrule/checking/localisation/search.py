@@ -212,10 +212,16 @@ class Search:
             return False
         if own is not None and not own.exact and _counts(step.value):
             return True
+        if own is not None and step.is_probability:
+            return own.exact or not named_so  # a probability, which a later line is to multiply
         if own is not None and match is not None and match.quantity.kind == "part" and match.exact:
             return True
         if own is not None and fault.shape != step.value.shape and not step.stacked:
             return False
+        if match is None and own is not None and not own.exact:
+            before = self._convention(step)
+            if before is not None and abs(before - own.scale) < 1e-6 * abs(own.scale):
+                return True
         if match is None:  # a value other than the name asks for may not be needed at all
             return any(kind == "cotangent" for kind, _ in meant) and not named_so
         if fault.time > step.time:
@@ -272,7 +278,15 @@ class Search:
 
     def _is_buffer(self, step: Step) -> bool:
         """Whether zeros are bound only to be added to, so that they are right whatever follows."""
-        return step.value.size > 1 and not np.any(step.value) and self._is_bound_again(step)
+        if step.value.size < 2 or np.any(step.value):
+            return False
+        if self._is_bound_again(step):
+            return True
+        attribute = "." in (step.site.target or "")  # cleared by one method, added to by another
+        return attribute and any(
+            other.time > step.time and other.site.kind == "augmented" and other.name == step.name
+            for other in self.steps
+        )
 
     def _is_in_helper(self, step: Step) -> bool:
         """Whether a function that the gradient calls binds it, where names are other ones."""
@@ -313,7 +327,7 @@ class Search:
         for other in self.steps:
             if other.time >= step.time:
                 break
-            match = other.cotangent
+            match = other.cotangent or _of_a_loop(other)
             if match is None or other.value.size == 1 or self._is_result(match):
                 continue
             if other.site.line == step.site.line and other.site.function == step.site.function:
@@ -362,11 +376,25 @@ class Search:
         if match is not None and right and fault.called.name in self.results:
             if fault.called.name == fault.step.name and not first.step.copied:
                 # of something else, as it stands, and under no wrong name before
-                return match.quantity is not fault.quantity and not self._is_misnamed_before(fault)
+                return (
+                    match.quantity is not fault.quantity
+                    and not self._lacks_a_factor(match, fault)
+                    and not self._is_misnamed_before(fault)
+                )
             appended = first.step.site.kind == "argument"
             if appended and fault.called.name.split("[")[0] == fault.step.name:
                 return match.quantity is not first.quantity  # in another order
         return first.only_scaled and self._scales_there(fault.step)
+
+    def _lacks_a_factor(self, match: Match, fault: Fault) -> bool:
+        """Whether the gradient of something that a parameter is multiplied with stands for it."""
+        value, true = match.quantity.value, fault.quantity.value
+        if value.shape != true.shape or not np.any(value):
+            return False
+        factor = float(np.vdot(value, true) / np.vdot(value, value))
+        return self.substitution.matcher.is_natural(factor) and np.allclose(
+            true, factor * value, rtol=1e-9, atol=0.0
+        )
 
     def _is_misnamed_before(self, fault: Fault) -> bool:
         """Whether an earlier line binds the same value to a name that asks for another one."""
@@ -465,6 +493,11 @@ def _only_scales(first: Fault, fault: Fault) -> bool:
         and abs(factor - 1) > 1e-9
         and bool(np.allclose(b, factor * a, rtol=1e-9, atol=0.0))
     )
+
+
+def _of_a_loop(step: Step) -> Match | None:
+    """The cotangents of a loop's values that the values of a loop are a multiple of."""
+    return next((m for m in step.matches if step.stacked and m.quantity.of_loop), None)
 
 
 def _counts(value: np.ndarray) -> bool:

@@ -73,6 +73,11 @@ class Step:
         return next((m for m in self.matches if m.quantity.kind == "cotangent"), None)
 
     @property
+    def is_probability(self) -> bool:
+        """Whether the value is what a person forms of the loss's, such as its softmax."""
+        return any(m.exact and m.quantity.kind == "derived" for m in self.matches)
+
+    @property
     def stacked(self) -> bool:
         """Whether the value was put together from the rows of a loop."""
         return len(self.places) > 1

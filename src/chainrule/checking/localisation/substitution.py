@@ -421,7 +421,7 @@ class Substitution:
     ) -> float | None:
         """The factor that a wrong gradient lacks, if one is all it lacks."""
         for name in sorted(self.wrong, key=lambda name: self.truth[name].size < 2):
-            claim, true = claims[name], self.truth[name]
+            claim, true = claims.get(name), self.truth[name]
             if claim is None or claim.shape != true.shape or not np.any(true):
                 continue
             if not np.all(np.isfinite(claim)) or _equal(claim, before.get(name)):

@@ -257,6 +257,14 @@ def _derived(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
             if value is not None and np.all(value):
                 name = f"1 / {names[divisor.index]}"
                 yield Quantity("derived", name, 1 / value, f"1 / (%{divisor.index})")
+        if node.of is None and node.primitive.name in ("max", "min") and node.parents:
+            value, along = node.parents[0].value, node.params.get("axis")
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                largest = node.primitive.name == "max"
+                extreme = (np.max if largest else np.min)(value, axis=along, keepdims=True)
+                mask = (value == extreme).astype(float)
+                what = f"where %{node.parents[0].index} is {'largest' if largest else 'smallest'}"
+                yield Quantity("derivative", names[node.index], mask, what)
     for node in graph.inputs:
         value = node.value
         if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim == 1:
@@ -357,9 +365,9 @@ def _stacked(
         if len(backward) == len(nodes) and all(x.shape == nodes[0].shape for x in backward):
             rows = np.stack([np.asarray(x.value, float) for x in backward])
             what = f"the cotangents of {name}"
-            yield Quantity("addends", name, rows, f"{what}, step by step")
             back = f"{what}, from the last step to the first"
-            yield Quantity("addends", name, rows[::-1], back)
+            yield Quantity("addends", name, rows, f"{what}, step by step", of_loop=True)
+            yield Quantity("addends", name, rows[::-1], back, of_loop=True)
 
 
 def _tables(graph: Graph, names: Mapping[int, str], nodes: Sequence[Node]) -> Iterator[Quantity]:
