@@ -35,7 +35,8 @@ def run() -> list[Goal]:
         *corpus("written by the book of mistakes alone", _blind()),
         *corpus("of the same kind, held back until all was mended", _held()),
         *corpus("written later, by the book of mistakes alone", _fresh()),
-        *corpus("kept apart, judged only", _unseen()),
+        *corpus("written last, by the book of mistakes alone", _last()),
+        *corpus("of the same writing, kept apart and judged only", _unseen()),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
@@ -78,6 +79,12 @@ def _fresh() -> list[Any]:
     from tests.checking.corpus.fresh import fresh
 
     return list(fresh())
+
+
+def _last() -> list[Any]:
+    from tests.checking.corpus.unseen import seen_since
+
+    return list(seen_since())
 
 
 def _unseen() -> list[Any]:

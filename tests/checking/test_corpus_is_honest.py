@@ -18,9 +18,9 @@ from tests.checking.corpus.blind_held import held
 from tests.checking.corpus.case import Case
 from tests.checking.corpus.courses import courses
 from tests.checking.corpus.fresh import fresh
-from tests.checking.corpus.unseen import unseen
+from tests.checking.corpus.unseen import seen_since, unseen
 
-BLIND = [*blind(), *held(), *fresh(), *unseen()]
+BLIND = [*blind(), *held(), *fresh(), *seen_since(), *unseen()]
 CASES = [*courses(), *BLIND]
 PROGRAMS = {
     name: list(files) for name, files in groupby(CASES, key=lambda case: case.name.split("/")[0])

@@ -49,7 +49,7 @@ def dask(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         start("dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show",
               "--scheduler-file", file)  # fmt: skip
         until = time.monotonic() + 60
-        while not file.exists():
+        while not file.exists() or not file.read_text().rstrip().endswith("}"):  # half written
             assert time.monotonic() < until
             time.sleep(0.05)
         workers = [

@@ -17,7 +17,6 @@ from tests.checking.corpus.fresh_networks import networks
 from tests.checking.corpus.fresh_regressions import regressions
 from tests.checking.corpus.fresh_sequences import sequences
 from tests.checking.corpus.fresh_structures import structures
-from tests.checking.corpus.unseen import seen_since
 
 
 def fresh() -> Iterator[Case]:
@@ -34,4 +33,3 @@ def fresh() -> Iterator[Case]:
     yield from forms()
     yield from structures()
     yield from hygiene()
-    yield from seen_since()
