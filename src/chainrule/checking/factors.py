@@ -93,6 +93,9 @@ def name_factor(
         for number, sign, codes in _TWOS[1:]:
             if _close(values[0], number):
                 text = {"-": "-1", "2·": "2", "½·": "1/2"}.get(sign, sign.rstrip("·"))
+                if "G204" in codes and _is_of_means(symbols, sizes, means):
+                    said = "also what the loss is a mean over for each sample"
+                    return Factor(text, (*codes, "G203"), "constant", said)
                 return Factor(text, codes, "constant", "whatever the sizes")
     formulas = [
         *_of_sizes(symbols, sizes, means), *_of_sums(sums), *_of_scalars(scalars, symbols, sizes),
@@ -126,6 +129,19 @@ def name_factor(
             return part
         return Factor(f"{values[0]:.6g}", ("G206",), "constant", "whatever the sizes")
     return None
+
+
+def _is_of_means(
+    symbols: Sizes, sizes: Sequence[Mapping[str, int]], means: Sequence[Sequence[int]]
+) -> bool:
+    """Whether a 2 or ½ may be a size of 2: the loss is a mean over twice as many elements as there
+    are samples on every probe.
+    """
+    n = symbols.batch
+    return n is not None and any(
+        all(_close(count, 2 * each[n]) for count, each in zip(counts, sizes, strict=True))
+        for counts in zip(*means, strict=False)
+    )
 
 
 def _part_of_sum(value: float, sums: Sequence[Sequence[int]]) -> Factor | None:

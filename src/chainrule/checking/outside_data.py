@@ -1,7 +1,8 @@
-"""What a user's functions find outside of their arguments, kept while their text is changed.
+"""What a user's functions find outside of their arguments, kept while they run altered.
 
 A changed text may write where the user's does not: ``X[i] -= 1`` for ``scores[i] -= 1`` with an
-``X`` of the module spoils the data of all that follows, and the user's own.
+``X`` of the module spoils the data of all that follows, and the user's own. A value put in the
+place of another may stay in an object: ``layer.grad`` of another shape ends every later call.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _FEW = 100_000
 
 
 class OutsideData:
-    """The arrays, lists and dicts of modules and closures.
+    """The arrays, lists, dicts and attributes of objects of modules and closures.
 
     Arrays are locked; where the user's own text writes into them, they are put back afterwards.
 
@@ -67,8 +68,11 @@ class OutsideData:
             for item in items[:_MOST_ITEMS]:
                 self._gather(item, depth + 1)
         elif type(thing).__module__ != "builtins":
-            for item in list(getattr(thing, "__dict__", {}).values())[:_MOST_ITEMS]:
-                self._gather(item, depth + 1)
+            attributes = getattr(thing, "__dict__", None)
+            if isinstance(attributes, dict):
+                self._containers.append(attributes)
+                for item in list(attributes.values())[:_MOST_ITEMS]:
+                    self._gather(item, depth + 1)
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from chainrule.engine.primitive import UFUNCS
 
 _ADDING = {"add", "subtract", "negative", "sum", "mean", "reshape", "astype", "getitem", "stack"}
 _RESHAPING = {"reshape", "expand_dims", "squeeze", "ravel", "getitem", "transpose"}
+_SQUARING = {"power", "multiply", "square"}
 _ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
 
 
@@ -84,23 +85,33 @@ class Roles:
         return found
 
     def slides(self, name: str) -> bool:
-        """Whether a parameter is a kernel: it is convolved, or meets slices of its own shape."""
+        """Whether a parameter is a kernel: it is convolved, or it, one kernel of it or its single
+        entries meet windows of something.
+        """
         node = self.replay.parameters[name]
         windows: set[str] = set()
-        for k, position in self.edges_into(node.index):
-            if self.nodes[k].primitive.name == "convolve":
-                return True
-            for other, operand in enumerate(self.nodes[k].inputs):
-                if other == position or not isinstance(operand, Node) or not node.shape:
-                    continue
-                if operand.primitive.name == "sliding_window_view":
+        waiting = [node.index] if node.shape else []
+        while waiting:
+            at = waiting.pop()
+            own = self.nodes[at].shape
+            for k, position in self.edges_into(at):
+                user = self.nodes[k]
+                if user.primitive.name == "convolve":
                     return True
-                cut = operand.primitive.name == "getitem"
-                index = repr(operand.params.get("index"))
-                if cut and operand.shape == node.shape and "slice" in index:
-                    return True
-                if cut and operand.shape[-len(node.shape) :] == node.shape and "slice" in index:
-                    windows.add(index)
+                if user.primitive.name == "getitem" and "slice" not in repr(user.params):
+                    waiting.append(k)
+                for other, operand in enumerate(user.inputs):
+                    if other == position or not isinstance(operand, Node):
+                        continue
+                    if operand.primitive.name == "sliding_window_view":
+                        return True
+                    index = repr(operand.params.get("index")).replace(repr(slice(None)), "")
+                    if operand.primitive.name != "getitem" or "slice" not in index:
+                        continue
+                    if own and operand.shape == own:
+                        return True
+                    if operand.shape[max(len(operand.shape) - len(own), 0) :] == own:
+                        windows.add(index)
         return len(windows) > 1
 
     def bias_edges(self, name: str) -> list[tuple[int, int]]:
@@ -305,7 +316,9 @@ class Roles:
 
     @cached_property
     def _mixes_parameters(self) -> list[bool]:
-        """By node: whether different parameters are multiplied in it, as no penalty does."""
+        """By node: whether different parameters are multiplied in it, or something made from
+        several serves the data's part of the loss too, as is so with no penalty.
+        """
         own: list[set[int]] = []
         mixed: list[bool] = []
         for node in self.nodes:
@@ -314,8 +327,10 @@ class Roles:
             if node.index in self.parameter_indices:
                 together = {node.index}
             adds = node.primitive.name in _ADDING | {"concatenate"}
+            shared = len(together) > 1 and not self.is_added[node.index]
             mixed.append(
                 any(mixed[x.index] for x in node.parents)
+                or (shared and any(self.depends_on_data[x.index] for x in self.users[node.index]))
                 or (not adds and any(each != sets[0] for each in sets[1:]))
             )
             own.append(together)
@@ -670,6 +685,41 @@ class Roles:
                     x.index, divided, tuple(to_mean), tuple(inside), count, fits[0]
                 )
         return None
+
+    @cached_property
+    def root_mean_squares(self) -> list[Standardisation]:
+        """Values divided by the roots of their mean squares, without a mean taken off."""
+        known = {edge for each in self.standardisations for edge in each.to_variance}
+        known |= {edge for each in self.normalisations for edge in self.edges_into(each.x)}
+        found: list[Standardisation] = []
+        for node in self.nodes:
+            x = self._squared(node)
+            if x is None or not self.replay.active[node.index] or node.index in self.penalty:
+                continue
+            divided = self._divided_by(node.index, self.descendants(x.index), x.shape)
+            of_square = self._up_to(node.index)
+            inside = [edge for edge in self.edges_into(x.index) if edge[0] in of_square]
+            if divided is not None and inside and not known & set(inside):
+                count = int(np.size(x.value)) // max(int(np.size(node.value)), 1)
+                found.append(Standardisation(x.index, divided, (), tuple(inside), count, True))
+        return found
+
+    def _squared(self, node: Node) -> Node | None:
+        """The array of which a node is the mean square along an axis; None if of none."""
+        inner = node.inputs[0] if node.inputs else None
+        if node.primitive.name == "divide" and isinstance(inner, Node):
+            inner = inner.inputs[0] if inner.primitive.name == "sum" else None
+        elif node.primitive.name != "mean":
+            return None
+        if not isinstance(inner, Node) or inner.primitive.name not in _SQUARING:
+            return None
+        x = next(iter(inner.parents), None)
+        if x is None or any(each is not x for each in inner.parents) or x.shape != inner.shape:
+            return None
+        squares = np.asarray(x.value, dtype=float) ** 2
+        if not np.allclose(inner.value, squares) or np.size(node.value) >= squares.size:
+            return None
+        return x if np.isclose(np.mean(node.value), np.mean(squares)) else None
 
     def _up_to(self, k: int) -> set[int]:
         return {node.index for node in self.graph.ancestors_of([self.nodes[k]])} | {k}

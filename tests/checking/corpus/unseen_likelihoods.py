@@ -380,7 +380,11 @@ def example():
                 "resp = np.exp(lp) / np.exp(lp).sum(axis=1, keepdims=True)",
                 "resp = np.exp(lp) / np.exp(lp).sum(axis=0, keepdims=True)",
             ),
-            ("G000|G403|G901", "-X.T @ (resp * resid / sigma**2)", "-X.T @ (resid / sigma**2)"),
+            (
+                "G000|G403|G901|G405",
+                "-X.T @ (resp * resid / sigma**2)",
+                "-X.T @ (resid / sigma**2)",
+            ),
             ("G403|G000", "(resp * resid / sigma**2)", "(resp * resid / sigma)"),
             ("G403|G401", "(1 - (resid / sigma) ** 2)", "(1 / sigma - (resid / sigma) ** 2)"),
         ],

@@ -226,7 +226,7 @@ def example():
             ("G204", "+ 2 * aversion * m", "+ aversion * m"),
             ("G205", "- mu + cost * gcost", "+ mu + cost * gcost"),
             ("G403|G000", "move / np.sqrt(move**2 + 1e-4)", "move / (move**2 + 1e-4)"),
-            ("G703|G000", "cov @ (gshare * w)", "cov @ (gap * w)"),
+            ("G703|G000|G204", "cov @ (gshare * w)", "cov @ (gap * w)"),
         ],
         [
             [("cov @ (gshare * w)", "(w * gshare) @ cov")],

@@ -26,6 +26,9 @@ def normalisation_faults(roles: Roles) -> list[Hypothesis]:
     for steps in roles.standardisations:
         place = ("steps", *roles.trial.place(roles.nodes[steps.divided]))
         groups.setdefault(place, []).append((steps.divided, list(_of_steps(steps))))
+    for squares in roles.root_mean_squares:
+        place = ("squares", *roles.trial.place(roles.nodes[squares.divided]))
+        groups.setdefault(place, []).append((squares.divided, [_of_squares(squares)]))
     found: list[Hypothesis] = []
     for place, members in groups.items():
         for at, variants in members:
@@ -60,6 +63,11 @@ def _in_every_pass(
                 ("normalisations", word, *place), codes, 1, f"at {what} {said}.",
                 always(alterations),
             )  # fmt: skip
+
+
+def _of_squares(found: Standardisation) -> _Variant:
+    said = "the path through the mean square is missing"
+    return "square", ("G904",), said, Alterations(edges=dict.fromkeys(found.to_variance, dropped))
 
 
 def _of_steps(found: Standardisation) -> Iterator[_Variant]:

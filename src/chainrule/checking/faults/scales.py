@@ -39,9 +39,12 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         of_data = [edge for edge in edges if edge[0] not in roles.penalty]
         every += of_data
         penalties += of_penalty
-        bias = _is_bias(roles, name) and sum(size > 1 for size in node.shape) < 2
+        broadcast = _is_bias(roles, name)
+        bias = broadcast and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
+            if broadcast and not bias:
+                naming = _or_averaged(naming)
             if of_penalty:
                 naming = _or_nothing(naming, name)
             found.append(Hypothesis(("scale data", name), (), 2, "", _scaling(of_data), naming))
@@ -172,6 +175,18 @@ def _or_nothing(naming: Naming, name: str) -> Naming:
             said = f"the gradient of {name} is the penalty's share alone; the loss's is missing."
             return ("G107",), said
         return naming(values, name_of)
+
+    return found
+
+
+def _or_averaged(naming: Naming) -> Naming:
+    """The same for a matrix that is added to each sample: n may be that of the sum as well."""
+
+    def found(values: Sequence[float], name_of: Namer) -> Codes:
+        named = naming(values, name_of)
+        if named is None or named[0] not in (("G201",), ("G202",)):
+            return named
+        return (*named[0], "G601"), named[1]
 
     return found
 

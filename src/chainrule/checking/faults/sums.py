@@ -71,7 +71,7 @@ def _of_biases(roles: Roles) -> Iterator[Hypothesis]:
 
             axis = _batch_axis(roles, user.shape)
             if axis is not None:
-                for word, sample in _SAMPLES:
+                for word, sample in _samples(roles, k, axis):
                     for scale in (1, roles.trial.batch):
                         yield _edge(
                             ("one sample of bias", name, word, scale != 1), "G602", 1,
@@ -131,6 +131,18 @@ def _batch_axis(roles: Roles, shape: tuple[int, ...]) -> int | None:
     return axes[0] if len(axes) == 1 else None
 
 
+def _samples(roles: Roles, k: int, axis: int) -> Iterator[tuple[str, int]]:
+    """The first and the last sample, unless nothing of it goes on at a step: with that kept, the
+    path is lost, and not the other samples.
+    """
+    node, true = roles.nodes[k], roles.replay.true.cotangents[k]
+    positions = roles.replay.outgoing.get(k, ())
+    for word, sample in _SAMPLES if true is not None else ():
+        kept = _only(axis, sample, 1)(np.asarray(true))
+        if any(np.any(roles.replay.contribution(node, each, kept)) for each in positions):
+            yield word, sample
+
+
 def _of_one_sample(roles: Roles) -> Iterator[Hypothesis]:
     """All gradients, or one parameter's, made from a single sample."""
     n = roles.trial.batch
@@ -140,7 +152,7 @@ def _of_one_sample(roles: Roles) -> Iterator[Hypothesis]:
         axis = _batch_axis(roles, roles.nodes[z].shape)
         if axis is None:
             continue
-        for word, sample in _SAMPLES:
+        for word, sample in _samples(roles, z, axis):
             for scale in (1, n):
                 alterations = Alterations(nodes={z: _only(axis, sample, scale)})
                 yield Hypothesis(
@@ -153,7 +165,7 @@ def _of_one_sample(roles: Roles) -> Iterator[Hypothesis]:
             axis = _batch_axis(roles, user.shape)
             if axis is None or k in roles.penalty or user.primitive.name in ("add", "subtract"):
                 continue
-            for word, sample in _SAMPLES:
+            for word, sample in _samples(roles, k, axis):
                 for scale in (1, n):
                     yield _edge(
                         ("one sample of", name, word, scale != 1, *roles.trial.keys[k]), "G802", 2,

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
-from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.repairs.atoms import kept_attributes
 from chainrule.checking.repairs.sites import Site, Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
@@ -120,15 +119,10 @@ class EditedRuns:
         self._end = math.inf
         self._endless: set[tuple[str, int]] = set()  # functions that a changed number may hang
         self.statements = list(self._statements())
-        self._outside = OutsideData(self.watcher.functions, self._runs_as_it_is)
         start = now()
         with self.watcher.edited({}):
             self.watcher.run(substitution.example)
         self._seconds_each = longest_run(now() - start)
-
-    def _runs_as_it_is(self) -> bool:
-        with self.watcher.edited({}):
-            return self.watcher.run(self.substitution.example).error is None
 
     def smallest(
         self,
@@ -316,7 +310,7 @@ class EditedRuns:
             return frozenset()
         if any(old.co_freevars != new.co_freevars for old, new in codes.items()):
             return frozenset()  # the cells of a closure stand in the order of the old ones
-        with self._outside.kept(), self.watcher.edited(codes, self._endless):
+        with substitution.outside.kept(), self.watcher.edited(codes, self._endless):
             limit = min(deadline, now() + self._seconds_each)
             run = self.watcher.run(substitution.example, deadline=limit)
             wrong = substitution.wrong_of(run)

@@ -13,6 +13,7 @@ from chainrule.checking.localisation.fault import Fault
 from chainrule.checking.localisation.matching import Matcher, squeezed
 from chainrule.checking.localisation.quantities import Quantity, as_numbers
 from chainrule.checking.localisation.steps import Step, roles
+from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import Place, Run, Watcher
 
@@ -78,6 +79,15 @@ class Substitution:
         self._hopeless: set[tuple[Any, ...]] = set()
         self._rests: dict[int, dict[str, np.ndarray | None]] = {}
         self._random = np.random.default_rng(20)
+
+    @functools.cached_property
+    def outside(self) -> OutsideData:
+        """What the functions find outside of their arguments, and leave there."""
+        return OutsideData(self.watcher.functions, self._runs_as_it_is)
+
+    def _runs_as_it_is(self) -> bool:
+        with self.watcher.edited({}):
+            return self.watcher.run(self.example).error is None
 
     # --- what a run returns ----------------------------------------------------------------------
 
@@ -145,7 +155,9 @@ class Substitution:
         if now() > self.deadline:
             raise OutOfTime
         changed = {**self.applied, **replaced}
-        return self._claims(self.watcher.run(self.example, changed, deadline=self.deadline))
+        with self.outside.kept():
+            run = self.watcher.run(self.example, changed, deadline=self.deadline)
+            return self._claims(run)
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -474,7 +486,8 @@ class Substitution:
 
     def inherited(self, fault: Fault) -> tuple[int, ...]:
         """Lines after a fault that bind other values once it is mended."""
-        run = self.watcher.run(self.example, fault.replaced, record=True)
+        with self.outside.kept():
+            run = self.watcher.run(self.example, fault.replaced, record=True)
         mended = {event.place: event.value for event in run.events}
         lines = set()
         for event in self.run.events:

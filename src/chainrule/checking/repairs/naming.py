@@ -24,6 +24,7 @@ from chainrule.checking.repairs.positions import (
     is_argument,
     is_divisor,
     is_reduced,
+    is_sum,
     picks_a_winner,
 )
 from chainrule.checking.repairs.sites import Place, Site
@@ -76,7 +77,7 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
     if kind == "reversed":
         return ("G906",) if _is_kernel(at.value(ast.unparse(change.old.value)), at) else ("G705",)
     if kind == "one row":
-        return ("G602",) if at.only_biases else ("G802",)
+        return _of_one_row(change, at)
     if kind == "flipped":
         return ("G906",) if _is_kernel(at.value(old), at) else ()
     if kind == "index":
@@ -119,7 +120,7 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         value = at.value(old)
         if value is not None and value.size == 1 and place is not None and is_divisor(place):
             return ()  # another power of a norm, or of a count
-        return _of_extra_function(change, at)
+        return _of_extra_function(change, site, at)
     if kind == "term left out":
         return _of_extra_term(change, at)
     if kind == "other":
@@ -299,9 +300,35 @@ def _is_complement(node: ast.expr, value: ast.expr) -> bool:
     )
 
 
-def _of_extra_function(change: Change, at: Context) -> Codes:
+def _of_one_row(change: Change, at: Context) -> Codes:
+    """One row where the sum of all is due: of the samples, or of what a value is used for."""
+    rows = at.value(ast.unparse(change.old.value))
+    axis, n = change.new.args[0].value, at.batches[0]
+    if rows is not None and n is not None and np.shape(rows)[axis] != n:
+        return ("G801", "G802")
+    return ("G602",) if at.only_biases else ("G802",)
+
+
+def _is_begun(site: Site) -> bool:
+    """Whether a statement makes an array that others add to."""
+    if not isinstance(site.statement, ast.Assign):
+        return False
+    made = {ast.unparse(target) for target in site.statement.targets}
+    return any(
+        isinstance(node, ast.AugAssign)
+        and ast.unparse(
+            node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        )
+        in made
+        for node in ast.walk(site.function)
+    )
+
+
+def _of_extra_function(change: Change, site: Site, at: Context) -> Codes:
     name = change.about.rpartition(".")[2]
     words = at.words(ast.unparse(change.new))
+    if name == "zeros_like" and _is_begun(site):
+        return ("G801",)
     if name in ("ones_like", "zeros_like"):
         if "cotangent" in words:
             return ("G405",)
@@ -353,15 +380,38 @@ def of_turned(value: Any, due: Any, place: Place, site: Site, at: Context) -> Co
 
 
 def _multiples(value: Any, at: Context) -> set[str]:
-    """Whether an array is a number times a parameter."""
+    """Whether an array is a number times a parameter; any single number is that of any other."""
     flat = np.asarray(value, dtype=float)
+    if flat.size < 2:
+        return set()
     for node in at.meanings.roles.replay.parameters.values():
-        own = np.asarray(node.value, dtype=float)
-        if own.shape == flat.shape and np.any(own):
-            weight = float(np.sum(flat * own) / np.sum(own * own))
-            if weight and np.allclose(weight * own, flat, rtol=1e-9, atol=1e-14):
-                return {"parameter"}
+        if _is_in_proportion(flat, np.asarray(node.value, dtype=float)):
+            return {"parameter"}
     return set()
+
+
+def _is_in_proportion(value: Any, other: Any) -> bool:
+    if value.shape != other.shape or not np.any(other):
+        return False
+    weight = float(np.sum(value * other) / np.sum(other * other))
+    return bool(weight) and np.allclose(weight * other, value, rtol=1e-9, atol=1e-14)
+
+
+def _is_of_a_parameter(node: ast.expr, at: Context) -> bool:
+    """Whether an expression is a number times a parameter, or times the same part of one."""
+    value = at.value(ast.unparse(node))
+    if value is None or value.size < 2 or value.dtype.kind != "f":
+        return False
+    if _multiples(value, at):
+        return True
+    return any(
+        isinstance(x, ast.Subscript)
+        and (part := at.value(ast.unparse(x))) is not None
+        and (whole := at.value(ast.unparse(x.value))) is not None
+        and "parameter" in at.meanings.of(whole)
+        and _is_in_proportion(value, np.asarray(part, dtype=float))
+        for x in ast.walk(node)
+    )
 
 
 def _of_other(change: Change, at: Context) -> Codes:
@@ -382,7 +432,9 @@ def _of_other(change: Change, at: Context) -> Codes:
     if other is not None and is_mask(other):
         return ("G902",) if "data" in new else ("G404",)
     if "cotangent" in new and "cotangent" not in old:
-        return ("G405",)
+        # x > 0 for x: the derivative of a square has no x, or that of max(x, 0) nothing beside it
+        turned = isinstance(change.old, ast.Compare) and change.about in _texts(change.old)
+        return ("G405", "G403") if turned else ("G405",)
     if value is not None and value.size > 1 and not np.ptp(np.asarray(value, dtype=float)):
         return ()  # a factor that is missing, and may be any
     if "cotangent" in new and value is not None and other is not None:
@@ -394,6 +446,8 @@ def _of_other(change: Change, at: Context) -> Codes:
         return ("G304",)
     if in_matrix_product(place):
         return ("G703",)
+    if place is not None and len(at.gained) == 1 and "activation" in new and _is_handed(place, at):
+        return ("G703",)  # a layer's input: in a derivative it would spoil what comes before too
     formula = place is not None and in_formula(place)
     if ("activation" in old and "argument" in new) or (
         formula and at.meanings.follows(value, other)
@@ -404,6 +458,15 @@ def _of_other(change: Change, at: Context) -> Codes:
     ):
         return ("G403",)
     return ("G703",) if old & {"forward", "parameter", "data"} else ()
+
+
+def _is_handed(place: Place, at: Context) -> bool:
+    """Whether a function of the user's is given an expression and a cotangent."""
+    call = place.parent
+    if not isinstance(call, ast.Call) or calls_an_activation(ast.unparse(call.func)):
+        return False
+    given = [x for x in call.args if x is not place.expression]
+    return place.field == "args" and any("cotangent" in at.words(ast.unparse(x)) for x in given)
 
 
 def _is_penalty(place: Place, at: Context) -> bool:
@@ -463,8 +526,10 @@ def of_missing_factor(
         return ("G401", "G405") if both else ("G405",)
     if "softmax" in words:
         return ("G503",)
-    if "scale" in words:
-        return ()
+    if "scale" in words or (form == "1 / {}" and "output derivative" in words):
+        return ()  # such as that of a logarithm of the loss, which is no activation
+    if place is not None and _is_term_of_a_formula(place, at):
+        return ("G403",)
     entry = ast.unparse(parsed(atom).value) if atom.endswith("]") else atom  # type: ignore[attr-defined]
     source = at.value(entry) if atom and form == "{}" else None
     if not at.meanings.reaches(at.gained, value if source is None else source):
@@ -484,6 +549,20 @@ def of_missing_factor(
         spread = made is not None and array.shape != made.shape
         return () if spread else ("G401",)  # such as a norm: no derivative of an activation
     return _FORMS.get(form, ()) if array.size == 1 else ()
+
+
+def _is_term_of_a_formula(place: Place, at: Context) -> bool:
+    """Whether an expression is a term of a sum of forward values that is a factor of a product."""
+    above = list(place.above)
+    while isinstance(above[-1], ast.BinOp) and isinstance(above[-1].op, ast.Mult):
+        above.pop()
+    if len(above) < 2 or not is_sum(above[-1]):
+        return False
+    multiplies = isinstance(above[-2], ast.BinOp) and isinstance(above[-2].op, ast.Mult)
+    node = above[-1]
+    parts = [x for x in ast.walk(node) if isinstance(x, (ast.Name, ast.Subscript, ast.Attribute))]
+    passed = {"cotangent", "gradient"}
+    return multiplies and not any(passed & at.words(ast.unparse(x)) for x in parts)
 
 
 def _is_count(value: Any) -> bool:
@@ -519,14 +598,17 @@ def of_missing_term(
 def of_factor(
     values: Sequence[float],
     factor: Factor | None,
+    written: ast.expr,
     place: Place | None,
     batches: Sequence[int | None],
     at: Context,
 ) -> Codes:
-    """A factor on an expression, fitted on every probe."""
+    """A factor on an expression that is written at a place, fitted on every probe."""
     if place is not None and (is_added_to_a_number(place) or is_argument(place)):
         return ("G403",)
     whole = place is None or len(place.above) == 1 or not isinstance(place.parent, ast.BinOp)
+    if place is not None and factor is not None and _is_added_penalty(written, place, at):
+        return ("G303",) if factor.codes == ("G205",) else ("G302",)
     if factor is None:
         if not whole or any(abs(v - values[0]) > 1e-9 for v in values):
             return ()
@@ -542,6 +624,13 @@ def of_factor(
     if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
         return ("G601",)
     return factor.codes
+
+
+def _is_added_penalty(written: ast.expr, place: Place, at: Context) -> bool:
+    """Whether an expression that is added to something is a number times a parameter."""
+    node = place.parent
+    added = isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, (ast.Add, ast.Sub))
+    return added and _is_of_a_parameter(written, at)
 
 
 def _scalars(at: Context) -> set[float]:

@@ -22,6 +22,13 @@ def is_sum(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
 
 
+def terms_of(node: ast.expr) -> set[str]:
+    """What a sum adds and subtracts, as text."""
+    if isinstance(node, ast.BinOp) and is_sum(node):
+        return terms_of(node.left) | terms_of(node.right)
+    return {ast.unparse(node)}
+
+
 def is_term(place: Place) -> bool:
     """Whether a factor on it is not also one on what it is part of."""
     parent = place.parent

@@ -42,6 +42,7 @@ from chainrule.checking.repairs.positions import (
     is_root,
     is_sum,
     is_term,
+    terms_of,
 )
 from chainrule.checking.repairs.sites import Place, Site, Unit, sites_of, units_of
 from chainrule.checking.roles import Roles
@@ -352,7 +353,7 @@ class RepairSearch:
             at = self._context(site, mended - self.right)
             factor = self._factor([1 / value for value in values])
             batches = [trial.batch for trial in self.trials]
-            codes = of_factor([1 / value for value in values], factor, place, batches, at)
+            codes = of_factor([1 / value for value in values], factor, old, place, batches, at)
             rank = 4 if "G206" in codes else 1
             text = factor.text if factor is not None else f"{1 / values[0]:.6g}"
             said = f"{quoted(old)} {'times' if divides else 'divided by'} {text}"
@@ -405,6 +406,8 @@ class RepairSearch:
             if mended is not None:
                 with np.errstate(all="ignore"):
                     factor = form(np.asarray(value))
+                if not np.any(factor):
+                    continue  # nothing is left of it: no factor is missing
                 at = self._context(site, mended - self.right)
                 said = f"{quoted(old)} times {text.format(atom)}"
                 codes = of_missing_factor(factor, ast.unparse(old), text, place, at, atom)
@@ -442,6 +445,8 @@ class RepairSearch:
         weights, mended = fitted
         at = self._context(site, mended - self.right)
         codes = of_missing_term(value, weights, self._factor(weights), at)
+        if atom in terms_of(old):
+            codes = ()  # it is there, and not due or of another sign
         yield self._repair(
             site, old, codes, mended, 2, f"{quoted(old)} plus {weights[0]:.6g} * {atom}"
         )
