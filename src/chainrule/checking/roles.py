@@ -98,7 +98,8 @@ class Roles:
                 user = self.nodes[k]
                 if user.primitive.name == "convolve":
                     return True
-                if user.primitive.name == "getitem" and "slice" not in repr(user.params):
+                single = user.primitive.name == "getitem" and "slice" not in repr(user.params)
+                if single and int(np.prod(node.shape)) > 2:  # two are flipped by any exchange
                     waiting.append(k)
                 for other, operand in enumerate(user.inputs):
                     if other == position or not isinstance(operand, Node):
