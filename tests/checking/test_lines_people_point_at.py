@@ -325,6 +325,30 @@ FILES = {
             "V": sum_v,  # <-
         }
     """,
+    "going back in time a share has the wrong sign, and the next pass inherits it": """
+        return {"a": 0.4, "start": 0.8, "series": r.normal(size=6) + 2.0}
+
+    def loss(a, start, series):
+        state, total = start, 0.0
+        for x in series:
+            miss = x - state
+            total += miss ** 2
+            state = state + a * miss
+        return total
+
+    def gradient(a, start, series):
+        state, misses = start, []
+        for x in series:
+            miss = x - state
+            misses.append(miss)
+            state = state + a * miss
+        back = da = 0.0
+        for miss in reversed(misses):
+            da += back * miss
+            d_miss = 2 * miss + a * back
+            back = back + d_miss  # <-
+        return {"a": da, "start": back}
+    """,
 }
 
 

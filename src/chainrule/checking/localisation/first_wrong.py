@@ -201,6 +201,11 @@ def _lines(
             if change.place == home:
                 change = runs.told(home, runs.wrong, deadline) or change
             return [changed_line(change, [faulty_line(fault, search, graph)], True)]
+    if search.begins_right(fault):  # what it hands to the next pass comes back wrong
+        change = runs.smallest((), fault.repaired, deadline)
+        if change is not None:
+            whole = change.repaired == runs.wrong
+            return [changed_line(change, [faulty_line(fault, search, graph)], whole)]
     faults = search.with_others(fault)
     lines = [faulty_line(each, search, graph) for each in faults]
     fault, home = faults[0], search.place(faults[0])

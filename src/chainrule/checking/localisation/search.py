@@ -208,6 +208,8 @@ class Search:
         )
         elsewhere = match is not None and match.quantity.kind == "cotangent"
         named_here = named_so and not (elsewhere and self._is_in_helper(step))
+        if self.begins_right(fault):
+            return True
         if named_here and own is None and not self._is_bound_again(step):
             return False
         if own is not None and not own.exact and _counts(step.value):
@@ -442,6 +444,14 @@ class Search:
             quantity.kind in ("cotangent", "share") and quantity.name in self.results
             for quantity in (fault.quantity, *fault.quantity.aliases)
         )
+
+    def begins_right(self, fault: Fault) -> bool:
+        """Whether the first pass of a loop binds what the name says, and would not any more."""
+        step, match = fault.step, fault.step.standing
+        if match is None or step.matches or not match.exact or fault.time > step.time:
+            return False
+        meant = self.substitution.fitting_roles(step)
+        return any(match.quantity.is_role(*role) for role in meant if role[0] == "cotangent")
 
     def place(self, fault: Fault) -> tuple[str, int]:
         """File and line of a fault."""
