@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -330,3 +331,25 @@ def test_where_the_derivative_is_zero_times_infinity_differences_judge():
         report = cr.check(loss, gradient, {"w": np.array([0.5, -0.2, 0.9])})
     assert report.verdict == "ok", str(report)
     assert "zero times infinity" in report.trusted
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("np.c_[np.ones(5), X] @ w", 3),
+        ("np.c_[X, X[:, 0] * w[0], w[1] * y] @ w[:4]", 4),
+        ("X @ np.r_[w[0], w[1:2] ** 2]", 2),
+        ("np.r_[X, X ** 2].sum() * np.r_['0', w]", 3),
+        ("np.r_[0:5] * (np.r_[w, [w[0], 1.0]].sum() + y)", 3),
+    ],
+)
+def test_arrays_joined_in_brackets_are_traced(text, columns):
+    space: dict[str, Any] = {"np": np}
+    exec(f"def loss(w, X, y):\n    return np.sum(np.sin({text}))", space)
+    rng = np.random.default_rng(0)
+    point = {"w": rng.normal(size=columns), "X": rng.normal(size=(5, 2)), "y": rng.normal(size=5)}
+    subject = Subject(space["loss"], lambda w, X, y: {"w": w}, point)
+    found = reference.reference_at(subject, subject.example, ("w",))
+    traced = "'0'" not in text
+    assert found.confirmed
+    assert (found.method == "engine") is traced

@@ -1,10 +1,10 @@
 """What a loss may do with plain numbers and buffers that would end its trace, passed over in it.
 
-``float(loss)``, ``math.exp(z)``, ``np.array([a, b])`` and ``out = np.zeros(n); out[i] = a`` turn
-traced values into plain ones, and the method that ``X.dot(W)`` calls does not look at its ``W``.
-While such a loss is traced, its module sees a NumPy whose new arrays take traced values, and data
-whose ``dot`` does. It is tried only where the plain trace has failed, and central differences
-judge the result.
+``float(loss)``, ``math.exp(z)``, ``np.array([a, b])``, ``np.c_[ones, X]`` and
+``out = np.zeros(n); out[i] = a`` turn traced values into plain ones, and the method that
+``X.dot(W)`` calls does not look at its ``W``. While such a loss is traced, its module sees a NumPy
+whose new arrays take traced values, and data whose ``dot`` does. It is tried only where the plain
+trace has failed, and central differences judge the result.
 """
 
 from __future__ import annotations
@@ -101,6 +101,31 @@ def _stacking(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+class _Joining:
+    """``np.r_``, or ``np.c_``, of traced values.
+
+    Parameters
+    ----------
+    own : object
+        NumPy's, which takes what holds no traced value, ranges and settings.
+    columns : bool
+        Vectors are columns, and what is joined is the last axis.
+    """
+
+    def __init__(self, own: Any, columns: bool) -> None:
+        self._own, self._columns = own, columns
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not _holds_traced(parts) or any(isinstance(each, (str, slice)) for each in parts):
+            return self._own[key]
+        arrays = [_stacked(each) for each in parts]
+        if self._columns:
+            arrays = [x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in arrays]
+            return np.concatenate(arrays, axis=-1)
+        return np.concatenate([x if np.ndim(x) else np.reshape(x, (1,)) for x in arrays])
+
+
 def _holds_traced(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_holds_traced(each) for each in value)
@@ -131,6 +156,7 @@ def plain_numbers_pass(function: Callable[..., Any], anchor: Any) -> Iterator[No
         return
     numpy_ones: dict[str, Any] = {name: _maker(getattr(np, name), anchor) for name in _MAKERS}
     numpy_ones.update({name: _stacking(getattr(np, name)) for name in _LISTS})
+    numpy_ones.update(c_=_Joining(np.c_, True), r_=_Joining(np.r_, False))
     of_math = {
         name: getattr(np, _MATH.get(name, name))
         for name in vars(math)
