@@ -143,6 +143,11 @@ def example():
 """
 #: A variable is called as the gradient of a number is called, and is another number.
 STEPS = COSTS.replace("gcost = move", "dcost = 0.5\n    gcost = move")
+#: A variable called so is no number at all.
+NO_NUMBERS = COSTS.replace(
+    "gcost = move",
+    "grad_cost, dcost, delta_cost = (lambda w: w), 'euro', [[1], [2, 3]]\n    gcost = move",
+)
 
 SLIPS = [
     (TRIPLES, "(near - away + margin > 0)", "(near - away > 0)", "G404"),
@@ -156,7 +161,9 @@ SLIPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [ROUGH, ROLLED, FRAMED, SCALE, TRIPLES, COSTS, STEPS])
+@pytest.mark.parametrize(
+    "source", [ROUGH, ROLLED, FRAMED, SCALE, TRIPLES, COSTS, STEPS, NO_NUMBERS]
+)
 def test_the_right_file_is_right(source):
     space = load(source)
     assert cr.check(space["loss"], space["gradient"], space["example"]).verdict == "ok"

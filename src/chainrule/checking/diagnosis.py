@@ -23,9 +23,7 @@ from chainrule.checking.report import Cause, GradientVerdict, Verdict, WrongLine
 from chainrule.checking.search import Explanation, Search
 from chainrule.checking.sharing import shared
 from chainrule.checking.shortcuts import shortcuts_of
-from chainrule.checking.sizes import (
-    sizes_by_equality,
-)
+from chainrule.checking.sizes import sizes_by_equality
 from chainrule.checking.stopping import now
 from chainrule.checking.subject import SubjectError
 from chainrule.checking.trial import Trial
@@ -151,19 +149,17 @@ def diagnose(
         found.reasons = "the functions cannot be called with other numbers than the example's"
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
         return
-    search = Search(trials)
-    search.ends = min(search.ends, ends - _SECONDS_FOR_REPAIRS)
-    if not reference.untraceable:
-        found.shortcuts += shortcuts_of(search.roles[0])
-    wrong = set(claimed) - search.matched(search.states)
+    wrong = _wrong_on(trials)
     for attempt in range(1, _MOST_DRAWN if wrong_here and not wrong else 0):
         # What only samples near a threshold show, few numbers may hide.
         others = draw_trials(reference, claimed, hygiene.single, seed + 101 * attempt, [])
         if len(others) == PROBES and (wrong := _wrong_on(others)):
-            trials, over = others, search.ends
-            search = Search(trials)
-            search.ends = over
+            trials = others
             break
+    search = Search(trials)
+    search.ends = min(search.ends, ends - _SECONDS_FOR_REPAIRS)
+    if not reference.untraceable:
+        found.shortcuts += shortcuts_of(search.roles[0])
     if not wrong:
         _only_here(reference, verdicts, seed, found)
         return

@@ -193,7 +193,7 @@ def _is_computed(subject: Subject, name: str) -> bool:
     def returned(frame: FrameType, event: str, value: Any) -> None:
         if event == "return" and frame.f_code is code:
             here = (frame.f_locals.get(each) for each in own)
-            found.extend(float(x) for x in here if x is not None and np.ndim(x) == 0)
+            found.extend(float(x) for x in here if isinstance(x, (float, np.number)))
 
     before = sys.getprofile()
     sys.setprofile(returned)

@@ -23,6 +23,11 @@ EdgeRule = Callable[[Any, Any], Any]
 NodeRule = Callable[[Any], Any]
 
 
+def dropped(g: Any, contribution: Any) -> Any:
+    """There is no contribution."""
+    return np.zeros_like(contribution)
+
+
 class Alterations:
     """What a mistake changes in the backward pass.
 

@@ -6,7 +6,6 @@ They are recognised by what they compute on a probe, not by how they are written
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.regions import Activation, Normalisation, Softmax, Standardisation
-from chainrule.checking.replay import Alterations
+from chainrule.checking.replay import Alterations, dropped
+from chainrule.checking.standardisations import (
+    root_mean_squares_of,
+    sets_of_axes,
+    standardisations_of,
+)
 from chainrule.checking.trial import Trial
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
@@ -22,7 +26,6 @@ from chainrule.engine.primitive import UFUNCS
 
 _ADDING = {"add", "subtract", "negative", "sum", "mean", "reshape", "astype", "getitem", "stack"}
 _RESHAPING = {"reshape", "expand_dims", "squeeze", "ravel", "getitem", "transpose"}
-_SQUARING = {"power", "multiply", "square"}
 _ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
 
 
@@ -205,8 +208,7 @@ class Roles:
             + [(m.x, m.normal) for m in self.normalisations]
             + [(m.x, m.divided) for m in self.standardisations]
         ):
-            ancestors = {node.index for node in self.graph.ancestors_of([self.nodes[end]])}
-            found |= (self.descendants(start) & ancestors) - {start, end}
+            found |= (self.descendants(start) & self.ancestors(end)) - {start, end}
         return found
 
     @cached_property
@@ -290,7 +292,7 @@ class Roles:
         if not edges:
             return None
         left = self.replay.altered(
-            self.replay.true, Alterations(edges=dict.fromkeys(edges, _nothing))
+            self.replay.true, Alterations(edges=dict.fromkeys(edges, dropped))
         )
         true = self.replay.gradient(self.replay.true, name)
         return np.asarray(true) - np.asarray(self.replay.gradient(left, name))
@@ -597,7 +599,7 @@ class Roles:
                 continue
             if normal.dtype.kind != "f" or normal.size < 4 or node.index in self.penalty:
                 continue
-            for axis in _sets_of_axes(normal.ndim):
+            for axis in sets_of_axes(normal.ndim):
                 n = int(np.prod([normal.shape[k] for k in axis]))
                 if n < 3 or not np.allclose(normal.mean(axis=axis), 0, atol=1e-10):
                     continue
@@ -636,121 +638,16 @@ class Roles:
     @cached_property
     def standardisations(self) -> list[Standardisation]:
         """Standardisations by their steps, as far as their results are not recognised by value."""
-        known = {each.x for each in self.normalisations}
-        found: list[Standardisation] = []
-        for node in self.nodes:
-            if node.primitive.name != "subtract" or not self.replay.active[node.index]:
-                continue
-            x, mean = node.inputs
-            if not isinstance(x, Node) or not isinstance(mean, Node) or x.index in known:
-                continue
-            value = self.values[node.index]
-            if value is None or value.shape != x.shape or value.size < 4:
-                continue
-            if node.index in self.penalty or not self.derived_from(mean, x):
-                continue
-            for axis in _sets_of_axes(value.ndim):
-                count = int(np.prod([value.shape[k] for k in axis]))
-                if count > 2 and np.allclose(value.mean(axis=axis), 0, atol=1e-10):
-                    steps = self._steps_of(node, x, mean, axis, count)
-                    if steps is not None:
-                        found.append(steps)
-                        break
-        return found
-
-    def _steps_of(
-        self, centred: Node, x: Node, mean: Node, axis: tuple[int, ...], count: int
-    ) -> Standardisation | None:
-        after = self.descendants(centred.index)
-        value = np.asarray(self.values[centred.index], dtype=float)
-        variances = [value.var(axis=axis, ddof=ddof).ravel() for ddof in (0, 1)]
-        for k in sorted(self.descendants(x.index) - {x.index}):
-            here = self.values[k]
-            if here is None or here.size != variances[0].size or here.dtype.kind != "f":
-                continue
-            fits = [np.allclose(here.ravel(), v, rtol=1e-9, atol=0) for v in variances]
-            divided = self._divided_by(k, after, value.shape) if any(fits) else None
-            if divided is None:
-                continue
-            of_variance = self._up_to(k)
-            of_mean = self._up_to(mean.index)
-            to_mean = [e for e in self.edges_into(x.index) if e[0] in of_mean]
-            inside = [e for e in self.edges_into(centred.index) if e[0] in of_variance]
-            inside += [
-                edge
-                for edge in self.edges_into(x.index)
-                if edge[0] in of_variance and edge[0] not in {*of_mean, centred.index}
-            ]
-            if to_mean and inside:
-                return Standardisation(
-                    x.index, divided, tuple(to_mean), tuple(inside), count, fits[0]
-                )
-        return None
+        return standardisations_of(self)
 
     @cached_property
     def root_mean_squares(self) -> list[Standardisation]:
         """Values divided by the roots of their mean squares, without a mean taken off."""
-        known = {edge for each in self.standardisations for edge in each.to_variance}
-        known |= {edge for each in self.normalisations for edge in self.edges_into(each.x)}
-        found: list[Standardisation] = []
-        for node in self.nodes:
-            x = self._squared(node)
-            if x is None or not self.replay.active[node.index] or node.index in self.penalty:
-                continue
-            divided = self._divided_by(node.index, self.descendants(x.index), x.shape)
-            of_square = self._up_to(node.index)
-            inside = [edge for edge in self.edges_into(x.index) if edge[0] in of_square]
-            if divided is not None and inside and not known & set(inside):
-                count = int(np.size(x.value)) // max(int(np.size(node.value)), 1)
-                found.append(Standardisation(x.index, divided, (), tuple(inside), count, True))
-        return found
+        return root_mean_squares_of(self)
 
-    def _squared(self, node: Node) -> Node | None:
-        """The array of which a node is the mean square along an axis; None if of none."""
-        inner = node.inputs[0] if node.inputs else None
-        if node.primitive.name == "divide" and isinstance(inner, Node):
-            inner = inner.inputs[0] if inner.primitive.name == "sum" else None
-        elif node.primitive.name != "mean":
-            return None
-        if not isinstance(inner, Node) or inner.primitive.name not in _SQUARING:
-            return None
-        x = next(iter(inner.parents), None)
-        if x is None or any(each is not x for each in inner.parents) or x.shape != inner.shape:
-            return None
-        squares = np.asarray(x.value, dtype=float) ** 2
-        if not np.allclose(inner.value, squares) or np.size(node.value) >= squares.size:
-            return None
-        return x if np.isclose(np.mean(node.value), np.mean(squares)) else None
-
-    def _up_to(self, k: int) -> set[int]:
-        return {node.index for node in self.graph.ancestors_of([self.nodes[k]])} | {k}
-
-    def _divided_by(self, variance: int, after: set[int], shape: tuple[int, ...]) -> int | None:
-        """Where what becomes of a centred value is divided by what becomes of its variance."""
-        size = np.size(self.nodes[variance].value)
-        deviations = {
-            k
-            for k in self.descendants(variance)
-            if (value := self.values[k]) is not None and value.size == size
-        }
-        for k in sorted(after):
-            node = self.nodes[k]
-            if node.primitive.name in ("divide", "multiply") and node.shape == shape:
-                found = [isinstance(x, Node) and x.index in deviations for x in node.inputs]
-                beside = node.inputs[found.index(True) - 1] if any(found) else None
-                if isinstance(beside, Node) and beside.index in after and not all(found):
-                    return k
-        return None
-
-
-def _nothing(g: Any, contribution: Any) -> Any:
-    return np.zeros_like(contribution)
-
-
-def _sets_of_axes(ndim: int) -> Iterator[tuple[int, ...]]:
-    """The axes that a standardisation may run over: one, several, all."""
-    for count in range(1, ndim + 1):
-        yield from itertools.combinations(range(ndim), count)
+    def ancestors(self, k: int) -> set[int]:
+        """A node and all that it is computed from."""
+        return {node.index for node in self.graph.ancestors_of([self.nodes[k]])}
 
 
 def _is_elementwise(node: Node) -> bool:

@@ -113,24 +113,26 @@ class Trial:
         """
         found: dict[str, float] = {}
         for node in self.graph.nodes:
-            if self.replay.active[node.index] and node.primitive.name == "divide":
-                value, by = node.operands[1], node.inputs[1]
-                if isinstance(by, Node) and (self.replay.active[by.index] or not by.inputs):
-                    continue
-                if not isinstance(by, Node) and np.any(value != np.round(value)):
-                    continue  # a rate, such as dropout's
-            elif not self.replay.active[node.index] and node.shape == () and node.inputs:
-                value = node.value
-                counts = node.primitive.name in ("sum", "count_nonzero")
-                if not counts or float(value) != round(float(value)):
-                    divides = (x.primitive.name == "divide" for x in self._users[node.index])
-                    if not any(divides):
-                        continue
-            else:
-                continue
-            if np.ndim(value) == 0 and float(value) > 0 and float(value) != 1:
+            value = self._divisor_at(node)
+            if value is not None and np.ndim(value) == 0 and value > 0 and value != 1:
                 found[str(self.keys[node.index])] = float(value)
         return dict(itertools.islice(found.items(), _MOST_DIVISORS))
+
+    def _divisor_at(self, node: Node) -> Any:
+        """What a node divides by; of data, a number that counts something or is divided by."""
+        active = self.replay.active
+        if active[node.index]:
+            if node.primitive.name != "divide":
+                return None
+            value, by = node.operands[1], node.inputs[1]
+            if isinstance(by, Node):
+                return None if active[by.index] or not by.inputs else value
+            return value if np.all(value == np.round(value)) else None  # a rate, as dropout's
+        if node.shape or not node.inputs:
+            return None
+        counts = node.primitive.name in ("sum", "count_nonzero") and float(node.value).is_integer()
+        divides = (user.primitive.name == "divide" for user in self._users[node.index])
+        return node.value if counts or any(divides) else None
 
     @cached_property
     def _users(self) -> list[list[Node]]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.faults.rules import dropped, scaled
+from chainrule.checking.faults.rules import scaled
 from chainrule.checking.hypothesis import Hypothesis, always
-from chainrule.checking.replay import Alterations, EdgeRule
+from chainrule.checking.replay import Alterations, EdgeRule, dropped
 from chainrule.checking.roles import Roles
 from chainrule.engine.graph import Node
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.faults.rules import dropped, scaled
+from chainrule.checking.faults.rules import scaled
 from chainrule.checking.hypothesis import Hypothesis, always
 from chainrule.checking.regions import Normalisation, Standardisation
-from chainrule.checking.replay import Alterations, NodeRule
+from chainrule.checking.replay import Alterations, NodeRule, dropped
 from chainrule.checking.roles import Roles
 
 #: A word for it, its codes, what is said of it, and what it alters.

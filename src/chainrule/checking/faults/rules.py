@@ -24,11 +24,6 @@ def passed(g: Any, contribution: Any) -> Any:
     return g
 
 
-def dropped(g: Any, contribution: Any) -> Any:
-    """There is no contribution."""
-    return np.zeros_like(contribution)
-
-
 def doubled(g: Any, contribution: Any) -> Any:
     """The contribution counts twice."""
     return 2 * contribution

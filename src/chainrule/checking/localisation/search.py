@@ -98,22 +98,16 @@ class Search:
     def _before_what_is_added(self, found: Fault) -> Fault:
         """The fault of the value that a line adds to, where what it adds is right as it is."""
         step = found.step
-        before = [
-            other
-            for other in self.steps
-            if other.time < step.time
-            and other.name == step.name
-            and other.site.function == step.site.function
-        ]
-        if not before or before[-1].value.shape != step.value.shape or step.value.dtype.kind != "f":
+        before = self._bound_before(step)
+        if before is None or step.value.dtype.kind != "f":
             return found
-        earlier = next((x for x in self.passed if x.step is before[-1]), None)
+        earlier = next((x for x in self.passed if x.step is before), None)
         if earlier is None or not earlier.repaired >= found.repaired:
             return found
         beside = [x for x in self.passed if x.step.site.line == step.site.line]
         if any(x.own is not None and x.step is not step for x in beside):
             return found  # what it adds lacks a factor
-        added = self._share(step.value - before[-1].value)
+        added = self._share(step.value - before.value)
         if added is None or not added.exact:
             return found
         due = np.asarray(found.replaced[step.places[0]], float)
@@ -133,6 +127,11 @@ class Search:
             return False
         if step.copied and not step.site.plain:
             return False
+        before = self._bound_before(step)
+        return before is not None and np.array_equal(before.value, step.value)
+
+    def _bound_before(self, step: Step) -> Step | None:
+        """What the name held before, if that is of the same shape."""
         before = [
             other
             for other in self.steps
@@ -140,11 +139,7 @@ class Search:
             and other.name == step.name
             and other.site.function == step.site.function
         ]
-        return (
-            bool(before)
-            and before[-1].value.shape == step.value.shape
-            and np.array_equal(before[-1].value, step.value)
-        )
+        return before[-1] if before and before[-1].value.shape == step.value.shape else None
 
     def _earliest(self, effort: int) -> Fault | None:
         first: Fault | None = None

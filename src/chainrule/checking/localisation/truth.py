@@ -151,18 +151,7 @@ def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                 for operand in node.parents:
                     if operand.shape == end.shape and operand.dtype.kind == "f":
                         active[operand.index] = True
-        seen: list[tuple[Node, Any]] = []
-        try:
-            pull_back(
-                forward,
-                [(end, np.ones_like(end.value))],
-                [],
-                active,
-                watch=lambda node, g, seen=seen: seen.append((node, g)),  # type: ignore[misc]
-            )
-        except Exception:  # a function in the chain has no derivative here
-            continue
-        for node, g in seen:
+        for node, g in _derivatives_of(end, forward, active):
             array = as_numbers(g)
             if node is not end and array is not None and array.shape == end.shape:
                 name = names[end.index]
@@ -173,6 +162,21 @@ def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                     f"the derivative of %{end.index} by %{node.index}",
                     node,
                 )
+
+
+def _derivatives_of(
+    end: Node, forward: Sequence[Node], active: Sequence[bool]
+) -> list[tuple[Node, Any]]:
+    """A node's derivatives by what it is computed from; none if a function on the way has none."""
+    seen: list[tuple[Node, Any]] = []
+    try:
+        pull_back(
+            forward, [(end, np.ones_like(end.value))], [], active,
+            watch=lambda node, g: seen.append((node, g)),
+        )  # fmt: skip
+    except Exception:  # of whatever kind
+        return []
+    return seen
 
 
 def _parts(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> Iterator[Quantity]:
@@ -194,18 +198,7 @@ def _parts(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> It
         return
     active = [node.index in graph.cotangents for node in forward]
     for part in parts[-_MOST_PARTS:]:
-        seen: list[tuple[Node, Any]] = []
-        try:
-            pull_back(
-                forward,
-                [(part, np.ones_like(part.value))],
-                [],
-                active,
-                watch=lambda node, g, seen=seen: seen.append((node, g)),  # type: ignore[misc]
-            )
-        except Exception:  # a function on the way has no derivative here
-            continue
-        for node, g in seen:
+        for node, g in _derivatives_of(part, forward, active):
             if node is part or node.index not in named or node.index not in graph.cotangents:
                 continue
             array, whole = as_numbers(g), as_numbers(graph.cotangents[node.index].value)
