@@ -166,7 +166,7 @@ def _in_formula_of_values(place: Place, at: Context) -> bool:
     if is_argument(place):
         return True
     parent = place.parent
-    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, (ast.Add, ast.Sub)):
+    if not is_sum(parent):
         return False
     beside = parent.right if place.field == "left" else parent.left
     base = beside.left if isinstance(beside, ast.BinOp) else beside

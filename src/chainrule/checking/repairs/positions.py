@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import TypeGuard
 
 from chainrule.checking.repairs.sites import Place
 
@@ -17,14 +18,14 @@ def is_root(place: Place) -> bool:
     return len(place.above) == 1
 
 
-def is_sum(node: ast.AST) -> bool:
+def is_sum(node: ast.AST) -> TypeGuard[ast.BinOp]:
     """Whether a node is a sum or a difference."""
     return isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
 
 
 def terms_of(node: ast.expr) -> set[str]:
     """What a sum adds and subtracts, as text."""
-    if isinstance(node, ast.BinOp) and is_sum(node):
+    if is_sum(node):
         return terms_of(node.left) | terms_of(node.right)
     return {ast.unparse(node)}
 
@@ -115,7 +116,7 @@ def in_slice(place: Place | None) -> bool:
 def is_added_to_a_number(place: Place) -> bool:
     """Whether an expression is added to a number: ``1 - a**2``."""
     parent = place.parent
-    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, (ast.Add, ast.Sub)):
+    if not is_sum(parent):
         return False
     other = parent.right if place.field == "left" else parent.left
     return isinstance(other, ast.Constant)
@@ -127,10 +128,7 @@ def in_formula(place: Place) -> bool:
         if isinstance(node, ast.BinOp):
             if isinstance(node.op, ast.Pow):
                 return True
-            both = (node.left, node.right)
-            if isinstance(node.op, (ast.Add, ast.Sub)) and any(
-                isinstance(x, ast.Constant) for x in both
-            ):
+            if is_sum(node) and any(isinstance(x, ast.Constant) for x in (node.left, node.right)):
                 return True
     return False
 
