@@ -141,3 +141,71 @@ def test_html_shows_numbers_of_what_is_wrong_and_can_be_compared():
     assert "v, claimed and true" in page
     assert "w, claimed and true" not in page
     assert "u, claimed and true" not in page
+
+
+def report_of(**evidence):
+    """A report in which every gradient is wrong for some mistakes, by code."""
+    return Report(
+        "wrong",
+        {
+            name: GradientVerdict(
+                name, "wrong", 0.5, causes=tuple(cause(code, said, None) for code, said in each)
+            )
+            for name, each in evidence.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize(
+    ("evidence", "once", "never"),
+    [
+        (
+            {n: [("G802", f"of 5 uses of {n} only one counts.")] for n in ("b1", "b2", "b10")},
+            "of 5 uses of b1 only one counts. The same holds for b2 and b10.",
+            "of 5 uses of b2",
+        ),
+        (
+            {"b": [("G802", "only one of b counts."), ("G602", "only one of b counts.")]},
+            "G802 only one sample counts, or G602 bias gradient of one sample",
+            "(b): only one of b counts. only",
+        ),
+        (
+            {"b": [("G201", "of b: 3 × it."), ("G205", "the sign of b.")]},
+            "the sign of b.",
+            ", or G205",
+        ),
+        (
+            {"b": [("G201", "b1 is 3 × it.")], "b1": [("G201", "b1 is 3 × it.")]},
+            "b1 is 3 × it.",
+            "The same holds",
+        ),
+    ],
+    ids=["one sentence for several gradients", "one for several names", "two mistakes", "as it is"],
+)
+def test_what_is_observed_once_is_said_once(form, evidence, once, never):
+    said = forms(report_of(**evidence))[form]
+    assert said.count(once) == 1
+    assert never not in said
+
+
+def test_the_steps_of_a_loop_share_one_explanation():
+    def loss(X, w, v):
+        total = 0.0
+        for x in X:
+            total = total + (np.tanh(w @ x) @ v) ** 2
+        return total
+
+    def gradient(X, w, v):
+        a = np.tanh(X @ w.T)
+        g = 2 * (a @ v)
+        return {"w": (g[:, None] * v * (1 - a * a)).T @ X, "v": a.T @ g}
+
+    def example():
+        rng = np.random.default_rng(3)
+        return {"X": rng.normal(size=(6, 4)), "w": rng.normal(size=(3, 4)), "v": rng.normal(size=3)}
+
+    report = cr.check(loss, gradient, example)
+    assert report.ok
+    [said] = report.shortcuts
+    assert "more steps of that line may be written" in said

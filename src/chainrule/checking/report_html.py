@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.findings import findings
 from chainrule.checking.report import Report
-from chainrule.checking.report_text import HEADLINES, findings, said_of_line
+from chainrule.checking.report_text import HEADLINES, said_of_line
 
 #: What a sentence puts between backticks.
 _QUOTED = re.compile(r"`([^`]*)`")
@@ -48,13 +49,9 @@ def report_html(report: Report) -> str:
             for title in ("gradient", "verdict", "relative error", "causes")
         )
         parts.append(f"<table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>")
-    for cause, names in findings(report):
-        shown = ", ".join(f"<code>{escape(name)}</code>" for name in names)
-        confirmed = " With this undone, your example passes." if cause.repair_confirmed else ""
-        parts.append(
-            f"<p><b>{cause.code} {escape(cause.name)}</b> ({shown}): "
-            f"{escape(cause.evidence)}{confirmed}</p>"
-        )
+    for finding in findings(report):
+        shown = ", ".join(f"<code>{escape(name)}</code>" for name in finding.names)
+        parts.append(f"<p><b>{escape(finding.title)}</b> ({shown}): {escape(finding.evidence)}</p>")
     parts += _first_wrong(report)
     parts += _side_by_side(report)
     parts += _picture(report)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from chainrule.checking.report import Cause, GradientVerdict, Report
+from chainrule.checking.findings import findings
+from chainrule.checking.report import GradientVerdict, Report
 
 _WIDTH = 96
 _COLORS = {"ok": "32", "wrong": "31;1", "inconclusive": "33", "error": "31;1"}
@@ -25,9 +26,9 @@ def report_text(report: Report, color: bool = False, why: bool = False) -> str:
         lines += _wrapped(report.message)
     if report.gradients:
         lines += ["", *_rows(report.gradients.values(), color)]
-    for cause, names in findings(report):
-        lines += ["", f"{cause.code} {cause.name} ({', '.join(names)})"]
-        lines += _wrapped(_evidence(cause))
+    for finding in findings(report):
+        lines += ["", f"{finding.title} ({', '.join(finding.names)})"]
+        lines += _wrapped(finding.evidence)
     if report.first_wrong is not None:
         where = report.first_wrong
         lines += ["", f"first wrong line: {where.line}: {where.text.strip()}"]
@@ -56,9 +57,9 @@ def report_markdown(report: Report) -> str:
             codes = " ".join(cause.code for cause in each.causes)
             lines.append(f"| `{each.name}` | {_verdict(each)} | {_error(each)} | {codes} |")
         lines.append("")
-    for cause, names in findings(report):
-        shown = ", ".join(f"`{name}`" for name in names)
-        lines += [f"- **{cause.code} {cause.name}** ({shown}): {_evidence(cause)}"]
+    for finding in findings(report):
+        shown = ", ".join(f"`{name}`" for name in finding.names)
+        lines += [f"- **{finding.title}** ({shown}): {finding.evidence}"]
     if report.first_wrong is not None:
         where = report.first_wrong
         lines += ["", f"First wrong line, {where.line}: `{where.text.strip()}`"]
@@ -73,15 +74,6 @@ def report_markdown(report: Report) -> str:
     if report.trusted:
         lines += ["", f"True gradient: {report.trusted}."]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def findings(report: Report) -> list[tuple[Cause, list[str]]]:
-    """Every distinct cause, and the gradients that it explains."""
-    found: dict[tuple[str, str], tuple[Cause, list[str]]] = {}
-    for name, gradient in report.gradients.items():
-        for cause in gradient.causes:
-            found.setdefault((cause.code, cause.evidence), (cause, []))[1].append(name)
-    return list(found.values())
 
 
 def said_of_line(report: Report) -> list[str]:
@@ -119,12 +111,6 @@ def _verdict(gradient: GradientVerdict) -> str:
 
 def _error(gradient: GradientVerdict) -> str:
     return f"{gradient.relative_error:.1e}"
-
-
-def _evidence(cause: Cause) -> str:
-    if cause.repair_confirmed:
-        return f"{cause.evidence} With this undone, your example passes."
-    return cause.evidence
 
 
 def _painted(text: str, verdict: str, color: bool) -> str:

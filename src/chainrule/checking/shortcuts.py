@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,36 @@ def shortcuts_of(roles: Roles) -> list[str]:
     Every identity is confirmed on the numbers of a probe before it is stated.
     """
     found = [*_cross_entropy(roles)]
+    alike: dict[tuple[str, int | None], list[int]] = {}  # a loop computes many on one line
     for activation in roles.activations:
-        said = _in_the_activation(roles, activation)
-        if said and said not in found:
-            found.append(said)
-    for normalisation in roles.normalisations:
-        what = roles.trial.describe(normalisation.normal)
+        if formula := _in_the_activation(roles, activation):
+            line = roles.trial.line(activation.a)
+            alike.setdefault((formula, line), []).append(activation.a)
+    for (formula, _), steps in alike.items():
+        name = roles.trial.names.get(steps[0], "a")
         found.append(
-            f"at {what} the whole backward pass may be written as "
+            f"the derivative at {_places(roles, steps)} may be written {formula.format(a=name)}: "
+            "it takes the activation, which is f(z) already, so f must not be applied again."
+        )
+    standardised: dict[int | None, list[int]] = {}
+    for normalisation in roles.normalisations:
+        normal = normalisation.normal
+        standardised.setdefault(roles.trial.line(normal), []).append(normal)
+    for steps in standardised.values():
+        found.append(
+            f"at {_places(roles, steps)} the whole backward pass may be written as "
             "(g - mean(g) - x̂·mean(g·x̂))/σ: the mean's own share in the variance is left out "
             "because Σ(x - μ) = 0."
         )
     return found
+
+
+def _places(roles: Roles, steps: Sequence[int]) -> str:
+    """The first of the steps that a line computes, and how many more it does."""
+    first, more = roles.trial.describe(steps[0]), len(steps) - 1
+    if not more:
+        return first
+    return f"{first} and at {more} more {'step' if more == 1 else 'steps'} of that line"
 
 
 def _cross_entropy(roles: Roles) -> list[str]:
@@ -66,18 +85,14 @@ def _is_difference(g: np.ndarray[Any, Any], p: np.ndarray[Any, Any], n: int | No
 
 
 def _in_the_activation(roles: Roles, activation: Activation) -> str:
-    """The derivative as a function of the activation's own value."""
+    """The derivative as a formula in the activation's own value ``{a}``; empty if it is none."""
     a = np.asarray(roles.values[activation.a], dtype=float)
     d = activation.derivative
-    name = roles.trial.names.get(activation.a, "a")
-    for text, formula in (
-        (f"{name}(1 - {name})", a * (1 - a)),
-        (f"1 - {name}²", 1 - a * a),
-        (f"1 - exp(-{name})", 1 - np.exp(-a)),
+    for formula, value in (
+        ("{a}(1 - {a})", a * (1 - a)),
+        ("1 - {a}²", 1 - a * a),
+        ("1 - exp(-{a})", 1 - np.exp(-a)),
     ):
-        if np.allclose(d, formula, rtol=1e-9, atol=1e-12):
-            return (
-                f"the derivative at {roles.trial.describe(activation.a)} may be written {text}: it "
-                "takes the activation, which is f(z) already, so f must not be applied again."
-            )
+        if np.allclose(d, value, rtol=1e-9, atol=1e-12):
+            return formula
     return ""
