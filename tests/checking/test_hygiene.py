@@ -138,10 +138,11 @@ UNUSABLE: list[tuple[Any, Any, Any, str]] = [
      "let a loss of its own return the first, and a gradient the second"),
     (lambda w: np.nan, lambda w: {"w": w}, {"w": np.ones(3)}, "finite"),
     (lambda w: "3", lambda w: {"w": w}, {"w": np.ones(3)}, "a str"),
-    (lambda w: np.sum(w), lambda w: w, {"w": np.ones(3)}, "an array of shape (3,)"),
+    (lambda w, v: np.sum(w * v), lambda w, v: w, {"w": np.ones(3), "v": np.ones(3)},
+     "an array of shape (3,)"),
     (lambda w: np.sum(w), lambda w: (w, w), {"w": np.ones(3)}, "a tuple"),
     (lambda w: np.sum(w), lambda w: None, {"w": np.ones(3)}, "returned None"),
-    (lambda w: np.sum(w), lambda w: {"w": w}, [np.ones(3)], "is a list"),
+    (lambda w: np.sum(w), lambda w: {"w": w}, [np.ones(3), 1], "is a list"),
     (lambda w: np.sum(w), lambda w: {"w": w}, {"v": np.ones(3)}, "gives no w"),
     (lambda w: np.sum(w), lambda w: {"w": w[9]}, {"w": np.ones(3)}, "IndexError"),
     (lambda w: 1 / 0, lambda w: {"w": w}, {"w": np.ones(3)}, "ZeroDivisionError"),
@@ -198,6 +199,39 @@ def test_a_gradient_of_zero_is_said_to_test_nothing() -> None:
     assert report.verdict == "ok"
     assert "vacuous" in report.gradients["w"].note
     assert any("off at the example" in each for each in report.blind_spots)
+
+
+def _standardised(X, W, b):  # type: ignore[no-untyped-def]
+    z = X @ W + b
+    c = z - z.mean(axis=0)
+    return c, 1 / np.sqrt((c**2).mean(axis=0) + 1e-5)
+
+
+@pytest.mark.parametrize(("sign", "codes"), [(1, ()), (-1, ("G205",))])
+def test_what_rounding_leaves_of_a_gradient_that_cancels_is_neither_right_nor_wrong(
+    sign: int, codes: tuple[str, ...]
+) -> None:
+    def loss(X, Y, W, b):  # type: ignore[no-untyped-def]
+        c, s = _standardised(X, W, b)
+        return np.sum((c * s - Y) ** 2)
+
+    def gradient(X, Y, W, b):  # type: ignore[no-untyped-def]
+        c, s = _standardised(X, W, b)
+        g = sign * 2 * (c * s - Y)
+        dz = s * (g - g.mean(axis=0) - c * s * (g * c * s).mean(axis=0))
+        return {"W": X.T @ dz, "b": dz.sum(axis=0)}
+
+    rng = np.random.default_rng(5)
+    report = cr.check(
+        loss, gradient,
+        {"X": rng.normal(size=(8, 4)), "Y": rng.normal(size=(8, 3)),
+         "W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)},
+    )  # fmt: skip
+    assert report.codes == codes
+    assert report.gradients["b"].verdict == "ok"
+    assert "zero but for rounding" in report.gradients["b"].note
+    assert not any("hides the mistake" in note for note in report.notes)
+    assert float(report.trusted.rpartition("within ")[2].rstrip(")")) < 1e-6
 
 
 def test_a_mistake_that_the_example_hides_is_found() -> None:

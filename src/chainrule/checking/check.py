@@ -13,7 +13,8 @@ import numpy as np
 
 from chainrule.checking.diagnosis import Diagnosis, diagnose, own_faults_said
 from chainrule.checking.hygiene import Hygiene, cause, digests, examine
-from chainrule.checking.numerical import NOISE_FACTOR, TOLERANCE
+from chainrule.checking.numerical import CANCELLED, NOISE_FACTOR, TOLERANCE
+from chainrule.checking.positional import by_position
 from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.stopping import silent
@@ -45,9 +46,11 @@ def check(
         ``loss(**arrays) -> float``, written in NumPy, or in PyTorch on an example of tensors.
     gradient : callable
         ``gradient(**arrays) -> {name: array}``, the hand-written gradient of the loss with
-        respect to the arguments that it names.
+        respect to the arguments that it names. A tuple is read in the order of the arguments,
+        where their shapes leave only one meaning, or else by the names that are returned.
     example : mapping of str to array, or callable that returns one
-        Arguments for both. Probes of other sizes are drawn from their shapes.
+        Arguments for both, or a tuple of all arguments of ``loss`` in their order. Probes of
+        other sizes are drawn from their shapes.
     parameters : tuple of str, optional
         Arguments that must have a gradient; by default those that look like parameters.
     seed : int
@@ -170,6 +173,8 @@ def _subject(
     if callable(example):
         with calling("example"):
             example = example()
+    if isinstance(example, (tuple, list)):
+        example = by_position(loss, example) or example
     if not holds_tensors(example):
         return Subject(loss, gradient, example)
     found = torch_functions(loss, gradient, example)
@@ -223,7 +228,7 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
     """The verdict on one gradient by its numbers alone."""
     true = reference.gradients[name]
     largest = max(float(np.max(np.abs(g), initial=0.0)) for g in reference.gradients.values())
-    if name in hygiene.absent and np.max(np.abs(true), initial=0.0) <= 1e-12 * largest:
+    if name in hygiene.absent and np.max(np.abs(true), initial=0.0) <= CANCELLED * largest:
         del hygiene.causes[name]
         return GradientVerdict(name, "ok", 0.0, note="it is not returned, and it is zero")
     if name not in hygiene.claims:
@@ -241,11 +246,13 @@ def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdi
         hygiene.blame(name, "G102", f"the gradient of {name} is the true one cut off at the point.")
     if not np.any(true) and not np.any(claim):
         note = "vacuous: both gradients are zero at this example, so nothing was tested"
+    elif max(scale, float(np.max(np.abs(claim), initial=0.0))) <= CANCELLED * largest:
+        note = "vacuous: both gradients are zero but for rounding, so nothing was tested"
     tolerance = max(TOLERANCE, _SINGLE if hygiene.single else 0.0)
     if noise and scale:
         tolerance = max(tolerance, NOISE_FACTOR * noise / scale)
     verdict: Verdict = "ok"
-    if error > tolerance and gap > 1e-13 * max(largest, abs(reference.value)):
+    if error > tolerance and gap > max(CANCELLED * largest, 1e-13 * abs(reference.value)):
         # where everything cancels, rounding is all that is left to compare
         verdict = "wrong" if error > max(_PLAINLY_WRONG, 10 * tolerance) else "inconclusive"
         if _at_kink(reference, name, claim):

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.checking.factors import Factor, name_factor
 from chainrule.checking.faults import hypotheses
 from chainrule.checking.hypothesis import Hypothesis
+from chainrule.checking.numerical import CANCELLED
 from chainrule.checking.replay import Alterations, EdgeRule, NodeRule, Pass
 from chainrule.checking.roles import Roles
 from chainrule.checking.stopping import now
@@ -96,7 +97,8 @@ class Fitting:
         trial = self.trials[number]
         old = trial.replay.gradient(before[number], name)
         new = trial.replay.gradient(after[number], name)
-        return old.shape != new.shape or not np.allclose(old, new, rtol=1e-9, atol=0)
+        rounding = CANCELLED * trial.largest
+        return old.shape != new.shape or not np.allclose(old, new, rtol=1e-9, atol=rounding)
 
     def best(self, fits: list[Fit], before: Sequence[Pass] | None = None) -> list[Fit]:
         """The fits that explain most, and of those the most telling."""

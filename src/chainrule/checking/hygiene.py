@@ -93,7 +93,9 @@ def _examined(subject: Subject, expected: tuple[str, ...]) -> Hygiene:
     named = _first_call(subject, found)
     returned = list(named)
     first = digests({name: _as_plain(value) for name, value in named.items()})
-    wanted = expected or tuple(dict.fromkeys([*named, *likely_parameters(subject, list(named))]))
+    # in order, a gradient that is missing would have moved the others
+    missing = [] if subject.in_order else likely_parameters(subject, list(named))
+    wanted = expected or tuple(dict.fromkeys([*named, *missing]))
     for name in wanted:
         if named.get(name) is None:
             found.blame(name, "G107", _missing(name, name in named, returned, found.unknown))
@@ -152,6 +154,9 @@ def _first_call(subject: Subject, found: Hygiene) -> dict[str, Any]:
         )
     known = ", ".join(name for name, value in subject.example.items() if is_floating(value))
     found.unknown = unknown
+    if len(subject.in_order or ()) > 1:
+        read = ", ".join(subject.in_order or ())
+        found.notes.append(f"the gradients come in order, without names: read as those of {read}.")
     for key in unknown:
         found.notes.append(
             f"gradient returned {key!r}, which is no argument of the example ({known}); it was "

@@ -17,6 +17,9 @@ STEP = 1e-5
 TOLERANCE = 1e-6
 #: … and above this many times the estimated noise of the differences.
 NOISE_FACTOR = 20.0
+#: Of the largest gradient: what rounding leaves of one that cancels, as that of a bias before a
+#: batch norm does.
+CANCELLED = 1e-12
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.numerical import Slope, complex_step, differences, slope_along
+from chainrule.checking.numerical import CANCELLED, Slope, complex_step, differences, slope_along
 from chainrule.checking.subject import LARGE, Point, Subject, calling
 from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
 from chainrule.engine.errors import ChainruleError, InvalidInput
@@ -251,11 +251,14 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
     size = sum(reference.gradients[name].size for name in reference.parameters)
     directions = 1 if size > LARGE else 2
     worst = 0.0
+    largest = max(
+        (float(np.linalg.norm(reference.gradients[x])) for x in reference.parameters), default=0.0
+    )
     kinks: list[str] = []
     disagreement = ""
     for name in reference.parameters:
         true = reference.gradients[name]
-        scale = float(np.linalg.norm(true)) or 1e-12
+        scale = max(float(np.linalg.norm(true)), CANCELLED * largest) or 1e-12
         for _ in range(directions):
             direction = rng.normal(size=true.shape)
             slope = reference.slope(name, direction)
@@ -271,7 +274,8 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
                     f"{name}, central differences give {slope.value:.6g} ± {slope.noise:.1g}"
                 )
             elif not nearer.kink:
-                worst = max(worst, abs(nearer.value - claimed) / scale)
+                zero = scale <= CANCELLED * largest
+                worst = max(worst, abs(nearer.value - claimed) / (largest if zero else scale))
     return disagreement, worst, tuple(kinks)
 
 

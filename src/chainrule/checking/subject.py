@@ -18,6 +18,7 @@ import numpy as np
 
 from chainrule.checking.argument_names import sounds_like_data
 from chainrule.checking.plain_numbers import as_data, is_traced, plain_numbers_pass
+from chainrule.checking.positional import by_shape, returned_names, values_of
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
@@ -46,7 +47,7 @@ class Subject:
     loss : callable
         ``loss(**arrays) -> float``.
     gradient : callable
-        ``gradient(**arrays) -> {name: array}``.
+        ``gradient(**arrays) -> {name: array}``, or the arrays in order.
     example : mapping of str to object
         The arguments by name.
 
@@ -56,6 +57,9 @@ class Subject:
         The loss makes plain numbers or buffers, which are passed over when it is traced.
     autograd : callable or None
         Another differentiator of the loss, where it is written in another library.
+    in_order : list of str or None
+        The arguments that gradients returned in order were found to belong to; None where they
+        come by name.
 
     Raises
     ------
@@ -71,11 +75,12 @@ class Subject:
     ) -> None:
         if not isinstance(example, Mapping) or not all(isinstance(key, str) for key in example):
             raise SubjectError(
-                f"the example is a {type(example).__name__}; it must be a dict of arguments by "
-                'name, such as {"X": X, "y": y, "W1": W1}.'
+                f"the example is {_described(example)}; it must be a dict of arguments by name, "
+                'such as {"X": X, "y": y, "W1": W1}, or a tuple of all arguments of loss in order.'
             )
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
         self.converts = False
+        self.in_order: list[str] | None = None
         self.user_loss = loss
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
@@ -179,18 +184,31 @@ class Subject:
     def named(self, result: Any) -> tuple[dict[str, Any], list[str]]:
         """A gradient's result by the names of the example, and keys that fit none.
 
-        ``dW1``, ``grad_W1`` and ``W1_bar`` are read as ``W1``.
+        ``dW1``, ``grad_W1`` and ``W1_bar`` are read as ``W1``. A tuple is read in its order, where
+        that has only one meaning.
 
         Raises
         ------
         SubjectError
-            The result is no dict.
+            The result is no dict, and no tuple that can be read.
         """
+        if isinstance(result, tuple) and hasattr(result, "_asdict"):
+            result = result._asdict()
         if not isinstance(result, Mapping):
-            raise SubjectError(
-                f"gradient returned {_described(result)}; it must return a dict of gradients by "
-                f"parameter name, such as {{{self._some_keys()}}}."
-            )
+            values = values_of(result)
+            if values is None:
+                raise SubjectError(
+                    f"gradient returned {_described(result)}; it must return a dict of gradients "
+                    f"by parameter name, such as {{{self._some_keys()}}}."
+                )
+            names = self._in_order(values)
+            if len(names) != len(values):
+                raise SubjectError(
+                    f"gradient returned {_described(result)}, and it cannot be told which "
+                    "arguments they belong to; let it return a dict of gradients by parameter "
+                    f"name, such as {{{self._some_keys()}}}."
+                )
+            return dict(zip(names, values, strict=True)), []
         found: dict[str, Any] = {}
         unknown: list[str] = []
         for keys, value in _leaves(result):
@@ -200,6 +218,20 @@ class Subject:
             else:
                 found[name] = value
         return {name: found[name] for name in self.names if name in found}, unknown
+
+    def _in_order(self, values: Sequence[Any]) -> Sequence[str]:
+        """The arguments that a tuple of gradients belongs to: their order decides, where it fits,
+        else the names that are returned.
+        """
+        if self.in_order is None:
+            found = by_shape(values, self.example) or []
+            if not found:
+                names = returned_names(self.user_gradient) or ()
+                said = [self._parameter((name,)) for name in names]
+                found = [name for name in said if name is not None]
+                found = found if len(set(found)) == len(said) == len(values) else []
+            self.in_order = found
+        return self.in_order
 
     def _parameter(self, keys: Keys) -> str | None:
         """The argument that a key of the result means; a list of numbers is one array."""

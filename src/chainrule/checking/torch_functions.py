@@ -80,8 +80,10 @@ def torch_functions(
 
     def gradient_of(**arrays: Any) -> Any:
         found = gradient(**given(arrays))
+        if isinstance(found, (list, tuple)):
+            return tuple(map(_plain, found))
         if not isinstance(found, Mapping):
-            return found
+            return _plain(found)
         return {name: _plain(value) for name, value in found.items()}
 
     def autograd(point: Mapping[str, Any], parameters: Sequence[str]) -> dict[str, Any]:

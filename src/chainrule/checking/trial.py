@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.numerical import CANCELLED
 from chainrule.checking.replay import Pass, Replay
 from chainrule.checking.sizes import Sizes
 from chainrule.engine.graph import Graph, Node
@@ -188,7 +189,7 @@ class Trial:
                 float(np.max(np.abs(claim), initial=0.0)),
                 float(np.max(np.abs(found), initial=0.0)),
             )
-        return gap <= self.exact * scale + 1e-14 * self.largest
+        return gap <= self.exact * scale + CANCELLED * self.largest
 
     def matched(self, state: Pass) -> set[str]:
         """The parameters whose claims a pass reproduces."""

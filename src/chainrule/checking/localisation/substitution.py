@@ -13,6 +13,7 @@ from chainrule.checking.localisation.fault import Fault
 from chainrule.checking.localisation.matching import Matcher, squeezed
 from chainrule.checking.localisation.quantities import Quantity, as_numbers
 from chainrule.checking.localisation.steps import Step, roles
+from chainrule.checking.numerical import CANCELLED
 from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import Place, Run, Watcher
@@ -70,6 +71,7 @@ class Substitution:
         self.read = read
         self.truth = {name: np.asarray(value, float) for name, value in truth.items()}
         self._sizes = {name: float(np.linalg.norm(value)) for name, value in self.truth.items()}
+        self._rounding = max(1e-14, CANCELLED * max(self._sizes.values(), default=0.0))
         self.tolerance = tolerance
         self.deadline = deadline
         self.base: dict[str, np.ndarray | None] = {}
@@ -149,7 +151,7 @@ class Substitution:
             return False
         difference = (claim - true).ravel()
         error = math.sqrt(float(difference @ difference))
-        return error <= self.tolerance * self._sizes[name] or error < 1e-14
+        return error <= self.tolerance * self._sizes[name] or error < self._rounding
 
     def _try(self, replaced: Mapping[Place, Any]) -> dict[str, np.ndarray | None]:
         if now() > self.deadline:
