@@ -35,6 +35,31 @@ FILES = {
         _, dZ = cross_entropy(X @ W, y)
         return {"W": X.T @ dZ}
     """,
+    "a bias before a batch norm, whose gradient cancels, hides no line": """
+        return {"X": r.normal(size=(8, 4)), "y": r.normal(size=(8, 2)), "W": r.normal(size=(4, 3)),
+                "b": r.normal(size=3), "gain": r.normal(size=3), "V": r.normal(size=(3, 2))}
+
+    def forward(X, W, b, gain, V):
+        hpre = X @ W + b
+        centred = hpre - hpre.mean(0)
+        inverse = (centred.var(0) + 1e-5) ** -0.5
+        hnorm = centred * inverse
+        h = np.tanh(gain * hnorm)
+        return inverse, hnorm, h, h @ V
+
+    def loss(X, y, W, b, gain, V):
+        return np.sum((forward(X, W, b, gain, V)[-1] - y) ** 2)
+
+    def gradient(X, y, W, b, gain, V):
+        inverse, hnorm, h, out = forward(X, W, b, gain, V)
+        dout = 2 * (out - y)
+        dV = h.T @ dout
+        dscaled = 1 - h * h  # <-
+        dgain = (hnorm * dscaled).sum(0)
+        dhnorm = gain * dscaled
+        dhpre = inverse * (dhnorm - dhnorm.mean(0) - hnorm * (dhnorm * hnorm).mean(0))
+        return {"W": X.T @ dhpre, "b": dhpre.sum(0), "gain": dgain, "V": dV}
+    """,
     "a sum is divided by the wrong count where the loss divides by a sum of data": """
         return {"w": r.normal(size=3), "X": r.normal(size=(8, 3)), "y": r.normal(size=8),
                 "seen": np.array([1, 0, 1, 1, 0, 1, 1, 1])}
