@@ -121,6 +121,26 @@ def test_what_adds_up_over_calls_is_stale() -> None:
     assert "grows by as much with every call" in report.causes[0].evidence
 
 
+def test_another_order_of_summation_is_no_state_and_no_chance() -> None:
+    calls: list[int] = []
+
+    def in_some_order(w: Any) -> dict[str, Any]:
+        calls.append(1)
+        return {"w": 2 * w * (1 + 2e-16 * (len(calls) % 3))}
+
+    report = cr.check(lambda w: np.sum(w**2), in_some_order, {"w": np.array([0.3, 0.7, 1.1])})
+    assert report.verdict == "ok"
+    assert any("differ in their last digits" in note for note in report.notes)
+
+    def with_noise(w: Any) -> dict[str, Any]:
+        calls.append(1)
+        return {"w": 2 * w * (1 + 1e-9 * (len(calls) % 3))}
+
+    report = cr.check(lambda w: np.sum(w**2), with_noise, {"w": np.array([0.3, 0.7, 1.1])})
+    assert report.verdict == "wrong"
+    assert {*report.codes} <= {"G105", "G106"}
+
+
 def test_a_random_loss_is_inconclusive() -> None:
     report = cr.check(
         lambda w: np.sum(w * np.random.random(3)),  # noqa: NPY002  (as students write it)
