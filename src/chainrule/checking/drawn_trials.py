@@ -26,8 +26,9 @@ from chainrule.engine.errors import ChainruleError
 #: How many are drawn.
 PROBES = 2
 _NOISY = 1e-5
-#: Draws of one probe, of which some may lie on one side of a kink alone.
+#: Draws of one probe, of which some may lie on one side of a kink alone, or have no gradient.
 _ATTEMPTS = 6
+_WITH_OWN_SIZES = 3  # masks that a function draws by itself stay as long as the sizes do
 
 
 def draw_trials(
@@ -126,19 +127,26 @@ def drawn_trial(
     """A probe with the claims made on it; None if the functions cannot be called there."""
     subject = reference.subject
     fallback: Trial | None = None
+    empty = True
     for attempt in range(_ATTEMPTS):
-        probe = draw_probe(
-            subject.example, sizes, sizes_of(sizes, number, fixed), number, seed + attempt
-        )
+        skip = max(0, attempt + 1 - _WITH_OWN_SIZES)
+        chosen = sizes_of(sizes, number, fixed, skip)
+        probe = draw_probe(subject.example, sizes, chosen, number, seed + attempt)
         try:
             trial = _tried(reference, probe, sizes, claimed, single)
         except SubjectError:
             return fallback
         except (ChainruleError, _NotFinite):
             continue
-        if not _is_one_sided(trial):
+        shows = all(
+            np.any(trial.replay.gradient(trial.replay.true, name))
+            for name in claimed
+            if np.any(reference.gradients[name])
+        )
+        if shows and not _is_one_sided(trial):
             return trial
-        fallback = fallback or trial
+        if fallback is None or (shows and empty):
+            fallback, empty = trial, not shows
     return fallback
 
 

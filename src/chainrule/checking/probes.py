@@ -43,8 +43,19 @@ class Probe:
     sizes: Mapping[str, int]
 
 
-def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = ()) -> dict[str, int]:
-    """The sizes of a probe: all different, and different from those of other probes."""
+def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = (), skip: int = 0) -> dict[str, int]:
+    """The sizes of a probe: all different, and different from those of other probes.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    number : int
+        Which of the probes.
+    fixed : sequence of str
+        Symbols that keep the example's size.
+    skip : int
+        How many of the sizes that come first are left out.
+    """
     before = [sizes_of(sizes, earlier, fixed) for earlier in range(number)]
     chosen = {symbol: sizes.symbols[symbol] for symbol in fixed}
     taken = {*chosen.values(), _BATCH[number]}
@@ -55,7 +66,8 @@ def sizes_of(sizes: Sizes, number: int, fixed: Sequence[str] = ()) -> dict[str, 
             chosen[symbol] = _BATCH[number]
         else:
             used = taken | {each[symbol] for each in before}
-            widths = itertools.chain(_WIDTHS[number], itertools.count(22))
+            every = itertools.chain(_WIDTHS[number], itertools.count(22))
+            widths = itertools.islice(every, skip, None)
             chosen[symbol] = next(size for size in widths if size not in used)
             taken.add(chosen[symbol])
     return chosen

@@ -26,7 +26,9 @@ from chainrule.engine.primitive import UFUNCS
 
 _ADDING = {"add", "subtract", "negative", "sum", "mean", "reshape", "astype", "getitem", "stack"}
 _RESHAPING = {"reshape", "expand_dims", "squeeze", "ravel", "getitem", "transpose"}
-_ELEMENTWISE = {"where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid"}
+_ELEMENTWISE = {
+    "where", "clip", "quotient", "nan_to_num", "copysign", "astype", "relu", "sigmoid", "copy",
+}  # fmt: skip
 
 
 class Roles:
@@ -651,11 +653,19 @@ class Roles:
 
 
 def _is_elementwise(node: Node) -> bool:
-    if node.primitive.name in _ELEMENTWISE:
+    if node.primitive.name in _ELEMENTWISE or _writes_by_mask(node):
         return True
     functions = node.primitive.functions
     ufunc: Any = functions[0] if functions else None
     return isinstance(ufunc, np.ufunc) and ufunc in UFUNCS and ufunc.signature is None
+
+
+def _writes_by_mask(node: Node) -> bool:
+    """Whether entries that a mask picks get another number: ``out[z <= 0] = 0``."""
+    if node.primitive.name != "assign" or len(node.operands) != 3:
+        return False
+    _, value, mask = (np.asarray(x) for x in node.operands)
+    return mask.dtype.kind == "b" and mask.shape == node.shape and not value.ndim
 
 
 def _mask_scale(value: Any) -> float:

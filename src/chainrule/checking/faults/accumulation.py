@@ -205,10 +205,13 @@ def _of_loop(
 ) -> Iterator[Hypothesis]:
     """A loop over samples or steps that overwrites, so that one pass of it counts."""
     carried = _is_carried(roles, group)
-    samples = len(group) == roles.trial.batch and not carried
+    in_steps = not carried and _is_in_steps(roles, group)
+    samples = len(group) == roles.trial.batch and not carried and not in_steps
     bias = roles.nodes[group[0][0]].primitive.name in ("add", "subtract")
     codes: tuple[str, ...] = ("G802", "G602") if bias else ("G802",)
-    if not samples:
+    if in_steps:
+        codes = ("G801", *codes)
+    elif not samples:
         codes = ("G801",) if carried else ("G801", "G802")
     unit = "sample" if samples else "step"
     for word, kept in (("first", group[0]), ("last", group[-1])):
@@ -276,6 +279,18 @@ def _is_carried(roles: Roles, group: list[Edge]) -> bool:
     """Whether one use of a value enters the next: the uses are steps, not samples."""
     after = roles.descendants(group[0][0])
     return any(k in after for k, _ in group[1:])
+
+
+def _is_in_steps(roles: Roles, group: list[Edge]) -> bool:
+    """Whether what is computed before one use of a value is computed again from it for the next:
+    the uses belong to the steps of a recurrence, as a bias of its outputs does.
+    """
+    first, second = (
+        {node.index for node in roles.graph.ancestors_of([roles.nodes[k]])} for k, _ in group[:2]
+    )
+    places = {k: place for place, members in roles.loops.items() for k in members}
+    again = {places[k] for k in second - first if k in places}
+    return any(places.get(k) in again for k in first & second)
 
 
 def _recurrences(roles: Roles) -> Iterator[Hypothesis]:

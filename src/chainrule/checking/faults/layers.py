@@ -58,8 +58,12 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
                 f"the cotangent of {what} passes dropout, mask and scale, as if there were none.",
                 edges,
             )  # fmt: skip
-            for word, rule in (("missing", passed), ("applied twice", _again(roles, scaling[0])),
-                               ("inverted", _inverted(roles, scaling[0]))):  # fmt: skip
+            for word, rule in (
+                ("missing", passed),
+                ("applied twice", _again(roles, scaling[0])),
+                ("inverted", _inverted(roles, scaling[0])),
+                ("that of what is dropped", _dropped(roles, scaling[0])),
+            ):
                 yield _edge(
                     ("scale after mask", word, *key, position), ("G902",), 1,
                     f"at the dropout of {what} the scale after the mask is {word}.",
@@ -73,6 +77,7 @@ def _dropout(roles: Roles) -> Iterator[Hypothesis]:
                 ("missing", kept * 1.0),
                 ("applied twice", mask * mask),
                 ("inverted", kept / found[1]),
+                ("that of what is dropped", kept * _of_dropped(found[1])),
             ):
                 yield _edge(
                     ("mask scale", word, *key, position), ("G902",), 1,
@@ -136,6 +141,21 @@ def _inverted(roles: Roles, edge: tuple[int, int]) -> EdgeRule:
     return lambda g, contribution: g * ratio
 
 
+def _dropped(roles: Roles, edge: tuple[int, int]) -> EdgeRule:
+    """1/q, of what is dropped, in the place of 1/(1 - q), of what is kept; or the other way."""
+    node = roles.nodes[edge[0]]
+    number = float(node.operands[1 - edge[1]])
+    if number == 1:
+        return passed
+    ratio = 1 / (1 - number) if node.primitive.name == "divide" else _of_dropped(number)
+    return lambda g, contribution: g * ratio
+
+
+def _of_dropped(scale: float) -> float:
+    """The scale 1/q for 1/(1 - q)."""
+    return scale / (scale - 1)
+
+
 def _pooling(roles: Roles) -> Iterator[Hypothesis]:
     """A window's mean that is not divided, or a maximum whose window all gets the cotangent."""
     for k, position in roles.replay.rules:
@@ -152,11 +172,15 @@ def _pooling(roles: Roles) -> Iterator[Hypothesis]:
         key = roles.trial.keys[k]
         what = roles.described(node.inputs[position])
         if name in ("mean", "avg_pool2d"):
-            yield _edge(
-                ("window", *key), ("G907",), 1,
-                f"the cotangent of {what} is not divided by the window's {window} entries.",
-                {(k, position): scaled(window)},
-            )  # fmt: skip
+            # of one axis, such as that of the words of a sentence, it is a count as well
+            counts = name == "mean" and np.size(node.params.get("axis", ())) == 1
+            for code in ("G907", "G203") if counts else ("G907",):
+                yield _edge(
+                    ("window", code, *key), (code,), 1,
+                    f"the cotangent of {what} is not divided by the {window} entries that its "
+                    "mean runs over.",
+                    {(k, position): scaled(window)},
+                )  # fmt: skip
         if name == "max":
             axis = node.params.get("axis")
             keep = node.params.get("keepdims")

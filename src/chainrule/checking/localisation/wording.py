@@ -111,12 +111,18 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         repaired=tuple(sorted(fault.repaired)),
         inherited=tuple(x for x in search.substitution.inherited(fault) if x != line),
         confirmed=fault.complete,
-        truncates=fault.step.value.dtype.kind in "iu"
-        and bool(
-            not np.any(fault.step.value)
-            or np.any(fault.quantity.value != np.trunc(fault.quantity.value))
-        ),
+        truncates=_truncates(fault),
     )
+
+
+def _truncates(fault: Fault) -> bool:
+    """Whether an array of integers is to be written to, or holds true values cut off."""
+    value = fault.step.value
+    if value.dtype.kind not in "iu":
+        return False
+    due = np.asarray(fault.replaced[fault.step.places[0]])
+    row = value[0] if fault.step.stacked else value
+    return not np.any(value) or np.array_equal(row, np.trunc(due))
 
 
 _INTEGERS = re.compile(r"(dtype=|astype\()['\"]?(np\.)?u?int")

@@ -9,7 +9,13 @@ from typing import Any
 
 from chainrule.checking.repairs.sites import Site
 
-_LOUD = frozenset({"pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort"})
+#: Methods that leave something else behind than they found, such as a generator one draw further.
+_LOUD = frozenset({
+    "pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort", "insert",
+    "remove", "clear", "put", "rand", "randn", "random", "random_sample", "normal", "uniform",
+    "standard_normal", "binomial", "integers", "randint", "choice", "permutation", "shuffle",
+    "permuted", "poisson", "exponential", "seed", "send", "write", "read",
+})  # fmt: skip
 _MODULES = frozenset({"np", "numpy", "math", "scipy", "self"})
 _MOST_COUNTS = 8
 
@@ -107,6 +113,13 @@ def is_size(node: Any) -> bool:
     )
 
 
+def _is_loud(called: ast.expr) -> bool:
+    """Whether a function changes what it belongs to, unless that is made there and then."""
+    if isinstance(called, ast.Attribute):
+        return called.attr in _LOUD and not isinstance(called.value, ast.Call)
+    return isinstance(called, ast.Name) and called.id == "next"
+
+
 def is_quiet(node: ast.AST) -> bool:
     """Whether an expression can be evaluated on its own, and once more without harm."""
     if isinstance(node, ast.Tuple) and any(isinstance(x, ast.Slice) for x in node.elts):
@@ -114,6 +127,6 @@ def is_quiet(node: ast.AST) -> bool:
     for each in ast.walk(node):
         if isinstance(each, (ast.Yield, ast.Await, ast.NamedExpr, ast.YieldFrom)):
             return False
-        if isinstance(each, ast.Attribute) and each.attr in _LOUD:
+        if isinstance(each, ast.Call) and _is_loud(each.func):
             return False
     return True

@@ -23,6 +23,8 @@ from chainrule.checking.watch_syntax import loaded
 
 #: NumPy under whatever name the user's file has it; people read ``np``.
 NUMPY = "__import__('numpy')"
+#: Expressions that pick the entries that are written to.
+_MASKS = (ast.UnaryOp, ast.Compare)
 _LONGEST = 72  # characters of an expression in a sentence
 #: What has no name of its own: it shows a line, and says nothing of the mistake on it.
 UNNAMED = frozenset({
@@ -162,7 +164,8 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
     for change in _of_statement(site, around):
         if change.kind not in UNNAMED:
             yield change
-    for place in site.places():
+    written_to = (x for x in site.settings() if isinstance(x.expression, _MASKS))
+    for place in itertools.chain(site.places(), written_to):
         old = place.expression
         for kind, new, about in instead(place, around):
             if kind not in UNNAMED:
@@ -216,9 +219,20 @@ def _alike(place: Place, seen: Mapping[str, Any], atoms: Sequence[str]) -> Itera
     elif value is not None and (value.size > 1 or value.dtype.kind == "f"):
         for atom in atoms:
             other = seen.get(atom)
-            alike = other is not None and other.shape == value.shape
+            alike = other is not None and (
+                other.shape == value.shape or _is_row_of(value.shape, other.shape)
+            )
             if alike and atom != text and (value.ndim or seen[atom].dtype.kind == "f"):
                 yield atom
+
+
+def _is_row_of(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether an array is repeated along axes of length 1 where it meets the other."""
+    return (
+        1 in shape
+        and len(shape) == len(whole)
+        and all(a in (1, b) for a, b in zip(shape, whole, strict=True))
+    )
 
 
 def _swapped(place: Place) -> Iterator[Change]:

@@ -84,6 +84,9 @@ def instead(place: Place, around: Around) -> _Found:
             yield "size", ast.Attribute(old.value.value, "size", ast.Load()), ""  # type: ignore[attr-defined]
     elif isinstance(old, ast.Attribute) and old.attr == "T":
         yield "transposed", old.value, ""
+    if isinstance(place.parent, ast.Return) and _is_of_one_value(old):
+        for new in _formulas(ast.unparse(old)):  # f(z) is returned, and f'(z) is due
+            yield "formula", new, ""
     elif isinstance(old, ast.Constant):
         yield from _of_number(place, old, integers)
     text = ast.unparse(old)
@@ -182,6 +185,7 @@ def _of_operation(place: Place, old: ast.BinOp) -> _Found:
             yield "sides", ast.BinOp(right, old.op, left), ""
         if operator is ast.Mult and not _is(place.parent, ast.Mult):
             yield from _of_product(old)
+            yield from _of_formula(old)
         for kind in SCALINGS[operator]:
             yield "divide", ast.BinOp(left, kind(), right), ast.unparse(right)
     elif operator is ast.MatMult:
@@ -206,12 +210,7 @@ def _of_operation(place: Place, old: ast.BinOp) -> _Found:
 
 def _of_product(old: ast.BinOp) -> _Found:
     """One factor less, or two that stand side by side, or all but the first or last."""
-    factors: list[ast.expr] = []
-    node: ast.expr = old
-    while _is(node, ast.Mult):
-        factors.insert(0, node.right)  # type: ignore[attr-defined]
-        node = node.left  # type: ignore[attr-defined]
-    factors.insert(0, node)
+    factors = list(_factors(old))
     for count in (1, 2):
         for first in range(len(factors) - count + 1):
             rest = factors[:first] + factors[first + count :]
@@ -225,6 +224,52 @@ def _of_product(old: ast.BinOp) -> _Found:
     if len(factors) > 3:
         yield "factors left out", factors[0], ""
         yield "factors left out", factors[-1], ""
+
+
+def _of_formula(old: ast.BinOp) -> _Found:
+    """The derivative as a function of a value in the place of the factors made of it alone."""
+    factors = list(_factors(old))
+    read = [{ast.unparse(x) for x in _outermost_atoms(factor)} for factor in factors]
+    for text in dict.fromkeys(text for texts in read if len(texts) == 1 for text in texts):
+        own = [number for number, texts in enumerate(read) if texts == {text}]
+        if len(own) == len(factors):
+            continue  # a function of it alone, such as a term of a larger formula
+        for new in _formulas(text):
+            rest: list[ast.expr] = [x for number, x in enumerate(factors) if number not in own]
+            rest.insert(own[0], new)
+            yield "formula", functools.reduce(_times, rest), text
+
+
+def _factors(product: ast.expr) -> Iterator[ast.expr]:
+    """The factors of a product, in order."""
+    if _is(product, ast.Mult):
+        yield from _factors(product.left)  # type: ignore[attr-defined]
+        yield from _factors(product.right)  # type: ignore[attr-defined]
+    else:
+        yield product
+
+
+def _outermost_atoms(node: ast.AST) -> Iterator[ast.expr]:
+    """The names, attributes and elements that an expression reads; what is called is none."""
+    if is_atom(node):
+        yield node  # type: ignore[misc]
+        return
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.Call) and child is node.func):
+            yield from _outermost_atoms(child)
+
+
+def _is_of_one_value(node: ast.expr) -> bool:
+    """Whether it is a value, or a function of one."""
+    return is_atom(node) or (
+        isinstance(node, ast.Call) and len(node.args) == 1 and is_atom(node.args[0])
+    )
+
+
+def _formulas(text: str) -> Iterator[ast.expr]:
+    """Derivatives as functions of a value: of the activation that it is, or the mask z > 0."""
+    for formula in ("{0} * (1 - {0})", "(1 - {0} ** 2)", "({0} > 0)"):
+        yield parsed(formula.format(text))
 
 
 def _of_crossing(old: ast.BinOp, seen: Mapping[str, Any]) -> _Found:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.roles import Roles
+from chainrule.engine.graph import Node
 
 _MOST_ROWS = 64
 
@@ -39,6 +40,9 @@ class Meanings:
                     self._add(word, row)
                 continue
             self._add("forward", node.value)
+            for value in node.inputs:
+                if not isinstance(value, Node) and np.ndim(value):
+                    self._add("data", value)  # made by the loss itself, as a mask that it draws
             self._numbers.setdefault(_key(np.asarray(node.value), False), node.index)
             if not replay.active[node.index]:
                 self._add("data", node.value)

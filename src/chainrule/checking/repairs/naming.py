@@ -142,6 +142,7 @@ _PLAIN: dict[str, Codes] = {
     "kept axis": ("G604",),
     "dtype": ("G102",),
     "return in a loop": ("G802",),
+    "formula": ("G403",),
 }
 
 

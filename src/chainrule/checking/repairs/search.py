@@ -560,7 +560,7 @@ class RepairSearch:
 
 _RANKS = {
     "crossed": 0, "dtype": 0, "turned index": 0, "kept axis": 0, "other": 2, "exchanged": 2,
-    "number": 2, "index added": 2, "power": 2,
+    "number": 2, "index added": 2, "power": 2, "formula": 2,
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
-import copy
+import contextlib
 import functools
 import itertools
 import linecache
@@ -48,26 +48,40 @@ class Unit:
     @functools.cached_property
     def may_hang(self) -> bool:
         """Whether it holds a loop that ends by a condition: no change makes another one."""
-        return any(map(may_be_endless, ast.walk(self.statement)))
+        return any(self._loops.values())
+
+    @functools.cached_property
+    def _loops(self) -> dict[ast.AST, bool]:
+        """Whether a change may make one of its loops endless, by loop."""
+        loops = (x for x in ast.walk(self.statement) if isinstance(x, (ast.For, ast.While)))
+        return {loop: may_be_endless(loop) for loop in loops}
 
     def codes(self, statement: ast.stmt | None = None) -> list[CodeType]:
         """The nested code objects of the statement as it is now, or of another in its place."""
         statement = statement or self.statement
-        if self.may_hang:
-            statement = _ticking(statement)
-        module = ast.Module([statement], [])
-        code = compile(module, self.filename, "exec", self.flags, dont_inherit=True)
+        with self._ticking(statement):
+            module = ast.Module([statement], [])
+            code = compile(module, self.filename, "exec", self.flags, dont_inherit=True)
         return list(_nested(code))
 
-
-def _ticking(statement: ast.stmt) -> ast.stmt:
-    """The statement with a call of the clock in each loop that ends by a condition."""
-    found = copy.deepcopy(statement)
-    for node in ast.walk(found):
-        if isinstance(node, (ast.While, ast.For)) and may_be_endless(node):
+    @contextlib.contextmanager
+    def _ticking(self, statement: ast.stmt) -> Iterator[None]:
+        """A call of the clock stands in each loop that ends by a condition."""
+        bodies: list[list[ast.stmt]] = []
+        for node in ast.walk(statement) if self.may_hang else ():
+            if not isinstance(node, (ast.For, ast.While)):
+                continue
+            known = self._loops.get(node)
+            if may_be_endless(node) if known is None else known:
+                bodies.append(node.body)
+        for body in bodies:
             tick = ast.Expr(ast.Call(ast.Name(TICK, ast.Load()), [], []))
-            node.body.insert(0, ast.fix_missing_locations(ast.copy_location(tick, node.body[0])))
-    return found
+            body.insert(0, ast.fix_missing_locations(ast.copy_location(tick, body[0])))
+        try:
+            yield
+        finally:
+            for body in bodies:
+                del body[0]
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
