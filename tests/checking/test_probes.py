@@ -258,3 +258,19 @@ def test_a_scalar_between_zero_and_one_stays_there(value):
     found = [probe.point["epsilon"] for probe in drawn]
     assert all(0 < number / np.sign(value) < 1 for number in found)
     assert len({value, *found}) == 3
+
+
+def test_a_probe_on_which_nothing_reaches_a_parameter_is_drawn_again():
+    def loss(X, W, v):
+        keep = W.shape[1] > 5  # as a mask that the function draws by its own seed may be
+        return np.sum((np.tanh(X @ W) * keep @ v) ** 2)
+
+    def gradient(X, W, v):
+        keep = W.shape[1] > 5
+        h = np.tanh(X @ W) * keep
+        out = h @ v
+        return {"W": X.T @ (2 * np.outer(out, v) * (1 - h)), "v": h.T @ (2 * out)}
+
+    rng = np.random.default_rng(1)
+    example = {"X": rng.normal(size=(9, 4)), "W": rng.normal(size=(4, 7)), "v": rng.normal(size=7)}
+    assert cr.check(loss, gradient, example).codes == ("G403",)

@@ -10,6 +10,7 @@ from tests.checking.student_files import load
 import chainrule as cr
 from chainrule.checking import diagnosis
 from chainrule.checking.localisation import first_wrong
+from chainrule.checking.repairs.atoms import is_quiet
 from chainrule.checking.repairs.changes import UNNAMED, changes_of, slips
 from chainrule.checking.repairs.expressions import Around
 from chainrule.checking.repairs.sites import Unit, sites_of
@@ -23,6 +24,8 @@ KINDS = [
     ("d = a * b", "divide", "a / b"),
     ("d = a * 2", "number left out", "a"),
     ("d = a * b * y", "factor left out", "b * y"),
+    ("d = a * b * (1 - b)", "formula", "a * (1 - b ** 2)"),
+    ("d = a * np.tanh(b)", "formula", "a * (b > 0)"),
     ("d = a ** 2", "power", "a ** 3"),
     ("d = np.sum(a, axis=0)", "function", "np.mean(a, axis=0)"),
     ("d = np.exp(a)", "sister", "np.log(a)"),
@@ -57,6 +60,23 @@ def test_a_change_has_its_kind_and_leaves_nothing_behind(statement, kind, change
         with each.made(site):
             compile(ast.fix_missing_locations(ast.Module([top], [])), "<changed>", "exec")
     assert ast.unparse(top) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "quiet"),
+    [
+        ("a.sum(axis=0)", True),
+        ("rng.rand(3)", False),
+        ("np.random.rand(3)", False),
+        ("np.random.RandomState(1).rand(3) < a", True),
+        ("states.pop()", False),
+        ("next(rows)", False),
+        ("np.random.default_rng(seed)", True),
+        ("a[..., (b := 1)]", False),
+    ],
+)
+def test_what_would_change_the_run_is_not_looked_at(text, quiet):
+    assert is_quiet(ast.parse(text, mode="eval").body) is quiet
 
 
 @pytest.mark.parametrize("statement", dict.fromkeys(row[0] for row in KINDS))
