@@ -139,6 +139,31 @@ def test_an_example_in_order_must_be_whole(example):
     assert "it must be a dict of arguments by name" in report.message
 
 
+@pytest.mark.parametrize(
+    ("found", "codes"),
+    [
+        (lambda dW, db, dV: [(dW, db), dV], ()),
+        (lambda dW, db, dV: ([dW, db], dV), ()),
+        (lambda dW, db, dV: [(dW, db), None], ("G107",)),
+        (lambda dW, db, dV: [(dW.T, db), dV], ("G101",)),
+        (lambda dW, db, dV: [(dW, -db), dV], ("G205",)),
+    ],
+)
+def test_gradients_built_as_the_parameters_are(found, codes):
+    def loss(params, X):
+        (W, b), V = params
+        return np.sum((X @ W + b) @ V)
+
+    def gradient(params, X):
+        (W, b), V = params
+        d = np.ones((len(X), 1)) @ V.sum(axis=1, keepdims=True).T
+        return found(X.T @ d, d.sum(axis=0), (X @ W + b).sum(axis=0)[:, None] + 0 * V)
+
+    report = cr.check(loss, gradient, ([(W, B), np.ones((3, 2)) + W[:3, :2]], X))
+    assert report.codes == codes
+    assert len(report.gradients) == 3
+
+
 def test_tensors_in_order():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

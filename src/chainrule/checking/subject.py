@@ -85,6 +85,9 @@ class Subject:
         self.user_gradient = gradient
         example = {name: _arrays(value) for name, value in example.items()}
         leaves, self.structure = flatten(example)
+        self._sequences = {
+            name: len(value) for name, value in example.items() if isinstance(value, (list, tuple))
+        }
         self.keys = self.structure.keys()
         self.names = _short_names(self.keys)
         self.flat = self.names == list(example)
@@ -194,6 +197,10 @@ class Subject:
         """
         if isinstance(result, tuple) and hasattr(result, "_asdict"):
             result = result._asdict()
+        elif isinstance(result, (list, tuple)):
+            alike = [x for x, count in self._sequences.items() if count == len(result)]
+            if len(alike) == len(self._sequences) == 1:  # built as the parameters are
+                result = {alike[0]: result}
         if not isinstance(result, Mapping):
             values = values_of(result)
             if values is None:
