@@ -130,7 +130,8 @@ def _of_array(place: Place, value: Any) -> _Found:
         turned = ast.Slice(None, None, ast.UnaryOp(ast.USub(), ast.Constant(1)))
         kept = [ast.Constant(...)] * (value.ndim > 2)
         index = ast.Tuple([*kept, *[turned] * min(value.ndim, 2)], ast.Load())
-        yield "flipped", ast.Subscript(copy.deepcopy(old), index, ast.Load()), ""
+        whole = old.value if isinstance(old, ast.Attribute) and old.attr == "T" else old
+        yield "flipped", ast.Subscript(copy.deepcopy(whole), index, ast.Load()), ""
 
 
 def _of_order(old: ast.expr, value: Any, seen: Mapping[str, Any]) -> _Found:
