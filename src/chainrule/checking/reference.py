@@ -253,6 +253,8 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
     worst = 0.0
     kinks: list[str] = []
     disagreement = ""
+    norms = [float(np.linalg.norm(reference.gradients[name])) for name in reference.parameters]
+    smallest = 1e-6 * max(norms, default=0.0)  # a gradient below it is rounding
     for name in reference.parameters:
         true = reference.gradients[name]
         scale = float(np.linalg.norm(true)) or 1e-12
@@ -271,7 +273,7 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
                     f"{name}, central differences give {slope.value:.6g} ± {slope.noise:.1g}"
                 )
             elif not nearer.kink:
-                worst = max(worst, abs(nearer.value - claimed) / scale)
+                worst = max(worst, abs(nearer.value - claimed) / max(scale, smallest))
     return disagreement, worst, tuple(kinks)
 
 
