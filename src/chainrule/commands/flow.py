@@ -55,7 +55,8 @@ def flow(
     The exit status is 0 if all is healthy, 1 if not, 3 if there is not enough data.
     """
     from chainrule.commands.time_limit import limited
-    from chainrule.commands.user_file import UserFileError, run_file, users_code
+    from chainrule.commands.user_file import run_file
+    from chainrule.commands.users_code import UserFileError, users_code
 
     if output is not None and output.suffix.lower() != ".svg":
         raise UserFileError(f"{output.name} must end in .svg; the numbers are printed, or --json.")
@@ -82,7 +83,7 @@ def _of_model(
     module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
 ) -> Flow:
     from chainrule.checking.flow import flow as measure
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     if parameters is not None:
         raise UserFileError("--parameters names arguments of a loss; a model has its own.")
@@ -104,7 +105,7 @@ def _of_loss(
     module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
 ) -> Flow:
     from chainrule.checking.flow import flow as measure
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     for name in ("loss", "example"):
         if not callable(getattr(module, name, None)):
@@ -138,7 +139,7 @@ def _parameters(
     module: ModuleType, example: dict[str, Any], given: str | None, file: Path
 ) -> list[str]:
     """Which arguments are parameters: as told, those of gradient(), or by their names."""
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     if given is not None:
         names = [name.strip() for name in given.split(",") if name.strip()]
