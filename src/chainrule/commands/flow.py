@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,7 +98,7 @@ def _of_model(
     if params is None and hasattr(model, "apply_training"):
         params = model.init(0)
     state = model.init_state() if hasattr(model, "init_state") else None
-    batches = _called(module.batches)
+    batches = _called(module.batches, file)
     return measure(model, params, batches, loss=loss, state=state, learning_rate=learning_rate)
 
 
@@ -126,7 +127,14 @@ def _of_loss(
     params = {name: example.pop(name) for name in names}
     batches: list[dict[str, Any]] = [example]
     if hasattr(module, "batches"):
-        batches = [{**example, **batch} for batch in _called(module.batches)]
+        batches = []
+        for batch in _called(module.batches, file):
+            if not isinstance(batch, dict):
+                raise UserFileError(
+                    f"batches() in {file} gives a batch of type {type(batch).__name__}; beside a "
+                    "loss it must give dicts of arguments, as example() does."
+                )
+            batches.append({**example, **batch})
     loss = module.loss
 
     def of_tree(params: Any, **arrays: Any) -> Any:
@@ -152,7 +160,7 @@ def _parameters(
         return names
     gradient = getattr(module, "gradient", None)
     if callable(gradient):
-        returned = gradient(**example)
+        returned = gradient(**copy.deepcopy(example))  # which may change what it is given
         if isinstance(returned, dict) and returned and all(name in example for name in returned):
             return [name for name in example if name in returned]
     names = [name for name in example if _PARAMETER.fullmatch(name)]
@@ -164,5 +172,13 @@ def _parameters(
     return names
 
 
-def _called(batches: Callable[[], Any] | Any) -> list[Any]:
-    return list(batches() if callable(batches) else batches)
+def _called(batches: Callable[[], Any] | Any, file: Path) -> list[Any]:
+    from chainrule.commands.users_code import UserFileError
+
+    found = batches() if callable(batches) else batches
+    if not isinstance(found, Iterable):
+        raise UserFileError(
+            f"batches of {file} is of type {type(found).__name__}; it must be a list of batches, "
+            "or a function that returns one."
+        )
+    return list(found)
