@@ -317,7 +317,7 @@ def _accepted(
 ) -> set[str] | None:
     """The example's names that a function takes; None if it takes them all."""
     if not callable(function):
-        raise SubjectError(f"{role} is a {type(function).__name__}, not a function.")
+        raise SubjectError(f"{role} is {described(function)}, not a function.")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
