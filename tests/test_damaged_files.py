@@ -32,7 +32,8 @@ import pytest
 from PIL import Image
 from tests.test_hostile_files import GRAPH
 
-from chainrule.commands.user_file import UserFileError, run_file
+from chainrule.commands.user_file import run_file
+from chainrule.commands.users_code import UserFileError
 from chainrule.data import DataError, cifar, read_idx
 from chainrule.data.cifar_pickle import read_batch
 from chainrule.experiments.experiment import ExperimentError

@@ -101,7 +101,7 @@ def test_inside_a_gradient_function_the_calls_find_the_loss():
 def test_what_is_no_array_is_refused():
     with (
         cr.comparing(loss, EXAMPLE),
-        pytest.raises(cr.InvalidInput, match=r"compare\('dz1', …\) got a list"),
+        pytest.raises(cr.InvalidInput, match=r"compare\('dz1', …\) got a list of"),
     ):
         cr.compare("dz1", [1.0])
 
@@ -124,3 +124,28 @@ def test_a_graph_may_bring_its_backward_pass():
     graph = trace_named(loss, **EXAMPLE)
     for given in (graph, graph.backward()):
         assert Comparison(given, show=False).compare("dz1", Z_BAR).equal
+
+
+def test_what_is_not_finite_or_no_number_is_said():
+    with cr.comparing(loss, lambda: {**EXAMPLE, "unused": 3}, show=False):
+        found = cr.compare("dW1", np.where(W1 > 0, np.nan, W1))
+        assert str(found) == (
+            f"dW1: wrong, {np.sum(W1 > 0)} of its {W1.size} entries are NaN or infinite."
+        )
+        with pytest.raises(cr.InvalidInput, match=r"takes a name and a value, got an array of"):
+            cr.compare(H, "h")
+        with pytest.raises(cr.InvalidInput, match=r"and dtype complex128; give an array of real"):
+            cr.compare("h", 1j * H)
+
+
+@pytest.mark.parametrize(
+    ("function", "example", "said"),
+    [
+        (loss, {}, "the example gives no X, y, W1, W2 for loss"),
+        (3, EXAMPLE, "loss is an int, not a function"),
+        (loss, [X, Y], "the example is a list of 2; it must be a dict"),
+    ],
+)
+def test_a_loss_that_cannot_be_called_is_a_sentence(function, example, said):
+    with pytest.raises(cr.ChainruleError, match=said), cr.comparing(function, example):
+        pass

@@ -191,6 +191,63 @@ def test_layers_of_plain_parameters_are_those_with_one_number():
     assert found.layers[2].units == 0
 
 
+def _list_of_weights():
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(6, 6)) for _ in range(12)], [np.zeros(6) for _ in range(12)]
+
+
+def _numbered():
+    weights, biases = _list_of_weights()
+    pairs = [(f"W{i}", W) for i, W in enumerate(weights)]
+    return dict(pairs + [(f"b{i}", b) for i, b in enumerate(biases)])
+
+
+@pytest.mark.parametrize(
+    ("params", "pairs", "first"),
+    [
+        (
+            {"W": _list_of_weights()[0], "b": _list_of_weights()[1]},
+            lambda p: zip(p["W"], p["b"], strict=True),
+            ("layer 0", ("W[0]", "b[0]")),
+        ),
+        (
+            {"net": _numbered()},
+            lambda p: [(p["net"][f"W{i}"], p["net"][f"b{i}"]) for i in range(12)],
+            ("layer 0", ("W0", "b0")),
+        ),
+        (
+            {"net": {"deep": _numbered(), "scale": np.ones(6)}},
+            lambda p: [(p["net"]["deep"][f"W{i}"], p["net"]["deep"][f"b{i}"]) for i in range(12)],
+            ("deep.layer 0", ("W0", "b0")),
+        ),
+        (
+            {"net": list(zip(*_list_of_weights(), strict=True))},
+            lambda p: p["net"],
+            ("net.0", ("0", "1")),
+        ),
+        (
+            {f"linear{i}": pair for i, pair in enumerate(zip(*_list_of_weights(), strict=True))},
+            lambda p: p.values(),
+            ("linear0", ("0", "1")),
+        ),
+    ],
+    ids=["lists", "numbers", "numbers below", "pairs", "pairs by name"],
+)
+def test_what_vanishes_is_seen_however_the_parameters_are_kept(params, pairs, first):
+    def loss(params, X):
+        h = X
+        for W, b in pairs(params):
+            h = 1 / (1 + np.exp(-(h @ W + b)))
+        return np.mean(h**2)
+
+    data = [(np.random.default_rng(n).normal(size=(40, 6)),) for n in range(2)]
+    found = cr.flow(loss, params, data)
+    layers = [layer for layer in found.layers if layer.name != "net.scale" and layer.units]
+    assert found.verdict == "vanishing"
+    assert (found.layers[0].name, found.layers[0].parameters) == first
+    assert len(layers) == 11  # the last one's activation belongs to the loss
+
+
 def test_convolution_batch_norm_dropout_and_residuals_are_measured():
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm(4), nn.relu, nn.Flatten(), nn.Dropout(0.5),
@@ -275,6 +332,7 @@ def test_text_json_picture_and_notebook_say_the_same():
         (lambda m, p: cr.flow(m, p, [], loss=nn.cross_entropy), "no batch at all"),
         (lambda m, p: cr.flow(m, None, batches()), "needs the parameters"),
         (lambda m, p: cr.flow(3, p, batches()), "got a int"),
+        (lambda m, p: cr.flow(m, p, [3], loss=nn.cross_entropy), "a batch is of type int"),
         (lambda m, p: cr.flow(len, p, batches(), loss=nn.cross_entropy), "is the loss itself"),
         (
             lambda m, p: measured(m, p, optimizer=optim.sgd(0.1), learning_rate=0.1),

@@ -216,7 +216,7 @@ def test_a_gradient_of_zero_is_said_to_test_nothing() -> None:
     report = cr.check(
         lambda w: np.sum(np.maximum(w, 0)), lambda w: {"w": (w > 0) * 1.0}, {"w": -np.ones(3)}
     )
-    assert report.verdict == "ok"
+    assert report.verdict == "ok"  # the probes are alive
     assert "vacuous" in report.gradients["w"].note
     assert any("off at the example" in each for each in report.blind_spots)
 
@@ -252,6 +252,21 @@ def test_what_rounding_leaves_of_a_gradient_that_cancels_is_neither_right_nor_wr
     assert "zero but for rounding" in report.gradients["b"].note
     assert not any("hides the mistake" in note for note in report.notes)
     assert float(report.trusted.rpartition("within ")[2].rstrip(")")) < 1e-6
+
+
+@pytest.mark.parametrize("factor", [1.0, 5.0])
+def test_zeros_everywhere_are_no_agreement(factor: float) -> None:
+    def loss(X: Any, w: Any) -> Any:
+        return np.sum(np.maximum(X @ w - 1000.0, 0))
+
+    def gradient(X: Any, w: Any) -> Any:
+        return {"w": factor * X.T @ (X @ w > 1000.0)}
+
+    report = cr.check(loss, gradient, {"X": np.ones((4, 3)) * [1, 2, 3], "w": np.arange(3.0)})
+    assert report.verdict == "inconclusive"
+    assert report.exit_status == 3
+    assert "nothing was tested" in report.message
+    assert "Choose an example" in report.message
 
 
 def test_a_mistake_that_the_example_hides_is_found() -> None:

@@ -44,3 +44,8 @@ def test_a_page_is_complete_in_every_form() -> None:
 def test_an_unknown_code_is_refused_with_the_nearest() -> None:
     with pytest.raises(InvalidInput, match="did you mean G20"):
         mistake("G210")
+
+
+def test_a_code_that_is_none_is_told_where_they_run() -> None:
+    with pytest.raises(InvalidInput, match=r"codes run from G000 to G908 and from U101 to U602"):
+        mistake("X")

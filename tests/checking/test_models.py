@@ -242,6 +242,18 @@ class Empty:
         return 0.0
 
 
+class Slotted:
+    __slots__ = ("W",)
+
+    def loss(self, X, y):
+        return 0.0
+
+
+class OfTensors(Empty):
+    def state_dict(self):
+        return {}
+
+
 class Demanding(Attributes):
     def loss(self, X, y, weights):
         return 0.0
@@ -260,6 +272,8 @@ class DemandingByKeyword(Attributes):
         (Attributes, {"gradient": "pull"}, "has no method pull; name it with --gradient"),
         (object(), {}, "object has no method loss; name it with --loss"),
         (Empty, {}, "Empty has no parameters: no attributes that are floating-point arrays or"),
+        (Slotted, {}, "Slotted keeps its attributes in __slots__, .*; leave __slots__ out"),
+        (OfTensors, {}, "OfTensors is a PyTorch module; write loss and gradient as functions"),
     ],
 )
 def test_what_is_no_model_says_why(model, names, sentence):
@@ -283,4 +297,7 @@ def test_a_backward_method_that_leaves_nothing_is_an_error():
 
     report = checked(Forgetful)
     assert report.verdict == "error"
-    assert "gradient returned None; it must return a dict" in report.message
+    assert report.message == (
+        'backward() returned None and left no gradients in the object; return a dict such as {"W": '
+        "dW}, or keep them in attributes such as self.dW."
+    )

@@ -90,6 +90,13 @@ def test_pytorch_functions_are_checked_against_autograd() -> None:
     assert report.trusted.startswith("PyTorch's automatic differentiation")
     assert cr.check(torch_loss, wrong, given).codes == ("G201",)
 
+    def detached(X: Any, y: Any, w: Any) -> Any:
+        return torch_loss(X, y, w.detach())
+
+    report = cr.check(detached, right, given)
+    assert report.verdict == "error"
+    assert "loss does not depend on w as PyTorch sees it; leave out .detach()" in report.message
+
 
 def test_a_loss_that_returns_float_is_traced_all_the_same() -> None:
     def plain(X: Any, y: Any, w: Any, b: Any) -> float:

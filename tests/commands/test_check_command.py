@@ -148,7 +148,7 @@ def test_a_notebook_is_its_code_cells(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["first_wrong_line"] == _line(SOURCE, RIGHT) + 2
     path.write_text("no notebook")
     assert main(["check", str(path)]) == 2
-    assert "cannot be read as a notebook" in capsys.readouterr().err
+    assert "hw.ipynb is no notebook" in capsys.readouterr().err
 
 
 # (the file, a part of the sentence)

@@ -80,6 +80,27 @@ def test_parameters_are_named_by_option_by_gradient_or_by_their_names(tmp_path, 
     ]
 
 
+def test_layers_inside_of_one_argument_are_told_apart(tmp_path, capsys):
+    text = """
+import numpy as np
+def loss(params, X):
+    h = X
+    for W in params["W"]:
+        h = np.tanh(h @ W)
+    return np.mean(h ** 2)
+def gradient(params, X):
+    params["W"][0] *= 0
+    return {"params": params}
+def example():
+    r = np.random.default_rng(0)
+    return {"params": {"W": [r.normal(size=(5, 5)) for _ in range(3)]}, "X": r.normal(size=(64, 5))}
+"""
+    assert main(["flow", write(tmp_path, text), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [layer["name"] for layer in found["layers"]] == ["layer 0", "layer 1", "layer 2"]
+    assert found["layers"][0]["weight_norm"] > 1  # the gradient may do what it will with its own
+
+
 def test_a_module_of_pytorch_is_measured(tmp_path, capsys):
     pytest.importorskip("torch", reason="PyTorch modules need PyTorch")
     text = """
@@ -105,12 +126,14 @@ batches = [(torch.randn(40, 4), torch.randint(0, 2, (40,))) for _ in range(2)]
         (LOSS.replace("BIAS", "0.0"), ["-o", "flow.png"], "flow.png must end in .svg"),
         (LOSS.replace("BIAS", "0.0"), ["-o", "/nowhere/flow.svg"], "cannot be written"),
         (LOSS.replace("BIAS", "1 / 0"), [], "raised ZeroDivisionError"),
+        (MODEL + "batches = 3\n", [], "batches of {path} is of type int; it must be a list"),
+        (LOSS.replace("BIAS", "0.0") + "batches = [3]\n", [], "gives a batch of type int; beside"),
         ("def loss(q): return q.sum()\ndef example(): return {'q': 1.0}", [], "--parameters"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tmp_path, capsys, text, options, message):
     assert main(["flow", write(tmp_path, text), *options]) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert message.replace("{path}", str(tmp_path / "net.py")) in error
     assert error.count("\n") <= 2
     assert "Traceback" not in error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.commands.output import print_json, write_text
-from chainrule.commands.user_file import UserFileError
+from chainrule.commands.users_code import UserFileError
 
 
 def test_json_is_strict_whatever_the_numbers_are(capsys: pytest.CaptureFixture[str]) -> None:

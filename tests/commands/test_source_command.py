@@ -13,7 +13,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
-from chainrule.commands.user_file import UserFileError, arguments, bind, load_function
+from chainrule.commands.user_file import arguments, bind, load_function
+from chainrule.commands.users_code import UserFileError
 
 HOMEWORK = '''\
 """Homework 5."""

@@ -176,3 +176,11 @@ def test_a_message_has_a_largest_size() -> None:
         encode(np.zeros(LIMIT // 8 + 1))
     with pytest.raises(WireError, match="too long"):
         read_from((2**40).to_bytes(8, "big") * 2)
+
+
+@pytest.mark.parametrize("value", [None, [None, 1.0], [[1.0], [None]], (2.0, None)])
+def test_none_is_a_return_that_is_missing_and_no_nan(value: Any) -> None:
+    found = compare("rates", value, np.array([1.0, 2.0]), 1e-6)
+    assert found.difference is not None
+    assert found.difference.code == "G107"
+    assert "is a return missing?" in found.difference.evidence

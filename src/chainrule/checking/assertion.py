@@ -51,6 +51,7 @@ def assert_gradient(
     ... ).verdict
     'ok'
     """
+    __tracebackhide__ = True  # pytest shows the diagnosis, and not this function
     report = check(loss, gradient, example, parameters=parameters, seed=seed)
     if not report.ok:
         raise AssertionError(report.text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.checking.reference import Reference
+from chainrule.engine.location import Location
 
 _PIECEWISE = ("maximum", "where", "clip", "fmax")
 
@@ -44,15 +45,15 @@ def _dead_units(reference: Reference) -> list[str]:
     graph = None if reference.subject.large else reference.graph
     if graph is None:
         return []
-    found = []
+    off: dict[Location | None, bool] = {}  # a line of a loop is off if it is in every pass
     for node in graph.nodes:
         if node.of is not None or node.primitive.name not in _PIECEWISE or not node.shape:
             continue
         value = np.asarray(node.value)
-        if value.ndim >= 1 and value.size > 1 and value.dtype.kind == "f" and not np.any(value):
-            where = node.where
-            line = f" of line {where.line}" if where is not None else ""
-            found.append(
-                f"every unit{line} is off at the example, so nothing below it is tested there."
-            )
-    return found
+        if value.ndim >= 1 and value.size > 1 and value.dtype.kind == "f":
+            off[node.where] = off.get(node.where, True) and not np.any(value)
+    lines = [f" of line {where.line}" if where is not None else "" for where in off if off[where]]
+    return [
+        f"every unit{line} is off at the example, so nothing below it is tested there."
+        for line in lines
+    ]

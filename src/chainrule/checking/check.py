@@ -18,7 +18,14 @@ from chainrule.checking.positional import by_position
 from chainrule.checking.reference import Reference, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.stopping import silent
-from chainrule.checking.subject import Subject, SubjectError, as_number, calling, is_floating
+from chainrule.checking.subject import (
+    Subject,
+    SubjectError,
+    as_number,
+    calling,
+    described,
+    is_floating,
+)
 from chainrule.checking.torch_functions import holds_tensors, torch_functions
 
 #: Above this a difference is wrong whatever it may come from; below it, two probes decide.
@@ -175,8 +182,14 @@ def _subject(
             example = example()
     if isinstance(example, (tuple, list)):
         example = by_position(loss, example) or example
-    if not holds_tensors(example):
-        return Subject(loss, gradient, example)
+    try:
+        if not holds_tensors(example):
+            return Subject(loss, gradient, example)
+    except RecursionError:
+        raise SubjectError(
+            "the example is nested too deeply: does a dict or list hold itself? Give arrays by "
+            "name."
+        ) from None
     found = torch_functions(loss, gradient, example)
     subject = Subject(found.loss, found.gradient, found.example)
     subject.autograd = found.autograd
@@ -199,10 +212,14 @@ def _to_judge(subject: Subject, hygiene: Hygiene) -> tuple[str, ...]:
         name for name in subject.example if name in hygiene.claims or name in hygiene.causes
     )
     if not every:
-        raise SubjectError(
-            "gradient returned no gradient of an argument of the example; return a dict with the "
-            "parameters' names as keys."
+        objects = [name for name, value in subject.example.items() if hasattr(value, "__dict__")]
+        cure = (
+            f"; {objects[0]} is {described(subject.example[objects[0]])}, whose arrays are not "
+            "seen: give them in a dict or a dataclass"
+            if objects
+            else "; return a dict with the parameters' names as keys"
         )
+        raise SubjectError(f"gradient returned no gradient of an argument of the example{cure}.")
     for name in every:
         if not is_floating(subject.example[name]):
             raise SubjectError(
@@ -213,9 +230,7 @@ def _to_judge(subject: Subject, hygiene: Hygiene) -> tuple[str, ...]:
 
 
 def _kind(value: Any) -> str:
-    return (
-        f"of dtype {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
-    )
+    return f"of dtype {value.dtype}" if isinstance(value, np.ndarray) else described(value)
 
 
 def relative_error(claim: np.ndarray[Any, Any], true: np.ndarray[Any, Any]) -> float:
@@ -321,6 +336,20 @@ def _undecided(
     )
 
 
+def _nothing_tested(
+    reference: Reference, gradients: Mapping[str, GradientVerdict], diagnosis: Diagnosis
+) -> str:
+    """Why zeros that agree say nothing, where there is nothing else."""
+    if any(each.verdict != "ok" for each in gradients.values()) or diagnosis.tested:
+        return ""
+    if any(map(np.any, reference.gradients.values())):
+        return ""
+    return (
+        "every gradient is zero, the true one as the claimed one, so nothing was tested. "
+        + (diagnosis.reasons or "Choose an example at which the loss changes with its parameters.")
+    )  # fmt: skip
+
+
 def _report(
     reference: Reference,
     hygiene: Hygiene,
@@ -346,6 +375,12 @@ def _report(
             each.note,
         )  # fmt: skip
     notes = [*hygiene.notes, *diagnosis.notes]
+    message = _nothing_tested(reference, gradients, diagnosis)
+    if message:
+        gradients = {
+            name: dataclasses.replace(each, verdict="inconclusive")
+            for name, each in gradients.items()
+        }
     if reference.kinks:
         notes.append(
             f"the loss has a kink along {', '.join(reference.kinks)} at this example; any slope "
@@ -355,6 +390,7 @@ def _report(
         overall([each.verdict for each in gradients.values()]),
         gradients,
         first_wrong=diagnosis.first_wrong,
+        message=message,
         notes=tuple(notes),
         blind_spots=tuple(diagnosis.blind_spots),
         shortcuts=tuple(diagnosis.shortcuts),

@@ -15,6 +15,7 @@ from chainrule.checking.localisation.matching import EXACT, Match, Matcher, natu
 from chainrule.checking.localisation.quantities import Quantity, as_numbers, quantities
 from chainrule.checking.localisation.steps import roles
 from chainrule.checking.localisation.wording import scaled
+from chainrule.checking.subject import Subject, described
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph
 from chainrule.programs.names import trace_named
@@ -99,10 +100,15 @@ class Comparison:
 
     def compare(self, name: str, value: Any) -> Compared:
         """Compare a value with the one that its name stands for; see `compare`."""
+        if not isinstance(name, str):
+            raise InvalidInput(
+                f"compare takes a name and a value, got {described(name)} first; as in "
+                'compare("dz1", dz1).'
+            )
         array = as_numbers(value)
         if array is None:
             raise InvalidInput(
-                f"compare({name!r}, …) got a {type(value).__name__}; give the array itself."
+                f"compare({name!r}, …) got {described(value)}; give an array of real numbers."
             )
         result = self._compared(name, array)
         if self.show:
@@ -173,6 +179,9 @@ class Comparison:
             turned = ", transposed" if own.transposed else ""
             return f"equals {scaled(own.scale, due.meaning)}{turned}."
         other = f" It equals {' and '.join(instead)}." if instead else ""
+        infinite = int(np.sum(~np.isfinite(value)))
+        if infinite:
+            return f"wrong, {infinite} of its {value.size} entries are NaN or infinite."
         if error is None:
             return (
                 f"wrong, its shape is {value.shape} and that of {due.meaning} is "
@@ -202,7 +211,10 @@ _active: contextvars.ContextVar[Comparison | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def comparing(
-    loss: Callable[..., Any], example: Mapping[str, Any], *, show: bool = True
+    loss: Callable[..., Any],
+    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    *,
+    show: bool = True,
 ) -> Iterator[Comparison]:
     """Make the true values of a loss known to `compare`, inside the ``with`` block.
 
@@ -210,13 +222,18 @@ def comparing(
     ----------
     loss : callable
         ``loss(**example) -> float``, written in NumPy.
-    example : mapping of str to array
+    example : mapping of str to array, or callable that returns one
     show : bool
         Print each comparison; otherwise it is only returned.
 
     Yields
     ------
     Comparison
+
+    Raises
+    ------
+    SubjectError
+        The loss is no function, or the example lacks an argument of it.
 
     Examples
     --------
@@ -231,7 +248,9 @@ def comparing(
     dz: wrong, 0.8 relative error to the cotangent of z (largest at [0]). It equals np.tanh(z).
     dw: right, it equals the gradient of w.
     """
-    comparison = Comparison(trace_named(loss, **example), show)
+    subject = Subject(loss, loss, example() if callable(example) else example)
+    arguments = subject.loss_arguments(subject.example)
+    comparison = Comparison(trace_named(loss, **arguments), show)
     token = _active.set(comparison)
     try:
         yield comparison

@@ -53,6 +53,8 @@ class Diagnosis:
     inherited : set of str
     first_wrong : WrongLine or None
     notes, blind_spots, shortcuts : list of str
+    tested : set of str
+        Parameters whose true gradient is not zero on every probe.
     reasons : str
         Why no cause can be named, where that is so.
     """
@@ -64,6 +66,7 @@ class Diagnosis:
     notes: list[str] = field(default_factory=list)
     blind_spots: list[str] = field(default_factory=list)
     shortcuts: list[str] = field(default_factory=list)
+    tested: set[str] = field(default_factory=set)
     reasons: str = ""
 
     def unexplained(self, name: str) -> str:
@@ -136,6 +139,12 @@ def diagnose(
         return
     if not hygiene.claims:
         return
+    if reference.untraceable and not any(map(np.any, reference.gradients.values())):
+        found.reasons = (
+            f"loss does not change with {', '.join(reference.parameters)}, so the true gradient is "
+            "zero; does it use arrays of the file in the place of its arguments?"
+        )
+        return
     if reference.untraceable:
         found.reasons = (
             f"the loss cannot be traced ({reference.untraceable.rstrip('.')}), so only mistakes in "
@@ -149,6 +158,12 @@ def diagnose(
         found.reasons = "the functions cannot be called with other numbers than the example's"
         found.blind_spots.append(found.reasons + ", so no probe could be made.")
         return
+    found.tested = {
+        name
+        for trial in trials
+        for name in trial.claims
+        if np.any(trial.replay.gradient(trial.replay.true, name))
+    }
     wrong = _wrong_on(trials)
     for attempt in range(1, _MOST_DRAWN if wrong_here and not wrong else 0):
         # What only samples near a threshold show, few numbers may hide.

@@ -112,7 +112,14 @@ def _checked_batches(batches: Any) -> list[Any]:
             "flow needs batches, such as [(inputs, targets), …]; several, to tell dead units from "
             "quiet ones."
         )
-    found = [batch if isinstance(batch, (tuple, dict)) else tuple(batch) for batch in batches]
+    found = []
+    for batch in batches:
+        if not isinstance(batch, Iterable) or isinstance(batch, str):
+            raise InvalidInput(
+                f"a batch is of type {type(batch).__name__}; give each as (inputs, targets), or as "
+                "a dict of arguments."
+            )
+        found.append(batch if isinstance(batch, (tuple, dict)) else tuple(batch))
     if not found:
         raise InvalidInput("flow got no batch at all; give at least one (inputs, targets).")
     return found

@@ -29,12 +29,18 @@ def groups_of(graph: Graph, parameters: Sequence[Node]) -> list[Group]:
     """Parameters by layer, in the order in which the loss uses them first.
 
     Parameters of one dict, tuple or object inside the tree are a layer; of those beside each other,
-    those that end in the same number (``W1``, ``b1``).
+    those that end in the same number (``W1``, ``b1``) or stand at the same place of lists of equals
+    (``W[1]``, ``b[1]``).
     """
     users = graph.users()
+    labels = [node.name or f"input{node.index}" for node in parameters]
+    every = _below_the_trunk([_keys(label) for label in labels])
+    beside: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    for node, keys in zip(parameters, every, strict=True):
+        beside.setdefault(keys[:-1], []).append((keys[-1], len(node.shape)))
     found: dict[str, list[tuple[Node, str]]] = {}
-    for node in parameters:
-        layer, own = _split(node.name or f"input{node.index}")
+    for node, keys, label in zip(parameters, every, labels, strict=True):
+        layer, own = _split(keys, beside[keys[:-1]], label)
         found.setdefault(layer, []).append((node, own))
     groups = [
         Group(name, tuple(node for node, _ in members), tuple(own for _, own in members))
@@ -48,16 +54,47 @@ def groups_of(graph: Graph, parameters: Sequence[Node]) -> list[Group]:
     return sorted(groups, key=first_use)
 
 
-def _split(label: str) -> tuple[str, str]:
-    """``params['linear1']['W']`` -> linear1, W; ``params['W1']`` -> 1, W1; ``w`` -> w, w."""
-    keys = [next(filter(None, x)) for x in re.findall(r"\['([^']*)'\]|\[(\d+)\]|\.(\w+)", label)]
-    own = keys[-1] if keys else label
-    if len(keys) > 1:
-        return ".".join(keys[:-1]), own
-    if keys and keys[0].isdigit():
-        return label, label
-    number = re.search(r"\d+$", own)
-    return (f"layer {number[0]}" if number else own), own
+def _keys(label: str) -> tuple[str, ...]:
+    """``params['linear1'][0]`` -> linear1, 0; ``w`` -> w."""
+    found = re.findall(r"\['([^']*)'\]|\[(\d+)\]|\.(\w+)", label)
+    return tuple(next(filter(None, x)) for x in found) or (label,)
+
+
+def _below_the_trunk(every: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Without the keys that all begin with: one dict that holds all others is no layer."""
+    while len({keys[0] for keys in every}) == 1 and all(len(keys) > 1 for keys in every):
+        inner = [keys[1:] for keys in every]
+        ends = not any(len(keys) > 1 or _number(keys[0]) for keys in inner)
+        if ends or inner[0][0].isdigit():  # the items of a list keep its name
+            break
+        every = inner
+    return every
+
+
+def _number(name: str) -> str:
+    """The number that a name ends in, such as 1 for ``W1``; empty for a name without one."""
+    found = re.search(r"\d+$", name)
+    return found[0] if found else ""
+
+
+def _split(keys: tuple[str, ...], beside: Sequence[tuple[str, int]], label: str) -> tuple[str, str]:
+    """A parameter's layer, and its name there: linear1, W for ``linear1.W``; layer 1, W1 for W1.
+
+    ``beside`` are the last keys and the numbers of axes of what stands in the same container.
+    """
+    *outer, own = keys
+    if own.isdigit():
+        if not outer:
+            return label, label
+        ranks = {rank for _, rank in beside}  # (W, b) are a layer, [W, W] are one each
+        if len(beside) > 1 and len(ranks) == 1 and not _number(outer[-1]):
+            return ".".join([*outer[:-1], f"layer {own}"]), f"{outer[-1]}[{own}]"
+        return ".".join(outer), own
+    number = _number(own)
+    numbers = {_number(name) for name, _ in beside} - {""}
+    if outer and len(numbers) < 2:
+        return ".".join(outer), own
+    return ".".join([*outer, f"layer {number}" if number else own]), own
 
 
 class Activation(NamedTuple):

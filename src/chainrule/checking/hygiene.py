@@ -23,7 +23,7 @@ from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
 from chainrule.checking.sizes import sizes_by_graph
 from chainrule.checking.stopping import silent
-from chainrule.checking.subject import Subject, is_floating, same_randomness
+from chainrule.checking.subject import Subject, described, is_floating, same_randomness
 
 
 @dataclass
@@ -169,17 +169,25 @@ def _first_call(subject: Subject, found: Hygiene) -> dict[str, Any]:
 def likely_parameters(subject: Subject, claimed: list[str]) -> list[str]:
     """Floating-point arrays that have no gradient but look like the parameters that have one.
 
-    An array is data if it shares the size that only data have, or has the name of data.
+    An array is data if it shares the size that only data have, or has the name of data. What
+    stands in one container with parameters is one, whatever it is called.
     """
     own = [np.shape(subject.example[name]) for name in claimed if np.ndim(subject.example[name])]
     sizes = {size for shape in own for size in shape}
+    containers = {
+        name: keys[0] if len(keys) > 1 else None
+        for name, keys in zip(subject.names, subject.keys, strict=True)
+    }
+    with_gradients = {containers[name] for name in claimed} - {None}
     found = []
     for name, value in subject.example.items():
         if name not in claimed and type(value) is float and _is_computed(subject, name):
             found.append(name)
         if name in claimed or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
-        if sounds_like_data(name) or value.size == 0 or not sounds_like_parameter(name):
+        if sounds_like_data(name) or value.size == 0:
+            continue
+        if not (sounds_like_parameter(name) or containers[name] in with_gradients):
             continue
         if not sizes or any(size in sizes or size == 1 for size in value.shape):
             found.append(name)
@@ -281,7 +289,10 @@ def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> Non
         changed = [name for name in changed if name not in rounded]
     found.steady = not changed
     for name in changed:
-        a, b, c = (np.asarray(each.get(name), dtype=float) for each in calls)
+        try:
+            a, b, c = (np.asarray(each.get(name), dtype=float) for each in calls)
+        except (TypeError, ValueError):
+            continue  # no numbers, which has been said
         if a.shape == b.shape == c.shape and a.size:
             scale = float(np.max(np.abs(a), initial=0.0)) + float(np.max(np.abs(c), initial=0.0))
             steps = float(np.max(np.abs((c - b) - (b - a)), initial=0.0)) <= 1e-9 * scale
@@ -322,8 +333,8 @@ def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:
             raise TypeError
     except (ValueError, TypeError):
         found.blame(
-            name, "G102", f"the gradient of {name} is a {type(value).__name__} that is no array "
-            "of real numbers."
+            name, "G102", f"the gradient of {name} is {described(value)}; it must be an array of "
+            "real numbers."
         )  # fmt: skip
         return None
     shape = np.shape(parameter)

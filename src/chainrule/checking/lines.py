@@ -149,7 +149,7 @@ def line_of_hygiene(reference: Reference, hygiene: Hygiene) -> WrongLine | None:
             return first_line_where(
                 subject.user_gradient, arguments,
                 lambda value: value.dtype.kind == "f" and not np.all(np.isfinite(value)),
-                "finite",
+                "finite numbers",
             )  # fmt: skip
         if "G102" in codes:
             shape = np.shape(subject.example[codes["G102"]])

@@ -365,6 +365,9 @@ def mistake(code: str) -> Mistake:
     found = MISTAKES.get(code.upper())
     if found is None:
         near = difflib.get_close_matches(code.upper(), MISTAKES, n=1)
-        hint = f"; did you mean {near[0]}" if near else f"; codes run from {min(MISTAKES)}"
+        rules = [each for each in MISTAKES if each.startswith("U")]
+        gradients = [each for each in MISTAKES if each not in rules]
+        ranges = [f"from {min(each)} to {max(each)}" for each in (gradients, rules)]
+        hint = f"; did you mean {near[0]}" if near else f"; codes run {' and '.join(ranges)}"
         raise InvalidInput(f"there is no mistake {code!r}{hint}.")
     return found

@@ -81,6 +81,11 @@ def model_functions(
             ) from None
     forward = _method(model, loss, LOSSES, "loss")
     backward = _method(model, gradient, GRADIENTS, "gradient")
+    if not hasattr(model, "__dict__"):
+        raise SubjectError(
+            f"{type(model).__name__} keeps its attributes in __slots__, where no parameters are "
+            "looked for; leave __slots__ out."
+        )
     store = next((s for s in _STORES if isinstance(getattr(model, s, None), dict)), None)
     held = getattr(model, store) if store else vars(model)
     parameters = {
@@ -97,6 +102,11 @@ def model_functions(
     if not values:
         parts = {each.label: each for each in _of_parts(model)}
         values = {label: _value(model, each) for label, each in parts.items()}
+    if not values and hasattr(model, "state_dict"):
+        raise SubjectError(
+            f"{type(model).__name__} is a PyTorch module; write loss and gradient as functions "
+            "whose arguments are its tensors, and let example() return these."
+        )
     if not values:
         raise SubjectError(
             f"{type(model).__name__} has no parameters: no attributes that are floating-point "
@@ -140,7 +150,14 @@ def model_functions(
         if parts and not isinstance(result, Mapping):
             left = {label: _of_part(fresh, part) for label, part in parts.items()}
             return {label: each for label, each in left.items() if each is not None} or result
-        return _gradients(fresh, result, list(values))
+        found = _gradients(fresh, result, list(values))
+        if found is None:
+            some = next(iter(values))
+            raise SubjectError(
+                f"{backward}() returned None and left no gradients in the object; return a dict "
+                f'such as {{"{some}": d{some}}}, or keep them in attributes such as self.d{some}.'
+            )
+        return found
 
     return ModelFunctions(loss_of, gradient_of, {**data, **values})
 

@@ -8,7 +8,8 @@ place of another may stay in an object: ``layer.grad`` of another shape ends eve
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -45,8 +46,11 @@ class OutsideData:
             for value in map(contents, function.__closure__ or ()):
                 self._gather(value)
         for space in spaces.values():
-            for value in list(space.values()):
-                self._gather(value)
+            for name, value in list(space.items()):
+                if not (name.startswith("__") and name.endswith("__")):  # such as all builtins
+                    self._gather(value)
+        # A view may be unlocked only after what it is a view of.
+        self._arrays.sort(key=lambda array: array.base is not None)
         self._locks = True
         with self.kept():
             self._locks = runs()
@@ -90,13 +94,12 @@ class OutsideData:
     def _locked(self) -> Iterator[None]:
         locked = [array for array in self._arrays if _may_be_locked(array)]
         for array in locked:
-            array.flags.writeable = False
+            array.setflags(write=False)
         try:
             yield
         finally:
-            # A view may be unlocked only after what it is a view of.
-            for array in sorted(locked, key=lambda array: array.base is not None):
-                array.flags.writeable = True
+            for array in locked:
+                array.setflags(write=True)
 
     @contextlib.contextmanager
     def _put_back(self) -> Iterator[None]:
@@ -111,18 +114,22 @@ class OutsideData:
 
 def _may_be_locked(array: np.ndarray[Any, Any]) -> bool:
     """Whether an array can be written to, and could be again: no view of what is locked itself."""
+    if not array.flags.writeable:
+        return False
     base = array.base
-    free = not isinstance(base, np.ndarray) or base.flags.writeable
-    return array.flags.writeable and free
+    return not isinstance(base, np.ndarray) or base.flags.writeable
 
 
 def _restore(container: list[Any] | dict[Any, Any], before: Any) -> None:
     """Put a container's items back, unless they are the same objects."""
     if isinstance(container, list):
-        if list(map(id, container)) != list(map(id, before)):
+        if not _are_same(container, before):
             container[:] = before
-    elif [(id(k), id(v)) for k, v in container.items()] != [
-        (id(k), id(v)) for k, v in before.items()
-    ]:
+    elif not (_are_same(container, before) and _are_same(container.values(), before.values())):
         container.clear()
         container.update(before)
+
+
+def _are_same(some: Collection[Any], others: Collection[Any]) -> bool:
+    """Whether two containers hold the same objects in the same order."""
+    return len(some) == len(others) and all(map(is_, some, others))

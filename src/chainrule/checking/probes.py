@@ -129,6 +129,8 @@ def _are_equal_labels(value: np.ndarray[Any, Any]) -> bool:
 
 def _scalar_like(name: str, value: float, number: int) -> float:
     """A penalty's weight becomes large enough to be seen; other scalars keep their kind."""
+    if not np.isfinite(value):
+        return value
     if value == 0.0 or (sounds_like_penalty(name) and 0 < value < 10):
         return _DRAWN[number]
     if 1e-3 <= abs(value) < 1:

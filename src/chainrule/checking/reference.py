@@ -251,11 +251,11 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
     size = sum(reference.gradients[name].size for name in reference.parameters)
     directions = 1 if size > LARGE else 2
     worst = 0.0
-    largest = max(
-        (float(np.linalg.norm(reference.gradients[x])) for x in reference.parameters), default=0.0
-    )
     kinks: list[str] = []
     disagreement = ""
+    norms = [float(np.linalg.norm(reference.gradients[name])) for name in reference.parameters]
+    largest = max(norms, default=0.0)
+    smallest = 1e-6 * largest  # a gradient below it is rounding
     for name in reference.parameters:
         true = reference.gradients[name]
         scale = max(float(np.linalg.norm(true)), CANCELLED * largest) or 1e-12
@@ -274,8 +274,7 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
                     f"{name}, central differences give {slope.value:.6g} ± {slope.noise:.1g}"
                 )
             elif not nearer.kink:
-                zero = scale <= CANCELLED * largest
-                worst = max(worst, abs(nearer.value - claimed) / (largest if zero else scale))
+                worst = max(worst, abs(nearer.value - claimed) / max(scale, smallest))
     return disagreement, worst, tuple(kinks)
 
 

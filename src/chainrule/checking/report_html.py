@@ -40,7 +40,7 @@ def report_html(report: Report) -> str:
             f'<td {_CELL}><span style="color:{_TINTS[each.verdict]}">{_MARKS[each.verdict]} '
             f"{each.verdict}{' (inherited)' if each.inherited else ''}</span></td>"
             f"<td {_CELL}>{each.relative_error:.1e}</td>"
-            f"<td {_CELL}>{' '.join(cause.code for cause in each.causes)}</td></tr>"
+            f"<td {_CELL}>{' '.join(dict.fromkeys(cause.code for cause in each.causes))}</td></tr>"
             f"{_note(each.note)}"
             for each in report.gradients.values()
         )

@@ -54,7 +54,7 @@ def report_markdown(report: Report) -> str:
     if report.gradients:
         lines += ["| gradient | verdict | relative error | causes |", "|---|---|---|---|"]
         for each in report.gradients.values():
-            codes = " ".join(cause.code for cause in each.causes)
+            codes = _codes(each)
             lines.append(f"| `{each.name}` | {_verdict(each)} | {_error(each)} | {codes} |")
         lines.append("")
     for finding in findings(report):
@@ -96,7 +96,7 @@ def _rows(gradients: Iterable[GradientVerdict], color: bool) -> list[str]:
     width = max(len(each.name) for each in gradients)
     rows = []
     for each in gradients:
-        codes = " ".join(cause.code for cause in each.causes)
+        codes = _codes(each)
         verdict = _painted(f"{_verdict(each):<20}", each.verdict, color)
         row = f"  {each.name:<{width}}  {verdict}  relative error {_error(each)}  {codes}"
         rows.append(row.rstrip())
@@ -107,6 +107,10 @@ def _rows(gradients: Iterable[GradientVerdict], color: bool) -> list[str]:
 
 def _verdict(gradient: GradientVerdict) -> str:
     return f"{gradient.verdict} (inherited)" if gradient.inherited else gradient.verdict
+
+
+def _codes(gradient: GradientVerdict) -> str:
+    return " ".join(dict.fromkeys(cause.code for cause in gradient.causes))
 
 
 def _error(gradient: GradientVerdict) -> str:

@@ -6,6 +6,7 @@ Example arguments may hold containers (``params={"W1": …}``); here they are fl
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import linecache
 import os
@@ -75,7 +76,7 @@ class Subject:
     ) -> None:
         if not isinstance(example, Mapping) or not all(isinstance(key, str) for key in example):
             raise SubjectError(
-                f"the example is {_described(example)}; it must be a dict of arguments by name, "
+                f"the example is {described(example)}; it must be a dict of arguments by name, "
                 'such as {"X": X, "y": y, "W1": W1}, or a tuple of all arguments of loss in order.'
             )
         self.autograd: Callable[[Point, Sequence[str]], dict[str, Any]] | None = None
@@ -195,30 +196,29 @@ class Subject:
         SubjectError
             The result is no dict, and no tuple that can be read.
         """
-        if isinstance(result, tuple) and hasattr(result, "_asdict"):
-            result = result._asdict()
-        elif isinstance(result, (list, tuple)):
+        by_name = _fields(result)
+        if by_name is None and isinstance(result, (list, tuple)):
             alike = [x for x, count in self._sequences.items() if count == len(result)]
             if len(alike) == len(self._sequences) == 1:  # built as the parameters are
-                result = {alike[0]: result}
-        if not isinstance(result, Mapping):
+                by_name = {alike[0]: result}
+        if by_name is None:
             values = values_of(result)
             if values is None:
                 raise SubjectError(
-                    f"gradient returned {_described(result)}; it must return a dict of gradients "
-                    f"by parameter name, such as {{{self._some_keys()}}}."
+                    f"gradient returned {described(result)}; it must return a dict of gradients by "
+                    f"parameter name, such as {{{self._some_keys()}}}.{_cure_of(result)}"
                 )
             names = self._in_order(values)
             if len(names) != len(values):
                 raise SubjectError(
-                    f"gradient returned {_described(result)}, and it cannot be told which "
+                    f"gradient returned {described(result)}, and it cannot be told which "
                     "arguments they belong to; let it return a dict of gradients by parameter "
                     f"name, such as {{{self._some_keys()}}}."
                 )
             return dict(zip(names, values, strict=True)), []
         found: dict[str, Any] = {}
         unknown: list[str] = []
-        for keys, value in _leaves(result):
+        for keys, value in _leaves(by_name):
             name = self._parameter(keys)
             if name is None or name in found:
                 unknown.append(_shown(keys))
@@ -256,7 +256,7 @@ class Subject:
         """Keys that a gradient may have: floating-point arguments that do not sound like data."""
         floats = [name for name, value in self.example.items() if is_floating(value)]
         named = [name for name in floats if not sounds_like_data(name)] or floats
-        return ", ".join(f'"{name}": d{name}' for name in named[:2] or ["W"])
+        return ", ".join(f'"{name}": d{name}' for name in named[:2] or list(self.example)[:1])
 
 
 def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -266,18 +266,34 @@ def _leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
             f"{_shown(keys[:2])} … is nested more than {_DEEPEST} levels deep: does a dict or list "
             "hold itself? Give arrays by name."
         )
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
+    by_name = _fields(tree)
+    if by_name is not None:
+        for key, value in by_name.items():
             yield from _leaves(value, (*keys, key))
     elif (
         isinstance(tree, (list, tuple))
-        and any(isinstance(item, (np.ndarray, Mapping, list, tuple)) for item in tree)
+        and any(_holds_more(item) for item in tree)
         and not _is_table(tree)
     ):
         for index, value in enumerate(tree):
             yield from _leaves(value, (*keys, index))
     else:
         yield keys, tree
+
+
+def _holds_more(item: Any) -> bool:
+    """Whether an item makes the list that holds it a container, rather than a list of numbers."""
+    return isinstance(item, (np.ndarray, list, tuple)) or _fields(item) is not None
+
+
+def _fields(tree: Any) -> Mapping[Any, Any] | None:
+    """What a dict, a dataclass or a named tuple holds by name; None for anything else."""
+    if isinstance(tree, Mapping):
+        return tree
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+    names = getattr(tree, "_fields", None) if isinstance(tree, tuple) else None
+    return None if names is None else dict(zip(names, tree, strict=True))
 
 
 def _arrays(tree: Any) -> Any:
@@ -338,19 +354,25 @@ def _accepted(
 ) -> set[str] | None:
     """The example's names that a function takes; None if it takes them all."""
     if not callable(function):
-        raise SubjectError(f"{role} is a {type(function).__name__}, not a function.")
+        raise SubjectError(f"{role} is {described(function)}, not a function.")
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return None
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
+    unnamed = [p for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
+    if unnamed or [p.kind for p in parameters] == [inspect.Parameter.VAR_POSITIONAL]:
+        raise SubjectError(
+            f"{role}{inspect.signature(function)} takes its arguments by position, and is called "
+            f"with the example's by name; write it as {role}({', '.join(example)})."
+        )
     named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     missing = [name for name, p in named.items() if p.default is p.empty and name not in example]
     if missing:
         raise SubjectError(
             f"the example gives no {', '.join(missing)} for {role}({', '.join(named)}); add "
-            f'"{missing[0]}" to its dict.'
+            f"{_quoted(missing)} to its dict."
         )
     return None if set(named) >= set(example) else set(named)
 
@@ -391,7 +413,7 @@ def as_number(value: Any) -> float:
         It is no real number.
     """
     if isinstance(value, (bool, str)) or value is None:
-        raise UserCodeError(f"loss returned {_described(value)}; it must return one real number.")
+        raise UserCodeError(f"loss returned {described(value)}; it must return one real number.")
     try:
         array = np.asarray(value)
         if array.size != 1 or array.dtype.kind not in "fiu":
@@ -402,21 +424,41 @@ def as_number(value: Any) -> float:
             " Of (loss, gradients) let a loss of its own return the first, and a gradient the "
             "second."
             if isinstance(value, (list, tuple)) and value and is_floating(_as_array(value[0]))
-            else ""
+            else _cure_of(value)
         )
         raise UserCodeError(
-            f"loss returned {_described(value)}; it must return one real number.{cure}"
+            f"loss returned {described(value)}; it must return one real number.{cure}"
         ) from None
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
+    """What a value is, where a sentence names it: "an int", "a list of 2"."""
     if isinstance(value, (list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if value is None:
         return "None"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _cure_of(value: Any) -> str:
+    """How a function comes to return what it should, where its result shows what went wrong."""
+    if inspect.iscoroutine(value):
+        value.close()  # or Python warns that nobody has waited for it
+        return " Define it with def, without async."
+    if inspect.isgenerator(value):
+        return " Write return in the place of yield."
+    if isinstance(value, tuple) and value and isinstance(value[-1], Mapping):
+        return " Of (loss, gradients) return the second alone."
+    return ""
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Names as the keys of a dict: "X", "Y" and "W"."""
+    keys = [f'"{name}"' for name in names]
+    return " and ".join([", ".join(keys[:-1]), keys[-1]] if len(keys) > 1 else keys)
 
 
 @contextlib.contextmanager

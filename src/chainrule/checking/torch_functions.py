@@ -89,7 +89,13 @@ def torch_functions(
     def autograd(point: Mapping[str, Any], parameters: Sequence[str]) -> dict[str, Any]:
         arguments = given(point)
         wanted = [arguments[name].requires_grad_(True) for name in parameters]
-        grads = torch.autograd.grad(loss(**arguments), wanted, allow_unused=True)
+        value = loss(**arguments)
+        if not isinstance(value, torch.Tensor) or not value.requires_grad:
+            raise SubjectError(
+                f"loss does not depend on {', '.join(parameters)} as PyTorch sees it; leave out "
+                ".detach(), .item(), .numpy() and torch.no_grad() on the way from them to the loss."
+            )
+        grads = torch.autograd.grad(value, wanted, allow_unused=True)
         return {
             name: np.zeros(np.shape(point[name])) if g is None else _plain(g)
             for name, g in zip(parameters, grads, strict=True)

@@ -44,7 +44,7 @@ def check(
     why: Annotated[
         bool, typer.Option("--why", help="Say why shortcuts that look different are right.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the probes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the probes.")] = 0,
     time_limit: Annotated[
         float | None,
         typer.Option(
@@ -71,7 +71,9 @@ def check(
     chainrule check hw.py --loss cost --gradient backprop --why
     chainrule check hw.py::TwoLayerNet --json
     """
+    from chainrule.checking.report import Report
     from chainrule.commands.checked_file import FileCheck
+    from chainrule.engine.errors import ChainruleError
 
     if format is None:
         format = form_of(output, _ENDINGS, Format.text)
@@ -89,7 +91,13 @@ def check(
         return report.exit_status
 
     checking = FileCheck(file, loss, gradient, example, tuple(parameter or ()), seed)
-    status = show(checking.run(time_limit, show))
+    try:
+        found = checking.run(time_limit, show)
+    except ChainruleError as error:  # whoever reads JSON finds the sentence there, too
+        if as_json:
+            print_json(Report("error", message=str(error)).to_json())
+        raise
+    status = show(found)
     return _INTERRUPTED if checking.interrupted else status
 
 

@@ -15,7 +15,8 @@ from chainrule.checking.models import model_functions
 from chainrule.checking.report import Report
 from chainrule.checking.stopping import Stopped
 from chainrule.commands.time_limit import TimeLimit
-from chainrule.commands.user_file import UserFileError, run_file, users_code
+from chainrule.commands.user_file import run_file
+from chainrule.commands.users_code import UserFileError, users_code
 
 _LOSSES = (
     "loss", "cost", "compute_loss", "compute_cost", "objective", "loss_fn", "loss_function",
@@ -84,7 +85,10 @@ class FileCheck:
                 report = self._run()
         except Stopped as stopped:
             report = self._so_far(str(stopped))
-        self.interrupted = limit.interrupted
+            self.interrupted = limit.interrupted
+        except KeyboardInterrupt:  # a signal other than Ctrl-C, or the file's own
+            report = self._so_far(f"the check of {self._path} was interrupted.")
+            self.interrupted = True
         return self._named(report)
 
     def _run(self) -> Report:
@@ -110,7 +114,13 @@ class FileCheck:
         return self._named(self._check.so_far(sentence))
 
     def _named(self, report: Report) -> Report:
-        return dataclasses.replace(report, subject=self._path.name)
+        notes = report.notes
+        first = report.first_wrong
+        if first is not None and self._path.suffix == ".ipynb":
+            from chainrule.commands.notebook import place_in_notebook
+
+            notes = (f"line {first.line} is {place_in_notebook(self._path, first.line)}.", *notes)
+        return dataclasses.replace(report, subject=self._path.name, notes=notes)
 
 
 def _example(module: ModuleType, path: Path, name: str) -> Any:

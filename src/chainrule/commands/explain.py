@@ -91,7 +91,7 @@ def explain(
     chainrule explain --graph network.toml --arg x1=2 --format latex
     """
     from chainrule.commands.time_limit import limited
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     if where is not None and _CODE.fullmatch(where):
         _explain_mistake(where, format, output, as_json)
@@ -126,7 +126,7 @@ def explain(
 def _explain_mistake(code: str, format: Format | None, output: Path | None, as_json: bool) -> None:
     """The page of a mistake: what it is, how it is recognised and mended, and an example."""
     from chainrule.checking.mistake_page import mistake_page
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     page = mistake_page(code)
     if format is None:
@@ -160,7 +160,7 @@ def _of_graph(path: Path, of: str | None, values: Sequence[str]) -> Explanation:
 
 def _value(text: str) -> tuple[str, Any]:
     """The value that ``x=2`` or ``x=[1, 2]`` gives an input."""
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     name, sign, value = text.partition("=")
     try:
@@ -177,7 +177,8 @@ def _of_function(
     where: str, of: str | None, shapes: Sequence[str], values: Sequence[str]
 ) -> Explanation:
     """The explanation of a function in a user's file."""
-    from chainrule.commands.user_file import arguments, bind, load_function, users_code
+    from chainrule.commands.user_file import arguments, bind, load_function
+    from chainrule.commands.users_code import users_code
     from chainrule.programs.explain import explain as explain_function
 
     user = load_function(where)
@@ -191,7 +192,7 @@ def _of_function(
 
 def _number(explanation: Explanation, of: str) -> int:
     """Which result a name or a number means, counted among all results."""
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
     from chainrule.engine.graph import Node
 
     graph = explanation.graph

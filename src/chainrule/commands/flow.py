@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,7 +56,8 @@ def flow(
     The exit status is 0 if all is healthy, 1 if not, 3 if there is not enough data.
     """
     from chainrule.commands.time_limit import limited
-    from chainrule.commands.user_file import UserFileError, run_file, users_code
+    from chainrule.commands.user_file import run_file
+    from chainrule.commands.users_code import UserFileError, users_code
 
     if output is not None and output.suffix.lower() != ".svg":
         raise UserFileError(f"{output.name} must end in .svg; the numbers are printed, or --json.")
@@ -82,7 +84,7 @@ def _of_model(
     module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
 ) -> Flow:
     from chainrule.checking.flow import flow as measure
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     if parameters is not None:
         raise UserFileError("--parameters names arguments of a loss; a model has its own.")
@@ -96,7 +98,7 @@ def _of_model(
     if params is None and hasattr(model, "apply_training"):
         params = model.init(0)
     state = model.init_state() if hasattr(model, "init_state") else None
-    batches = _called(module.batches)
+    batches = _called(module.batches, file)
     return measure(model, params, batches, loss=loss, state=state, learning_rate=learning_rate)
 
 
@@ -104,7 +106,7 @@ def _of_loss(
     module: ModuleType, file: Path, parameters: str | None, learning_rate: float | None
 ) -> Flow:
     from chainrule.checking.flow import flow as measure
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     for name in ("loss", "example"):
         if not callable(getattr(module, name, None)):
@@ -125,7 +127,14 @@ def _of_loss(
     params = {name: example.pop(name) for name in names}
     batches: list[dict[str, Any]] = [example]
     if hasattr(module, "batches"):
-        batches = [{**example, **batch} for batch in _called(module.batches)]
+        batches = []
+        for batch in _called(module.batches, file):
+            if not isinstance(batch, dict):
+                raise UserFileError(
+                    f"batches() in {file} gives a batch of type {type(batch).__name__}; beside a "
+                    "loss it must give dicts of arguments, as example() does."
+                )
+            batches.append({**example, **batch})
     loss = module.loss
 
     def of_tree(params: Any, **arrays: Any) -> Any:
@@ -138,7 +147,7 @@ def _parameters(
     module: ModuleType, example: dict[str, Any], given: str | None, file: Path
 ) -> list[str]:
     """Which arguments are parameters: as told, those of gradient(), or by their names."""
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     if given is not None:
         names = [name.strip() for name in given.split(",") if name.strip()]
@@ -151,7 +160,7 @@ def _parameters(
         return names
     gradient = getattr(module, "gradient", None)
     if callable(gradient):
-        returned = gradient(**example)
+        returned = gradient(**copy.deepcopy(example))  # which may change what it is given
         if isinstance(returned, dict) and returned and all(name in example for name in returned):
             return [name for name in example if name in returned]
     names = [name for name in example if _PARAMETER.fullmatch(name)]
@@ -163,5 +172,13 @@ def _parameters(
     return names
 
 
-def _called(batches: Callable[[], Any] | Any) -> list[Any]:
-    return list(batches() if callable(batches) else batches)
+def _called(batches: Callable[[], Any] | Any, file: Path) -> list[Any]:
+    from chainrule.commands.users_code import UserFileError
+
+    found = batches() if callable(batches) else batches
+    if not isinstance(found, Iterable):
+        raise UserFileError(
+            f"batches of {file} is of type {type(found).__name__}; it must be a list of batches, "
+            "or a function that returns one."
+        )
+    return list(found)

@@ -72,13 +72,8 @@ def graph(
     chainrule graph hw.py::loss -o loss.dot --steps loss.html
     """
     from chainrule.commands.time_limit import limited
-    from chainrule.commands.user_file import (
-        UserFileError,
-        arguments,
-        bind,
-        load_function,
-        users_code,
-    )
+    from chainrule.commands.user_file import arguments, bind, load_function
+    from chainrule.commands.users_code import UserFileError, users_code
     from chainrule.programs.names import trace_named
 
     if output is not None and output.suffix.lower() not in _FORMS:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
-from chainrule.commands.user_file import UserFileError
+from chainrule.commands.users_code import UserFileError
+from chainrule.grading.errors import GradingError
+from chainrule.grading.submission import code_cells
 
-_MAGIC = ("%", "!", "?")
+_cells: dict[Path, list[int]] = {}
 
 
 def notebook_code(path: Path) -> str:
     """The code cells of a notebook as one text.
 
-    Lines that only a notebook understands (``%matplotlib inline``, ``!pip``) become comments, so
-    that line numbers count through the code cells.
+    Lines that only a notebook understands (``%matplotlib inline``, ``!pip``) become comments, as do
+    cells that do not parse, so that line numbers count through the code cells.
 
     Raises
     ------
@@ -22,23 +24,25 @@ def notebook_code(path: Path) -> str:
         The file is no notebook.
     """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-        texts = ["".join(source) for source in sources]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserFileError(f"{path} cannot be read as a notebook: {error}.") from None
-    except RecursionError:
-        raise UserFileError(f"{path} is nested too deeply to be a notebook.") from None
-    return "\n".join(_plain(text) for text in texts) + "\n"
+        cells, notes = code_cells(path)
+    except GradingError as error:
+        raise UserFileError(str(error)) from None
+    for note in notes:
+        print(f"chainrule: {path}: {note}", file=sys.stderr)
+    cells = [_stripped(cell) for cell in cells]
+    _cells[path] = [len(cell) for cell in cells]
+    return "\n".join("\n".join(cell) for cell in cells) + "\n"
 
 
-def _plain(text: str) -> str:
-    lines = text.splitlines()
-    if lines and lines[0].lstrip().startswith("%%"):
-        return "\n".join(f"# {line}" for line in lines)
-    return "\n".join(
-        f"{line[: len(line) - len(line.lstrip())]}pass  # {line.strip()}"
-        if line.lstrip().startswith(_MAGIC) or line.rstrip().endswith("?")
-        else line
-        for line in lines
-    )
+def place_in_notebook(path: Path, line: int) -> str:
+    """A line of that text as its reader knows it: ``line 4 of code cell 3``; or nothing."""
+    for number, length in enumerate(_cells.get(path, ()), 1):
+        if line <= length:
+            return f"line {line} of code cell {number}"
+        line -= length
+    return ""
+
+
+def _stripped(cell: list[str]) -> list[str]:
+    """A cell without the line that its last newline would begin."""
+    return cell[:-1] if len(cell) > 1 and not cell[-1] else cell

@@ -84,7 +84,7 @@ def form_of(output: Path | None, endings: Mapping[str, Form], text: Form) -> For
     UserFileError
         If no form has this ending.
     """
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     ending = output.suffix.lower() if output is not None else ""
     if output is None or ending in _TEXTS:
@@ -106,7 +106,7 @@ def write_text(path: Path, text: str) -> None:
     UserFileError
         If the system refuses.
     """
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
     from chainrule.programs.whole_files import write_named
 
     try:

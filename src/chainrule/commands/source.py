@@ -67,7 +67,8 @@ def source(
     chainrule source hw.py::loss --shape W=3,4 --shape x=4 --arg n=2
     """
     from chainrule.commands.time_limit import limited
-    from chainrule.commands.user_file import arguments, bind, load_function, users_code
+    from chainrule.commands.user_file import arguments, bind, load_function
+    from chainrule.commands.users_code import users_code
     from chainrule.programs.source import source as write_source
 
     with limited(Path(where.partition("::")[0]), time_limit):
@@ -103,7 +104,7 @@ def _write(program: Source, output: Path) -> None:
     """Write a program; large constants go into an .npz file beside it, which it reads."""
     import numpy as np
 
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
     from chainrule.programs.whole_files import replacing
 
     text = str(program)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import _thread
 import contextlib
 import linecache
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from os import _exit  # a user's code is given another one
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -121,11 +121,14 @@ class TimeLimit:
 
     def _leave(self) -> None:
         """End the process from here, whatever the main thread is doing."""
+        from chainrule.commands.users_code import own_output
+
+        own_output()
         sys.stdout = self._stdout  # which the user's code does not write to
         status = self._at_last(self._sentence or self._said(sys._current_frames().get(self._main)))
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(status)
+        _exit(status)
 
     def _interrupt(self) -> None:
         if hasattr(signal, "pthread_kill"):
@@ -194,7 +197,7 @@ def limited(path: Path, seconds: float | None) -> Iterator[None]:
         It was Ctrl-C.
     """
     from chainrule.commands.output import Interrupted
-    from chainrule.commands.user_file import UserFileError
+    from chainrule.commands.users_code import UserFileError
 
     limit = TimeLimit(path, seconds, _said_at_last, "run")
     try:

@@ -1,36 +1,24 @@
-"""A function in a user's file, named FILE::FUNCTION, and arguments to call it with.
-
-The file is run once, as Python runs a module: what it prints goes to standard error as far as
-somebody may want to read it, what it asks for is not there, and what it raises becomes one sentence
-that names the line.
-"""
+"""A function in a user's file, named FILE::FUNCTION, and arguments to call it with."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import difflib
 import importlib.util
 import inspect
-import io
 import linecache
-import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.engine.errors import ChainruleError
+from chainrule.commands.users_code import UserFileError, forget_output, users_code
+from chainrule.commands.users_package import join_package
 
 EXAMPLE = "example"
-
-
-class UserFileError(ChainruleError):
-    """A user's file, or what it holds, cannot be used; the message says why and what to do."""
 
 
 class UserFunction(NamedTuple):
@@ -129,7 +117,10 @@ def run_file(path: Path) -> ModuleType:
         code = compile(text, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         if error.lineno is None:
-            raise UserFileError(f"{path} cannot be read as Python: {error.msg}.") from None
+            reason = "it is no UTF-8 text" if "null bytes" in str(error.msg) else error.msg
+            raise UserFileError(
+                f"{path} cannot be read as Python: {reason}; save it as UTF-8 text."
+            ) from None
         quoted = f": {error.text.strip()}" if error.text else ""
         raise UserFileError(
             f"{path} does not parse ({error.msg}) at line {error.lineno}{quoted}."
@@ -137,7 +128,7 @@ def run_file(path: Path) -> ModuleType:
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         reason = str(error) or "it is nested too deeply"
         raise UserFileError(f"{path} cannot be read as Python: {reason}.") from None
-    _printed.pop(path, None)
+    forget_output(path)
     name = f"user_file_{path.stem}"
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader=None))  # type: ignore[arg-type]
     module.__file__ = str(path)
@@ -146,125 +137,9 @@ def run_file(path: Path) -> ModuleType:
     if folder not in sys.path:  # so that it can import what stands beside it, also later
         sys.path.insert(0, folder)
     with users_code(path, "was run; put what only a script does under `if __name__ == ...`"):
+        join_package(module, path, text)
         exec(code, module.__dict__)
     return module
-
-
-@contextlib.contextmanager
-def users_code(path: Path, when: str) -> Iterator[None]:
-    """Run code of the user's: keep its output off ours, and put its errors in one sentence.
-
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    when : str
-        What was being done, after "when it".
-    """
-    os.environ.setdefault("MPLBACKEND", "Agg")  # a plot must not open a window
-    stdin, hook = sys.stdin, sys.breakpointhook
-    sys.stdin = _NoInput()
-    if hook is sys.__breakpointhook__:  # that of a debugger has a window of its own
-        sys.breakpointhook = _pass_over
-    try:
-        with _output_of(path):
-            yield
-    except ChainruleError:
-        raise
-    except EOFError as error:
-        line = _line_in(path, error)
-        place = f" at line {line}" if line is not None else ""
-        raise UserFileError(f"{path} asked for input{place} when it {when}.") from None
-    except SystemExit as error:
-        code = "" if error.code is None else repr(error.code)
-        raise UserFileError(f"{path} ended with exit({code}) when it {when}.") from None
-    except Exception as error:
-        line = _line_in(path, error)
-        place = f" line {line}" if line is not None else ""
-        message = str(error).split("\n")[0].rstrip(".")
-        what = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        if isinstance(error, ImportError):  # which no other way of writing the file mends
-            raise UserFileError(f"{path}{place} raised {what}.") from error
-        raise UserFileError(f"{path}{place} raised {what}, when it {when}.") from error
-    finally:
-        sys.stdin, sys.breakpointhook = stdin, hook
-
-
-class _NoInput(io.StringIO):
-    """A standard input at which nobody sits."""
-
-    def read(self, size: int | None = -1) -> str:
-        raise EOFError
-
-    def readline(self, size: int = -1) -> str:  # type: ignore[override]
-        raise EOFError
-
-
-def _pass_over(*args: object, **options: object) -> None:
-    """Go on at a breakpoint, where no terminal is there to talk to the debugger."""
-    line = sys._getframe(1).f_lineno
-    print(f"chainrule: breakpoint() at line {line} is passed over.", file=sys.__stderr__)
-
-
-class _Shortened(io.TextIOBase):
-    """What a file prints, up to a length that is still read; the rest is counted."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._left = _MOST_PRINTED
-        self._hidden = 0
-        self._last = "\n"
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        shown = text[: self._left]
-        lines = shown.count("\n")
-        self._left -= max(len(shown), lines * _MOST_PRINTED // _MOST_LINES)
-        self._left = max(self._left, 0)
-        if shown:
-            sys.stderr.write(shown)
-            self._last = shown[-1]
-        self._hidden += text.count("\n") - lines
-        return len(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        """Begin a new line, and say how many were left out."""
-        if self._last != "\n":
-            sys.stderr.write("\n")
-            self._last = "\n"
-        if self._hidden:
-            print(f"[{self._path} printed {self._hidden:,} more lines]", file=sys.stderr)
-            self._hidden = 0
-
-
-_MOST_LINES, _MOST_PRINTED = 100, 20_000
-_printed: dict[Path, _Shortened] = {}
-
-
-@contextlib.contextmanager
-def _output_of(path: Path) -> Iterator[None]:
-    """Send what a file prints to standard error, shortened."""
-    output = _printed.setdefault(path, _Shortened(path))
-    try:
-        with contextlib.redirect_stdout(output):
-            yield
-    finally:
-        output.end()
-
-
-def _line_in(path: Path, error: Exception) -> int | None:
-    """The innermost line of the file that an error passed."""
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
-    return lines[-1] if lines else None
 
 
 def arguments(

@@ -274,12 +274,19 @@ def _array(name: str, value: Any) -> tuple[np.ndarray[Any, Any] | None, Differen
             return None, Difference(UNKNOWN, f"{name} is a number beyond the range of floats."), ""
     if isinstance(value, list | tuple):
         kind = type(value).__name__
+        if _holds_none(value):
+            return None, Difference("G107", f"{name} holds None; is a return missing?"), ""
         try:
             array = np.array(value, dtype=float)
         except (ValueError, TypeError, OverflowError):
             return None, Difference(UNKNOWN, f"{name} is a {kind} that is no array of numbers."), ""
         return array, None, f"{name} is a {kind}; np.array({name}) makes it an array."
     return None, _not(name, value), ""
+
+
+def _holds_none(value: Any) -> bool:
+    """Whether a list has None somewhere, which NumPy would read as NaN."""
+    return value is None or (isinstance(value, list | tuple) and any(map(_holds_none, value)))
 
 
 def _not(name: str, value: Any) -> Difference:

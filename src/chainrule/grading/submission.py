@@ -123,6 +123,36 @@ def _parse(path: Path, text: str, known: Submission) -> None:
 
 
 def _notebook(path: Path) -> Submission:
+    cells, notes = code_cells(path)
+    lines: list[str] = []
+    starts: list[int] = []
+    for cell in cells:
+        starts.append(len(lines) + 1)
+        lines += [*cell, ""]
+    text = "\n".join(lines)
+    submission = Submission(path.name, text, tuple(starts), notes)
+    _parse(path, text, submission)
+    return submission
+
+
+def code_cells(path: Path) -> tuple[list[list[str]], tuple[str, ...]]:
+    """The lines of a notebook's code cells, and what was left out of them.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    cells : list of list of str
+        As many lines as in the notebook; magics and cells that do not parse are comments.
+    notes : tuple of str
+
+    Raises
+    ------
+    GradingError
+        It is no notebook.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
         # Version 3 kept cells in worksheets and code in `input`.
@@ -138,11 +168,9 @@ def _notebook(path: Path) -> Submission:
         raise GradingError(
             f"{path} is no notebook; download it again as .ipynb, or hand in a .py file."
         ) from None
-    lines: list[str] = []
-    starts: list[int] = []
+    kept_cells: list[list[str]] = []
     notes: list[str] = []
     for number, source in enumerate(sources, 1):
-        starts.append(len(lines) + 1)
         kept = _without_magics(source)
         try:
             with warnings.catch_warnings():
@@ -153,11 +181,8 @@ def _notebook(path: Path) -> Submission:
             reason = getattr(error, "msg", error)
             notes.append(f"Cell {number} does not parse ({reason}) at its line {line}; left out.")
             kept = [f"# {each}" for each in kept]
-        lines += [*kept, ""]
-    text = "\n".join(lines)
-    submission = Submission(path.name, text, tuple(starts), tuple(notes))
-    _parse(path, text, submission)
-    return submission
+        kept_cells.append(kept)
+    return kept_cells, tuple(notes)
 
 
 def _without_magics(source: str) -> list[str]:
