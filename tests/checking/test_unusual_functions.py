@@ -158,6 +158,71 @@ def test_a_gradient_that_is_no_array_of_real_numbers_is_described(value, said):
     assert said in causes[0].evidence
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"), [(Mute(), "Mute at line"), (BaseException("mine"), "BaseException: mine")]
+)
+def test_whatever_is_raised_is_an_error_with_its_line(raised, said):
+    def gradient(X, Y, W, b):
+        raise raised
+
+    report = cr.check(flat_loss, gradient, EXAMPLE)
+    assert report.verdict == "error"
+    assert f"gradient raised {said}" in report.message
+    assert report.message.endswith(": raise raised.")
+
+
+# --- numbers at the ends of what floats can hold -------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-170, 1.0, 1e170, 1e200])
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_gradients_whose_squares_are_no_floats_are_judged(scale, factor):
+    def square(X, w):
+        return scale * np.sum((X @ w) ** 2)
+
+    def slope(X, w):
+        return {"w": factor * 2 * scale * X.T @ (X @ w)}
+
+    report = cr.check(square, slope, {"X": DATA["X"], "w": np.array([1.0, 2.0, -0.4])})
+    assert report.verdict == ("ok" if factor == 1.0 else "wrong")
+    expected = abs(factor - 1.0) / factor
+    assert report.gradients["w"].relative_error == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "ok"), (1.0003, "wrong")])
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_rounding_of_single_precision_is_no_kink(factor, verdict, shift):
+    def single(*arrays):
+        return (array.astype(np.float32) for array in arrays)
+
+    def loss(X, Y, W, b):
+        return flat_loss(*single(X, Y, W, b)) + np.float32(shift)
+
+    def gradient(X, Y, W, b):
+        found = flat_gradient(*single(X, Y, W, b))
+        return {name: np.float32(factor) * value for name, value in found.items()}
+
+    report = cr.check(loss, gradient, EXAMPLE)
+    assert report.verdict == verdict
+    assert report.trusted.endswith("; loss computes in single precision)")
+    assert not any("kink" in note for note in report.notes)
+
+
+def test_whole_numbers_are_no_single_precision():
+    report = cr.check(
+        lambda X, w: np.sum((X @ w) ** 2),
+        lambda X, w: {"w": 2 * X.T @ (X @ w)},
+        {"X": np.arange(12.0).reshape(4, 3) + 7, "w": np.array([3.0, 5.0, 2.0])},
+    )
+    assert report.verdict == "ok"
+    assert "single" not in report.trusted
+
+
 # --- what is said of an example ------------------------------------------------------------------
 
 

@@ -58,6 +58,8 @@ def test_a_loop_that_nothing_ends_still_prints_json(tmp_path: Path) -> None:
     [
         ("import os; os._exit(0)", 2, "gradient ended the program with exit(0)"),
         ("raise KeyboardInterrupt", 130, "was interrupted"),
+        ("raise BaseException('mine')", 2, "gradient raised BaseException: mine at line"),
+        ("raise GeneratorExit", 2, "gradient raised GeneratorExit at line"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 130, "was interrupted"),
     ],
 )
@@ -96,6 +98,7 @@ def test_a_crash_in_c_names_the_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (b"raise BaseException('mine')", "line 1 raised BaseException: mine, when it was run"),
         (SOURCE.encode("utf-16"), "is no UTF-8 text; save it as UTF-8 text."),
         (b"import numpy as np\nx = np.load('x.npy')\n", "line 2 found no file 'x.npy'; its path"),
         (b"import numpy as np\nx = np.load('there.npy')\n", "it lies beside hw.py: run chainrule"),

@@ -15,7 +15,7 @@ from chainrule.checking.diagnosis import Diagnosis, diagnose, own_faults_said
 from chainrule.checking.hygiene import Hygiene, cause, digests, examine
 from chainrule.checking.numerical import CANCELLED, NOISE_FACTOR, TOLERANCE
 from chainrule.checking.positional import by_position
-from chainrule.checking.reference import Reference, reference_at
+from chainrule.checking.reference import Reference, norm, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.stopping import silent
 from chainrule.checking.subject import (
@@ -235,8 +235,8 @@ def _kind(value: Any) -> str:
 
 def relative_error(claim: np.ndarray[Any, Any], true: np.ndarray[Any, Any]) -> float:
     """``‖claimed - true‖ / max(‖claimed‖, ‖true‖)``; 0 where both are 0."""
-    largest = max(float(np.linalg.norm(claim)), float(np.linalg.norm(true)))
-    return float(np.linalg.norm(claim - true)) / largest if largest else 0.0
+    largest = max(norm(claim), norm(true))
+    return norm(claim - true) / largest if largest else 0.0
 
 
 def _verdict(name: str, hygiene: Hygiene, reference: Reference) -> GradientVerdict:

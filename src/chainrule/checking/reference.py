@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.numerical import CANCELLED, Slope, complex_step, differences, slope_along
+from chainrule.checking.numerical import (
+    CANCELLED,
+    STEP,
+    STEP_SINGLE,
+    Slope,
+    complex_step,
+    differences,
+    slope_along,
+)
 from chainrule.checking.subject import LARGE, Point, Subject, calling
 from chainrule.engine.backward import depends_on, owned_cotangents, pull_back
 from chainrule.engine.errors import ChainruleError, InvalidInput
@@ -74,7 +82,15 @@ class Reference:
 
     def slope(self, name: str, direction: np.ndarray[Any, Any]) -> Slope:
         """The slope of the loss along a direction in a parameter, by central differences."""
-        return slope_along(self.subject.loss_value, self.point, name, direction)
+        loss = self.subject.loss_value
+        return slope_along(loss, self.point, name, direction, *precision_of(self.subject))
+
+
+def precision_of(subject: Subject) -> tuple[float, float]:
+    """The step of central differences, and the relative rounding of the loss."""
+    if subject.in_single:
+        return STEP_SINGLE, float(np.finfo(np.float32).eps)
+    return STEP, float(np.finfo(float).eps)
 
 
 def forward_graph(subject: Subject, point: Point) -> Graph:
@@ -225,7 +241,8 @@ def _confirm(reference: Reference, seed: int) -> None:
         return
     reference.kinks = kinks
     where = " beside a kink" if kinks else ""
-    reference.trusted += f", confirmed by central differences{where} (within {worst:.0e})"
+    why = "; loss computes in single precision" if reference.subject.in_single else ""
+    reference.trusted += f", confirmed by central differences{where} (within {worst:.0e}{why})"
 
 
 def moved_aside(reference: Reference, seed: int) -> Reference:
@@ -253,12 +270,12 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
     worst = 0.0
     kinks: list[str] = []
     disagreement = ""
-    norms = [float(np.linalg.norm(reference.gradients[name])) for name in reference.parameters]
+    norms = [norm(reference.gradients[name]) for name in reference.parameters]
     largest = max(norms, default=0.0)
     smallest = 1e-6 * largest  # a gradient below it is rounding
     for name in reference.parameters:
         true = reference.gradients[name]
-        scale = max(float(np.linalg.norm(true)), CANCELLED * largest) or 1e-12
+        scale = max(norm(true), CANCELLED * largest) or 1e-12
         for _ in range(directions):
             direction = rng.normal(size=true.shape)
             slope = reference.slope(name, direction)
@@ -278,6 +295,14 @@ def _compared(reference: Reference, seed: int) -> tuple[str, float, tuple[str, .
     return disagreement, worst, tuple(kinks)
 
 
+def norm(array: np.ndarray[Any, Any]) -> float:
+    """The Euclidean norm, also of numbers whose squares are no floats."""
+    largest = float(np.max(np.abs(array), initial=0.0))
+    if not largest or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(array / largest))
+
+
 def _nearer(
     reference: Reference,
     name: str,
@@ -287,7 +312,11 @@ def _nearer(
 ) -> Slope | None:
     """The slope by a smaller step, if one agrees: a large one may have stepped over a kink."""
     loss, point = reference.subject.loss_value, reference.point
-    slopes = [slope_along(loss, point, name, direction, step) for step in (1e-6, 1e-7)]
+    step, epsilon = precision_of(reference.subject)
+    slopes = [
+        slope_along(loss, point, name, direction, smaller * step, epsilon)
+        for smaller in (0.1, 0.01)
+    ]
     agreeing = [slope for slope in slopes if slope.agrees(claimed, scale)]
     return min(agreeing, key=lambda slope: abs(slope.value - claimed), default=None)
 
@@ -309,7 +338,9 @@ def _by_differences(
     noise: dict[str, float] = {}
     exact = True
     for name in parameters:
-        by_difference, noise[name] = differences(subject.loss_value, point, name)
+        by_difference, noise[name] = differences(
+            subject.loss_value, point, name, *precision_of(subject)
+        )
         by_complex = complex_step(subject.loss, point, name)
         gradients[name] = by_difference
         scale = float(np.max(np.abs(by_difference), initial=1e-12))

@@ -13,6 +13,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from chainrule.checking.argument_names import sounds_like_data
 from chainrule.checking.plain_numbers import as_data, is_traced, plain_numbers_pass
 from chainrule.checking.positional import by_shape, returned_names, values_of
+from chainrule.checking.stopping import Overdue, Stopped
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
@@ -136,6 +138,19 @@ class Subject:
             It raised, or returned no real number.
         """
         return as_number(self.loss(point))
+
+    @cached_property
+    def in_single(self) -> bool:
+        """Whether the loss computes in single precision, though it is given double precision.
+
+        Its values say so: those that fit into 24 bits and need more than 12 of them. One may do
+        so by chance, as that of whole numbers does.
+        """
+        moved = {
+            name: value * (1 + np.pi / 1000) if is_floating(value) else value
+            for name, value in self.example.items()
+        }
+        return all(_is_single(self.loss_value(point)) for point in (self.example, moved))
 
     def flat_loss(self, **leaves: Any) -> Any:
         """The loss as a function of the flat arguments; what is traced."""
@@ -404,6 +419,14 @@ def is_floating(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
 
 
+def _is_single(value: float) -> bool:
+    """Whether a number fits into the 24 bits of single precision, and needs more than 12."""
+    with np.errstate(all="ignore"):
+        if not np.isfinite(value) or float(np.float32(value)) != value:
+            return False
+    return float(np.frexp(value)[0]) * 2**12 % 1 != 0
+
+
 def as_number(value: Any) -> float:
     """A loss as a float.
 
@@ -477,13 +500,22 @@ def calling(role: str) -> Iterator[None]:
             f"{role} asks for input{_place(error)}, and nobody is there to answer; give it the "
             "value as an argument."
         ) from error
-    except Exception as error:
+    except (KeyboardInterrupt, Overdue, Stopped):
+        raise
+    except BaseException as error:
+        raise UserCodeError(f"{role} raised {told(error)}{_place(error, quoted=True)}.") from error
+
+
+def told(error: BaseException) -> str:
+    """An error of the user's code: its type, and the first line of its message."""
+    try:
         message = str(error).split("\n")[0].rstrip(".")
-        what = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        raise UserCodeError(f"{role} raised {what}{_place(error, quoted=True)}.") from error
+    except Exception:  # its own __str__ raises
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _place(error: Exception, quoted: bool = False) -> str:
+def _place(error: BaseException, quoted: bool = False) -> str:
     """The line of the user's code that raised, with its text if that is asked for and known."""
     from chainrule.engine.location import is_machinery
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from chainrule.checking.stopping import Overdue, Stopped
+from chainrule.checking.subject import told
 from chainrule.engine.errors import ChainruleError
 
 
@@ -55,11 +57,12 @@ def users_code(path: Path, when: str) -> Iterator[None]:
     except SystemExit as error:
         code = "" if error.code is None else repr(error.code)
         raise UserFileError(f"{path} ended with exit({code}) when it {when}.") from None
-    except Exception as error:
+    except (KeyboardInterrupt, Overdue, Stopped):
+        raise
+    except BaseException as error:
         line = _line_in(path, error)
         place = f" line {line}" if line is not None else ""
-        message = str(error).split("\n")[0].rstrip(".")
-        what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        what = told(error)
         if isinstance(error, ImportError):  # which no other way of writing the file mends
             raise UserFileError(f"{path}{place} raised {what}.") from error
         if isinstance(error, FileNotFoundError) and isinstance(error.filename, (str, Path)):
@@ -191,7 +194,7 @@ def _flush_the_first() -> None:
         sys.__stdout__.flush()  # type: ignore[union-attr]
 
 
-def _line_in(path: Path, error: Exception) -> int | None:
+def _line_in(path: Path, error: BaseException) -> int | None:
     """The innermost line of the file that an error passed."""
     lines = [
         frame.lineno

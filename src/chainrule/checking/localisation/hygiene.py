@@ -45,7 +45,7 @@ def differing_line(gradient: Callable[..., Any], example: Mapping[str, Any]) -> 
     for a, b in zip(first.events, second.events, strict=False):
         if a.place != b.place or not _same(a, b):
             site = watcher.sites[a.place[0]]
-            return _line(site.filename, site.line, "the same in every call")
+            return _line(site.filename, site.line, "what it was in the call before")
     return None
 
 
