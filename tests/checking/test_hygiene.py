@@ -121,6 +121,32 @@ def test_what_adds_up_over_calls_is_stale() -> None:
     assert "grows by as much with every call" in report.causes[0].evidence
 
 
+def _summing_into(store: dict[str, Any]) -> Any:
+    def gradient(X: Any, w: Any) -> dict[str, Any]:
+        if not store:
+            store["w"] = np.zeros_like(w)
+        for x in X:
+            store["w"] += 2 * x * (x @ w)
+        store["w"] = store["w"] / len(X)  # so that it does not grow by as much each time
+        return {"w": store["w"]}
+
+    return gradient
+
+
+def _by_default(X: Any, w: Any, store: dict[str, Any] = {}) -> dict[str, Any]:  # noqa: B006
+    result: dict[str, Any] = _summing_into(store)(X, w)
+    return result
+
+
+@pytest.mark.parametrize("gradient", [_summing_into({}), _by_default])
+def test_what_is_kept_between_calls_is_no_chance(gradient: Any) -> None:
+    rng = np.random.default_rng(0)
+    example = {"X": rng.normal(size=(5, 3)), "w": rng.normal(size=3)}
+    report = cr.check(lambda X, w: np.mean((X @ w) ** 2), gradient, example)
+    assert report.codes == ("G106",)
+    assert "changes with every call" in report.causes[0].evidence
+
+
 def test_another_order_of_summation_is_no_state_and_no_chance() -> None:
     calls: list[int] = []
 

@@ -206,9 +206,69 @@ def example():
             "V": r.normal(size=(3, 4)), "c": r.normal(size=3)}
 """
 
+NORMED = """
+import numpy as np
+
+def normed(z):
+    d = np.sqrt(z.var(axis=0) + 1e-5)
+    return (z - z.mean(axis=0)) / d, d
+
+def mask_of(h):
+    return np.random.default_rng(7).random(h.shape) > 0.3
+
+def loss(X, y, W, gain, v):
+    u, _ = normed(X @ W)
+    h = np.tanh(gain * u)
+    return np.sum((h * mask_of(h) / 0.7) @ v - y) ** 2
+
+def gradient(X, y, W, gain, v):
+    u, d = normed(X @ W)
+    h = np.tanh(gain * u)
+    rng = np.random.default_rng(7)
+    keep = rng.random(h.shape) > 0.3
+    dropped = h * keep / 0.7
+    g = 2 * np.sum(dropped @ v - y)
+    rows = np.full(len(X), g)
+    dv = dropped.T @ rows
+    da = np.outer(rows, v) * keep / 0.7
+    dt = da * (1 - h ** 2)
+    dgain = np.sum(dt * u, axis=0)
+    du = dt * gain
+    dz = (du - du.mean(axis=0) - u * (du * u).mean(axis=0)) / d
+    return {"W": X.T @ dz, "gain": dgain, "v": dv}
+
+def example():
+    r = np.random.default_rng(2)
+    return {"X": r.normal(size=(7, 4)), "y": r.normal(size=7), "W": r.normal(size=(4, 5)),
+            "gain": r.normal(size=5) + 2, "v": r.normal(size=5)}
+"""
+
+STEPWISE = """
+import numpy as np
+
+def loss(x, y, w, b, v):
+    return np.sum((np.maximum(np.outer(x, w) + b, 0) @ v - y) ** 2)
+
+def gradient(x, y, w, b, v):
+    dw, db, dv = np.zeros_like(w), np.zeros_like(b), np.zeros_like(v)
+    for one, target in zip(x, y):
+        z = w * one + b
+        h = np.maximum(z, 0)
+        error = 2 * (h @ v - target)
+        on = (z > 0) * 1.0
+        dv += error * h
+        dw += error * v * on * one
+        db += error * v * on
+    return dw, db, dv
+
+def example():
+    r = np.random.default_rng(2)
+    return r.normal(size=9), r.normal(size=9), r.normal(size=4), r.normal(size=4), r.normal(size=4)
+"""
+
 FILES = {
-    "masked": MASKED, "compared": COMPARED, "scalars": SCALARS, "helper": HELPER, "seeded": SEEDED,
-    "bag": BAG, "states": STATES,
+    "normed": NORMED, "stepwise": STEPWISE, "masked": MASKED, "compared": COMPARED,
+    "scalars": SCALARS, "helper": HELPER, "seeded": SEEDED, "bag": BAG, "states": STATES,
 }  # fmt: skip
 
 #: File, text, the text in its place, and the codes; the line is that of the text.
@@ -223,6 +283,15 @@ SLIPS = [
     ("seeded", "dA = dA / keep", "dA = dA / (1 - keep)", "G902"),
     ("seeded", "np.multiply(dA, np.int64(Z > 0))", "np.int64(Z > 0)", "G405"),
     ("bag", "dE[word] += dbag / k", "dE[word] += dbag", "G907 G203"),
+    ("normed", "dgain = np.sum(dt * u, axis=0)", "dgain = np.mean(dt * u, axis=0)", "G601 G202"),
+    (
+        "normed",
+        "    da = np.outer(rows, v) * keep / 0.7",
+        "    keep = rng.random(h.shape) > 0.3\n    da = np.outer(rows, v) * keep / 0.7",
+        "G902",
+    ),
+    ("stepwise", "dw += error * v * on * one", "dw += on * one", "G405"),
+    ("stepwise", "error = 2 * (h @ v - target)", "error = int(2 * (h @ v - target))", "G102"),
     ("states", "dc += dy", "dc = dy", "G801 G802 G602"),
 ]
 

@@ -19,11 +19,19 @@ from chainrule.checking.argument_names import sounds_like_data, sounds_like_para
 from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.checking.numerical import CANCELLED, slope_along
+from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
 from chainrule.checking.sizes import sizes_by_graph
 from chainrule.checking.stopping import silent
-from chainrule.checking.subject import Subject, described, is_floating, same_randomness
+from chainrule.checking.subject import (
+    Subject,
+    SubjectError,
+    described,
+    is_floating,
+    same_randomness,
+)
+from chainrule.checking.watch_functions import users_functions
 
 
 @dataclass
@@ -288,6 +296,7 @@ def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> Non
         )
         changed = [name for name in changed if name not in rounded]
     found.steady = not changed
+    kept = changed and _is_kept(subject, changed)
     for name in changed:
         try:
             a, b, c = (np.asarray(each.get(name), dtype=float) for each in calls)
@@ -296,8 +305,10 @@ def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> Non
         if a.shape == b.shape == c.shape and a.size:
             scale = float(np.max(np.abs(a), initial=0.0)) + float(np.max(np.abs(c), initial=0.0))
             steps = float(np.max(np.abs((c - b) - (b - a)), initial=0.0)) <= 1e-9 * scale
-            if steps or np.array_equal(b, c, equal_nan=True):
-                grows = "grows by as much with every" if steps else "changes after the first"
+            settled = np.array_equal(b, c, equal_nan=True)
+            if steps or settled or kept:
+                grows = "changes with every" if kept else "changes after the first"
+                grows = "grows by as much with every" if steps else grows
                 found.blame(
                     name, "G106",
                     f"the gradient of {name} {grows} call with the same arguments; something is "
@@ -305,6 +316,31 @@ def _repeat(subject: Subject, first: Mapping[str, bytes], found: Hygiene) -> Non
                 )  # fmt: skip
                 continue
         found.blame(name, "G105", f"two identical calls returned different gradients of {name}.")
+
+
+def _is_kept(subject: Subject, names: Sequence[str]) -> bool:
+    """Whether calls differ by what is kept between them, in the module, an object or a default:
+    with that put back they do not.
+    """
+
+    def runs() -> bool:
+        try:
+            subject.gradient(subject.example)
+        except SubjectError:
+            return False
+        return True
+
+    outside = OutsideData(users_functions(subject.user_gradient), runs)
+    calls = []
+    for _ in range(2):
+        with outside.kept():
+            calls.append(_called(subject))
+    return all(
+        name in calls[0]
+        and name in calls[1]
+        and np.array_equal(calls[0][name], calls[1][name], equal_nan=calls[0][name].dtype == float)
+        for name in names
+    )
 
 
 def _agree_but_for_rounding(name: str, calls: Sequence[Mapping[str, Any]]) -> bool:

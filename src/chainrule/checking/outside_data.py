@@ -24,7 +24,7 @@ _FEW = 100_000
 
 
 class OutsideData:
-    """The arrays, lists, dicts and attributes of objects of modules and closures.
+    """The arrays, lists, dicts and attributes of objects of modules, closures and defaults.
 
     Arrays are locked; where the user's own text writes into them, they are put back afterwards.
 
@@ -43,8 +43,11 @@ class OutsideData:
         spaces: dict[int, dict[str, Any]] = {}
         for function in functions:
             spaces[id(function.__globals__)] = function.__globals__
-            for value in map(contents, function.__closure__ or ()):
+            defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+            for value in (*map(contents, function.__closure__ or ()), *defaults):
                 self._gather(value)
+            if vars(function):
+                self._containers.append(vars(function))
         for space in spaces.values():
             for name, value in list(space.items()):
                 if not (name.startswith("__") and name.endswith("__")):  # such as all builtins

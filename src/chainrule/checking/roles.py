@@ -145,6 +145,19 @@ class Roles:
         summed = any(self.is_bias_edge(*edge) for edge in found) or len(found) > 1
         return found if summed and (single or len(found) > 1) else []
 
+    def is_gain(self, name: str) -> bool:
+        """Whether a parameter is multiplied with every sample, as the gain of a norm is, so that
+        its gradient is a sum over them.
+        """
+        index = self.replay.parameters[name].index
+        edges = [edge for edge in self.edges_into(index) if edge[0] not in self.penalty]
+        return bool(edges) and all(
+            self.nodes[k].primitive.name == "multiply"
+            and 1 < np.size(self.nodes[k].operands[position]) < np.size(self.nodes[k].value)
+            and any(self.replay.active[x.index] for x in self.nodes[k].parents if x.index != index)
+            for k, position in edges
+        )
+
     def is_hidden(self, p: int) -> bool:
         """Whether parameters enter after a softmax, or it weighs other values that they make."""
         return self.uses_parameter_later[p] or any(True for _ in self._multiplied_with(p))

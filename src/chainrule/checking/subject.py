@@ -31,6 +31,8 @@ Keys = tuple[Any, ...]
 LARGE = 100_000
 _PREFIXES = ("grad_", "gradient_", "d_", "d", "nabla_", "g_", "delta_")
 _SUFFIXES = ("_grad", "_gradient", "_bar", ".grad")
+#: What stands before a parameter's name in that of its gradient, without underscores.
+_MARKS = frozenset({"d", "g", "grad", "gradient", "delta", "nabla", "dl", "dj", "dloss", "gradof"})
 _DEEPEST = 16  # levels of a result
 
 
@@ -249,11 +251,26 @@ class Subject:
             found = by_shape(values, self.example) or []
             if not found:
                 names = returned_names(self.user_gradient) or ()
-                said = [self._parameter((name,)) for name in names]
+                said = [self._meant_by(name) for name in names]
                 found = [name for name in said if name is not None]
                 found = found if len(set(found)) == len(said) == len(values) else []
             self.in_order = found
         return self.in_order
+
+    def _meant_by(self, name: str) -> str | None:
+        """The argument that a returned variable is the gradient of; ``gWH`` is that of ``W_H``."""
+        found = self._parameter((name,))
+        if found is not None:
+            return found
+        plain = name.replace("_", "")
+        alike = [
+            own
+            for own in self.names
+            if plain.endswith(ending := own.replace("_", ""))
+            and plain != ending
+            and plain[: -len(ending)].lower() in _MARKS
+        ]
+        return alike[0] if len(alike) == 1 else None
 
     def _parameter(self, keys: Keys) -> str | None:
         """The argument that a key of the result means; a list of numbers is one array."""

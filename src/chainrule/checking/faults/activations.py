@@ -12,6 +12,7 @@ from chainrule.checking.hypothesis import Hypothesis, always
 from chainrule.checking.regions import Activation
 from chainrule.checking.replay import Alterations
 from chainrule.checking.roles import Roles
+from chainrule.engine.graph import Node
 
 #: Of which a parameter is made that is not written in its own scale.
 _FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", "sigmoid", "logaddexp", "log1p", "expm1"})
@@ -41,6 +42,7 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
             for variant, codes, said, ratio in _ratios(roles, activation, output):
                 families.setdefault((variant, codes, said, family), []).append((activation, ratio))
     found += _of_numbers(roles)
+    found += _alone_at_parameters(roles)
     for (variant, codes, said, family), members in families.items():
         if len(members) > 1:
             every = Alterations(bypasses={m.a: (m.z, ratio) for m, ratio in members})
@@ -54,6 +56,54 @@ def activation_faults(roles: Roles) -> list[Hypothesis]:
                 )
             )
     return found
+
+
+def _alone_at_parameters(roles: Roles) -> Iterator[Hypothesis]:
+    """One parameter of a layer gets f'(z) without the cotangent; the others are right."""
+    n = roles.trial.batch
+    for activation in roles.activations:
+        if activation.is_output:
+            continue
+        for k, position in _steps_into(roles, activation.z):
+            node = roles.nodes[k]
+            name = node.inputs[position].name
+            d = activation.derivative
+            if d.shape != node.shape or not np.ptp(d):
+                continue
+            what = roles.trial.describe(activation.a)
+            for averaged in (False, True) if n is not None else (False,):
+                rule = _without_cotangent(roles, k, position, d / n if averaged and n else d)
+                yield Hypothesis(
+                    ("alone at parameter", name, averaged, *roles.trial.keys[k], position),
+                    ("G405",), 2,
+                    f"the gradient of {name} is made of f'(z) at {what} alone, without the "
+                    "cotangent.",
+                    always(Alterations(edges={(k, position): rule})),
+                )  # fmt: skip
+
+
+def _steps_into(roles: Roles, z: int) -> Iterator[tuple[int, int]]:
+    """The steps in which parameters enter a value through sums alone, with their positions."""
+    waiting = [z]
+    while waiting:
+        node = roles.nodes[waiting.pop()]
+        adds = node.primitive.name in ("add", "subtract")
+        for position, x in enumerate(node.inputs):
+            if not isinstance(x, Node):
+                continue
+            if x.index in roles.parameter_indices:
+                if (node.index, position) in roles.replay.rules:
+                    yield node.index, position
+            elif adds and roles.replay.active[x.index] and x.shape == node.shape:
+                waiting.append(x.index)
+
+
+def _without_cotangent(roles: Roles, k: int, position: int, d: Any) -> Callable[[Any, Any], Any]:
+    def rule(g: Any, contribution: Any) -> Any:
+        found = roles.replay.contribution(roles.nodes[k], position, d)
+        return contribution if found is None else found
+
+    return rule
 
 
 def _of_numbers(roles: Roles) -> Iterator[Hypothesis]:

@@ -43,7 +43,7 @@ def _on_parameters(roles: Roles) -> list[Hypothesis]:
         bias = broadcast and sum(size > 1 for size in node.shape) < 2
         if of_data:
             naming = _of_bias(name) if bias else _of_share(f"the gradient of {name}")
-            if broadcast and not bias:
+            if (broadcast and not bias) or roles.is_gain(name):
                 naming = _or_averaged(naming)
             if of_penalty:
                 naming = _or_nothing(naming, name)
@@ -180,7 +180,9 @@ def _or_nothing(naming: Naming, name: str) -> Naming:
 
 
 def _or_averaged(naming: Naming) -> Naming:
-    """The same for a matrix that is added to each sample: n may be that of the sum as well."""
+    """The same for what is added to each sample, or multiplied with it: n may be that of the sum
+    over them as well.
+    """
 
     def found(values: Sequence[float], name_of: Namer) -> Codes:
         named = naming(values, name_of)
@@ -214,19 +216,13 @@ def _of_bias(name: str) -> Naming:
         factor = name_of(values)
         if factor is None or all(abs(value) < 1e-6 for value in values):
             return None
-        if (
-            factor.codes in (("G201",), ("G202",))
-            or factor.of_sum
-            or factor.follows
-            in (
-                "sum",
-                "part",
-            )
-        ):
+        of_batch = factor.codes in (("G201",), ("G202",))
+        if of_batch or factor.of_sum or factor.follows in ("sum", "part"):
             averaged = factor.codes == ("G202",) or factor.text.startswith("1/")
             how = "averaged instead of summed" if averaged else "not averaged"
             said = _said(f"the gradient of {name}", factor).partition(";")[0]
-            return ("G601",), f"{said}: the cotangent is {how} over what it is added to."
+            codes = ("G601", *factor.codes) if of_batch else ("G601",)
+            return codes, f"{said}: the cotangent is {how} over what it is added to."
         return factor.codes, _said(f"the gradient of {name}", factor)
 
     return naming

@@ -10,12 +10,14 @@ from typing import Any
 from chainrule.checking.repairs.sites import Site
 
 #: Methods that leave something else behind than they found, such as a generator one draw further.
-_LOUD = frozenset({
-    "pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort", "insert",
-    "remove", "clear", "put", "rand", "randn", "random", "random_sample", "normal", "uniform",
-    "standard_normal", "binomial", "integers", "randint", "choice", "permutation", "shuffle",
-    "permuted", "poisson", "exponential", "seed", "send", "write", "read",
+_DRAWING = frozenset({
+    "rand", "randn", "random", "random_sample", "normal", "uniform", "standard_normal", "binomial",
+    "integers", "randint", "choice", "permutation", "shuffle", "permuted", "poisson", "exponential",
 })  # fmt: skip
+_LOUD = _DRAWING | {
+    "pop", "append", "update", "setdefault", "popitem", "extend", "fill", "sort", "insert",
+    "remove", "clear", "put", "seed", "send", "write", "read",
+}  # fmt: skip
 _MODULES = frozenset({"np", "numpy", "math", "scipy", "self"})
 _MOST_COUNTS = 8
 
@@ -110,6 +112,14 @@ def is_size(node: Any) -> bool:
         isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == "shape"
+    )
+
+
+def draws(node: ast.AST) -> bool:
+    """Whether an expression draws random numbers."""
+    return any(
+        isinstance(x, ast.Call) and isinstance(x.func, ast.Attribute) and x.func.attr in _DRAWING
+        for x in ast.walk(node)
     )
 
 

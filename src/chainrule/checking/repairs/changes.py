@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.checking.confusions import SCALINGS
+from chainrule.checking.repairs.atoms import draws
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.expressions import Around, instead
 from chainrule.checking.repairs.names import another, exchanged_texts, swapped
@@ -23,7 +24,7 @@ from chainrule.checking.watch_syntax import loaded
 
 #: NumPy under whatever name the user's file has it; people read ``np``.
 NUMPY = "__import__('numpy')"
-#: Expressions that pick the entries that are written to.
+#: Expressions that pick which entries are written to.
 _MASKS = (ast.UnaryOp, ast.Compare)
 _LONGEST = 72  # characters of an expression in a sentence
 #: What has no name of its own: it shows a line, and says nothing of the mistake on it.
@@ -78,6 +79,8 @@ class Change:
         """The change in words: the statement as it should be, or what takes whose place in it."""
         if self.moved is not None:
             return f"{quoted(self.moved)} after the loop"
+        if isinstance(self.new, ast.Pass):
+            return f"{quoted(self.old)} left out"
         with self.made(site):
             whole = ast.unparse(site.statement).splitlines()[0].replace(NUMPY, "np")
         if site.body and len(whole) <= _LONGEST and whole != _first_line(site):
@@ -164,7 +167,7 @@ def slips(site: Site, seen: Mapping[str, Any], integers: Sequence[str]) -> Itera
     for change in _of_statement(site, around):
         if change.kind not in UNNAMED:
             yield change
-    written_to = (x for x in site.settings() if isinstance(x.expression, _MASKS))
+    written_to = (x for x in site.settings() if isinstance(x.expression, _MASKS) or x.in_index)
     for place in itertools.chain(site.places(), written_to):
         old = place.expression
         for kind, new, about in instead(place, around):
@@ -261,6 +264,8 @@ def _of_statement(site: Site, around: Around) -> Iterator[Change]:
 
 def _statements(site: Site, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     node = site.statement
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and draws(node.value):
+        yield "drawn again", ast.Pass(), ""
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
         if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)) and not isinstance(

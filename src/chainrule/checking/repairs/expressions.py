@@ -28,6 +28,10 @@ _SISTERS = (
     ("dot", "multiply"), ("std", "var"), ("zeros_like", "ones_like"), ("zeros", "ones"),
     ("sin", "cos"), ("sqrt", "square"), ("exp", "log"), ("tile", "repeat"),
 )  # fmt: skip
+_TO_INTEGERS = frozenset({
+    "int", "round", "math.floor", "math.trunc", "np.floor", "np.trunc", "np.rint", "np.round",
+    "np.around", "np.fix", "np.int64", "np.int32", "np.int_",
+})  # fmt: skip
 _WITH_A_NAME = ("order", "ddof", "mode", "dtype")
 
 
@@ -306,6 +310,8 @@ def _of_call(old: ast.Call, around: Around) -> _Found:
     method = isinstance(old.func, ast.Attribute) and not _is_numpy(old.func)
     name = old.func.attr if isinstance(old.func, ast.Attribute) else ""
     if len(old.args) == 1 and not method:
+        if ast.unparse(old.func) in _TO_INTEGERS:
+            yield "dtype", old.args[0], ""
         yield "function left out", old.args[0], ast.unparse(old.func)
     elif old.args and not isinstance(old.args[0], ast.Starred):
         yield "argument", old.args[0], ""

@@ -143,6 +143,7 @@ _PLAIN: dict[str, Codes] = {
     "dtype": ("G102",),
     "return in a loop": ("G802",),
     "formula": ("G403",),
+    "drawn again": ("G902",),
 }
 
 
@@ -622,8 +623,9 @@ def of_factor(
     summed = factor.of_sum or factor.follows in ("sum", "part")
     if factor.codes == ("G204",) and not whole and 2.0 in _scalars(at):
         return ()  # in a formula it may as well be that argument
-    if at.only_biases and (summed or factor.codes in (("G201",), ("G202",))):
-        return ("G601",)
+    of_batch = factor.codes in (("G201",), ("G202",))
+    if at.only_biases and (summed or of_batch):
+        return ("G601", *factor.codes) if of_batch else ("G601",)
     return factor.codes
 
 

@@ -138,7 +138,11 @@ class RepairSearch:
         self.everything, self.right = self.confirmation.everything, self.confirmation.right
         self.every = [Meanings(each) for each in roles]
         self.meanings = self.every[0]
-        self.biases = {name for name in roles[0].replay.parameters if roles[0].bias_edges(name)}
+        self.biases = {
+            name
+            for name in roles[0].replay.parameters
+            if roles[0].bias_edges(name) or roles[0].is_gain(name)
+        }
 
     @property
     def is_over(self) -> bool:
