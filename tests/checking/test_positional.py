@@ -98,6 +98,21 @@ def test_the_order_of_the_arguments_comes_before_the_names():
     assert report.codes == ("G704",)
 
 
+@pytest.mark.parametrize(
+    ("gradient", "codes"),
+    [
+        (lambda X, y, W, b: (parts(X, y, W, b)[0].T, parts(X, y, W, b)[1]), ("G101",)),
+        (lambda X, y, W, b: (parts(X, y, W, b)[0], 2 * (X @ W + b - y)), ("G101",)),
+        (lambda X, y, W, b: (parts(X, y, W, b)[0], None), ("G107",)),
+        (lambda X, y, W, b: [None, parts(X, y, W, b)[1]], ("G107",)),
+    ],
+)
+def test_what_has_no_shape_of_another_is_wrong_in_its_place(gradient, codes):
+    report = cr.check(loss, gradient, NETWORK)
+    assert report.codes == codes
+    assert sorted(each.verdict for each in report.gradients.values()) == ["ok", "wrong"]
+
+
 def test_data_of_the_same_shape_leave_one_array_without_a_meaning():
     report = cr.check(lambda w, x: np.sum(w**2 * x), lambda w, x: 2 * w * x, (B, B + 1))
     assert report.verdict == "ok"
@@ -118,7 +133,7 @@ def test_no_gradient_is_missed_in_an_array_that_comes_alone():
     ("gradient", "said"),
     [
         (lambda U, V: U * V, "which arguments they belong to"),  # either of the two
-        (lambda U, V: (U.ravel(), V.ravel()), "which arguments they belong to"),
+        (lambda U, V: (U.ravel(), V, V), "which arguments they belong to"),
         (lambda U, V: (U, V, U), "a tuple of 3"),
         (lambda U, V: ("U", "V"), "it must return a dict"),
         (lambda U, V: [1.0, 2.0], "it must return a dict"),

@@ -356,7 +356,7 @@ def _agree_but_for_rounding(name: str, calls: Sequence[Mapping[str, Any]]) -> bo
 
 def _called(subject: Subject) -> dict[str, Any]:
     named, _ = subject.named(subject.gradient(subject.example))
-    return {name: _as_plain(value) for name, value in named.items()}
+    return {name: _as_plain(value).copy() for name, value in named.items()}  # it may be kept
 
 
 def _checked(name: str, value: Any, parameter: Any, found: Hygiene) -> Any:

@@ -34,14 +34,16 @@ def by_position(function: Callable[..., Any], values: Sequence[Any]) -> dict[str
 
 
 def values_of(result: Any) -> list[Any] | None:
-    """The arrays and numbers of a result in their order; None if there is something else in it."""
+    """The arrays and numbers of a result in their order, with None for one that is missing; None
+    if there is something else in it.
+    """
     if isinstance(result, np.ndarray):
         return [result]
     if not isinstance(result, (list, tuple)):
         return None
     found: list[Any] = []
     for item in result:
-        if isinstance(item, _NUMBERS):
+        if item is None or isinstance(item, _NUMBERS):
             found.append(item)
         elif (inner := values_of(item)) is None:
             return None
@@ -96,25 +98,34 @@ def by_shape(values: Sequence[Any], example: Mapping[str, Any]) -> list[str] | N
         for name, shape in floats.items()
         if not sounds_like_data(name) and not (sounds_like_penalty(name) and not shape)
     }
-    shapes = [np.shape(value) for value in values]
+    shapes = [None if value is None else np.shape(value) for value in values]
     if len(shapes) == len(likely) == 1 and (
         shapes[0] in likely.values() or shapes[0] not in floats.values()
     ):
         return [*likely]
     for among in (likely, floats):
         names = [*among]
-        if list(among.values())[: len(shapes)] == shapes and len(shapes) == len(among):
+        if len(shapes) == len(among) and all(map(_fits, shapes, among.values())):
             return names
         fits = list(itertools.islice(_fitting(shapes, list(among.items())), 2))
         if len(fits) == 1:
             return fits[0]
         if fits:
             return None
+    if len(shapes) == len(likely):
+        left = [(x, own) for x, own in zip(shapes, likely.values(), strict=True) if x != own]
+        if not {x for x, _ in left} & {own for _, own in left}:  # wrong shapes, and no other order
+            return [*likely]
     return None
 
 
+def _fits(shape: tuple[int, ...] | None, own: tuple[int, ...]) -> bool:
+    """Whether a gradient may be that of an argument of this shape; one that is missing may be."""
+    return shape is None or shape == own
+
+
 def _fitting(
-    shapes: Sequence[tuple[int, ...]], among: Sequence[tuple[str, tuple[int, ...]]]
+    shapes: Sequence[tuple[int, ...] | None], among: Sequence[tuple[str, tuple[int, ...]]]
 ) -> Iterator[list[str]]:
     """Names in their order whose arguments have these shapes."""
     if not shapes:
@@ -122,6 +133,6 @@ def _fitting(
         return
     for place in range(len(among) - len(shapes) + 1):
         name, shape = among[place]
-        if shape == shapes[0]:
+        if _fits(shapes[0], shape):
             for rest in _fitting(shapes[1:], among[place + 1 :]):
                 yield [name, *rest]

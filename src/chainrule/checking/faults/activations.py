@@ -62,8 +62,8 @@ def _alone_at_parameters(roles: Roles) -> Iterator[Hypothesis]:
     """One parameter of a layer gets f'(z) without the cotangent; the others are right."""
     n = roles.trial.batch
     for activation in roles.activations:
-        if activation.is_output:
-            continue
+        if activation.is_last:
+            continue  # what arrives there is a number, such as 1/n: a factor
         for k, position in _steps_into(roles, activation.z):
             node = roles.nodes[k]
             name = node.inputs[position].name

@@ -122,7 +122,10 @@ def _truncates(fault: Fault) -> bool:
         return False
     due = np.asarray(fault.replaced[fault.step.places[0]])
     row = value[0] if fault.step.stacked else value
-    return not np.any(value) or np.array_equal(row, np.trunc(due))
+    if not np.any(value):
+        return True
+    mask = bool(np.all((value == 0) | (value == 1)))
+    return not mask and row.shape == due.shape and bool(np.all(np.abs(row - due) < 1))
 
 
 _INTEGERS = re.compile(r"(dtype=|astype\()['\"]?(np\.)?u?int")

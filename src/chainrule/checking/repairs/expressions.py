@@ -68,7 +68,7 @@ def instead(place: Place, around: Around) -> _Found:
     """Kind, expression and what else there is to say of what may have been meant at a place."""
     old, seen, integers = place.expression, around.seen, around.integers
     if isinstance(old, ast.BinOp):
-        yield from _of_operation(place, old)
+        yield from _of_operation(place, old, seen)
         yield from _of_crossing(old, seen)
     elif isinstance(old, ast.UnaryOp):
         sign = isinstance(old.op, ast.USub)
@@ -178,7 +178,7 @@ def _may_be_turned(place: Place, value: Any, around: Around) -> bool:
 # --- operators -----------------------------------------------------------------------------------
 
 
-def _of_operation(place: Place, old: ast.BinOp) -> _Found:
+def _of_operation(place: Place, old: ast.BinOp, seen: Mapping[str, Any]) -> _Found:
     left, right, operator = old.left, old.right, type(old.op)
     if operator in (ast.Mult, ast.Div):
         if operator is ast.Div:
@@ -190,7 +190,7 @@ def _of_operation(place: Place, old: ast.BinOp) -> _Found:
             yield "sides", ast.BinOp(right, old.op, left), ""
         if operator is ast.Mult and not _is(place.parent, ast.Mult):
             yield from _of_product(old)
-            yield from _of_formula(old)
+            yield from _of_formula(old, seen)
         for kind in SCALINGS[operator]:
             yield "divide", ast.BinOp(left, kind(), right), ast.unparse(right)
     elif operator is ast.MatMult:
@@ -231,7 +231,7 @@ def _of_product(old: ast.BinOp) -> _Found:
         yield "factors left out", factors[-1], ""
 
 
-def _of_formula(old: ast.BinOp) -> _Found:
+def _of_formula(old: ast.BinOp, seen: Mapping[str, Any]) -> _Found:
     """The derivative as a function of a value in the place of the factors made of it alone."""
     factors = list(_factors(old))
     read = [{ast.unparse(x) for x in _outermost_atoms(factor)} for factor in factors]
@@ -239,7 +239,9 @@ def _of_formula(old: ast.BinOp) -> _Found:
         own = [number for number, texts in enumerate(read) if texts == {text}]
         if len(own) == len(factors):
             continue  # a function of it alone, such as a term of a larger formula
-        for new in _formulas(text):
+        value = seen.get(text)
+        masks = value is None or len({*np.ravel(np.asarray(value) > 0)}) > 1
+        for new in _formulas(text)[: None if masks else 2]:
             rest: list[ast.expr] = [x for number, x in enumerate(factors) if number not in own]
             rest.insert(own[0], new)
             yield "formula", functools.reduce(_times, rest), text
@@ -271,10 +273,12 @@ def _is_of_one_value(node: ast.expr) -> bool:
     )
 
 
-def _formulas(text: str) -> Iterator[ast.expr]:
-    """Derivatives as functions of a value: of the activation that it is, or the mask z > 0."""
-    for formula in ("{0} * (1 - {0})", "(1 - {0} ** 2)", "({0} > 0)"):
-        yield parsed(formula.format(text))
+def _formulas(text: str) -> list[ast.expr]:
+    """Derivatives as functions of a value: of the activation that it is, or the mask z > 0, which
+    of a positive number is no factor at all.
+    """
+    formulas = ("{0} * (1 - {0})", "(1 - {0} ** 2)", "({0} > 0)")
+    return [parsed(formula.format(text)) for formula in formulas]
 
 
 def _of_crossing(old: ast.BinOp, seen: Mapping[str, Any]) -> _Found:

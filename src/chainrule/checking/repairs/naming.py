@@ -236,7 +236,8 @@ def _pools(site: Site) -> bool:
 def _of_function(change: Change, at: Context) -> Codes:
     names = set(change.about.split())
     if names == {"sum", "mean"}:
-        return ("G601",) if at.only_biases else ("G203",)
+        undivided = change.about.startswith("sum")
+        return ("G601", "G201" if undivided else "G202") if at.only_biases else ("G203",)
     if names & {"argmax", "argmin"}:
         return ("G907",)
     return ("G404",) if names & {"maximum", "minimum"} else ("G907",)
