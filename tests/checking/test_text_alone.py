@@ -52,12 +52,16 @@ def checked(source):
     return cr.check(space["loss"], space["gradient"], space["example"])
 
 
+#: A mean of the samples for their sum divides by n once more.
+_JOINT = {"G601": "G601 G202"}
+
+
 @pytest.mark.parametrize("code", ONE_EXPRESSION)
 def test_a_change_of_the_text_names_the_mistake_that_it_undoes(code):
     source, right, wrong = EDITS[code]
     edited = source.replace(right, wrong)
     report = checked(edited)
-    assert report.codes == (code,), str(report)
+    assert " ".join(report.codes) == _JOINT.get(code, code), str(report)
     assert all(cause.repair_confirmed for cause in report.causes)
     line = edited[: edited.index(wrong)].count("\n") + 1
     if code != "G804":  # an update, found where its effect is
@@ -129,7 +133,7 @@ SLIPS = [
     (" + 2 * lam * W1", "", "G301"),
     ("d.T @ dz2", "d.T @ dz2 + lam * W2", "G304"),
     ('"W2": dW2', '"W2": dW2 * lam', "G206"),
-    ("dz1.sum(axis=0)", "dz1.mean(axis=0)", "G601"),
+    ("dz1.sum(axis=0)", "dz1.mean(axis=0)", "G601 G202"),
     ("dz1.sum(axis=0)", "dz1[0]", "G602"),
     ("dz2.sum(axis=0)", "dz2[-1]", "G602"),
     ("dz1.sum(axis=0)", "dz1.sum(axis=0)[::-1]", "G705"),
@@ -201,7 +205,7 @@ def test_a_slip_of_the_pen_has_the_code_of_its_mistake(file, right, wrong, code)
     loss, _, gradient = file.partition("def gradient")
     assert gradient.count(right) == 1
     report = checked(f"{loss}def gradient{gradient.replace(right, wrong)}")
-    assert report.codes == (code,), str(report)
+    assert " ".join(report.codes) == code, str(report)
     assert "every gradient is right on probes of different sizes" in report.causes[0].evidence
 
 

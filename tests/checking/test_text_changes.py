@@ -87,7 +87,9 @@ def test_what_names_a_mistake_is_part_of_what_shows_a_line(statement):
     assert named == {each for each in every if each[0] not in UNNAMED} - {
         (each.kind, each.after)
         for each in changes_of(site, Around(), lambda place: ())
-        if each.place is not None and each.place in [*site.settings()]
+        if each.place is not None
+        and each.place in [*site.settings()]
+        and not each.place.in_index  # which entries are written to
     }
 
 

@@ -173,7 +173,9 @@ def _pooling(roles: Roles) -> Iterator[Hypothesis]:
         what = roles.described(node.inputs[position])
         if name in ("mean", "avg_pool2d"):
             # of one axis, such as that of the words of a sentence, it is a count as well
-            counts = name == "mean" and np.size(node.params.get("axis", ())) == 1
+            windows = node.parents[0].primitive.name == "reshape"
+            axes = np.size(node.params.get("axis", ()))
+            counts = name == "mean" and axes == 1 and not windows
             for code in ("G907", "G203") if counts else ("G907",):
                 yield _edge(
                     ("window", code, *key), (code,), 1,

@@ -63,6 +63,9 @@ def codes_of(change: Change, site: Site, at: Context) -> Codes:
         return ("G702",) if any(f"{x}.T" in both for x in both) else ()
     if kind == "multiply":
         return ("G405",)
+    if kind == "formula":
+        value = at.value(change.about) if change.about else None
+        return () if value is not None and value.ndim and is_mask(value) else ("G403",)
     if kind == "every index":
         return ("G803",)
     if kind == "transposed":
@@ -142,7 +145,6 @@ _PLAIN: dict[str, Codes] = {
     "kept axis": ("G604",),
     "dtype": ("G102",),
     "return in a loop": ("G802",),
-    "formula": ("G403",),
     "drawn again": ("G902",),
 }
 
