@@ -199,6 +199,17 @@ class EditedRuns:
         every = (trial for cost in (REPLACED, INSERTED) for trial in self._at(place, cost))
         return next(self.changes(every, wanted, deadline), None)
 
+    def within(
+        self, places: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change of some lines, of a text that is known to be wrong, the smallest first."""
+        self._end = now() + _SECONDS
+        every = (
+            trial for cost in (REPLACED, INSERTED) for place in places
+            for trial in self._at(place, cost)
+        )  # fmt: skip
+        return next(self.changes(every, wanted, deadline), None)
+
     def _is_innocent(self, place: tuple[str, int], lacks: float | None) -> bool:
         """Whether what a line binds is a true value, so that it is not the one to be changed.
 
