@@ -162,3 +162,116 @@ SLIPS_OF_ROWS = {
 def test_the_wrong_line_of_a_gradient_that_calls_a_helper_for_each_sample(name):
     source = ROW_BY_ROW.replace(*SLIPS_OF_ROWS[name])
     assert _named_line(source) == _marked(source)
+
+
+OBJECTS = """
+import numpy as np
+
+class Number:
+    def __init__(self, value, inputs=()):
+        self.value, self.inputs, self.slope = value, inputs, 0.0
+        self.push = lambda: None
+
+    def __add__(self, other):
+        made = Number(self.value + other.value, (self, other))
+
+        def push():
+            self.slope += made.slope
+            other.slope += made.slope
+
+        made.push = push
+        return made
+
+    def __mul__(self, other):
+        made = Number(self.value * other.value, (self, other))
+
+        def push():
+            self.slope += other.value * made.slope
+            other.slope += self.value * made.slope
+
+        made.push = push
+        return made
+
+    def squared(self):
+        made = Number(self.value ** 2, (self,))
+
+        def push():
+            self.slope += 2 * self.value * made.slope
+
+        made.push = push
+        return made
+
+    def logistic(self):
+        s = 1 / (1 + np.exp(-self.value))
+        made = Number(s, (self,))
+
+        def push():
+            self.slope += s * (1 - s) * made.slope
+
+        made.push = push
+        return made
+
+    def back(self):
+        order, seen = [], set()
+
+        def visit(number):
+            if number not in seen:
+                seen.add(number)
+                for each in number.inputs:
+                    visit(each)
+                order.append(number)
+
+        visit(self)
+        self.slope = 1.0
+        for number in reversed(order):
+            number.push()
+
+def loss(W, v, X, y):
+    return np.sum((1 / (1 + np.exp(-X @ W)) @ v - y) ** 2)
+
+def gradient(W, v, X, y):
+    weights = [[Number(w) for w in row] for row in W]
+    heads = [Number(each) for each in v]
+    total = Number(0.0)
+    for x, target in zip(X, y):
+        out = Number(-target)
+        for j, head in enumerate(heads):
+            z = Number(0.0)
+            for i, each in enumerate(x):
+                z = z + weights[i][j] * Number(each)
+            out = out + head * z.logistic()
+        total = total + out.squared()
+    total.back()
+    return {"W": np.array([[w.slope for w in row] for row in weights]),
+            "v": np.array([head.slope for head in heads])}
+
+def example():
+    r = np.random.default_rng(4)
+    return {"W": r.normal(size=(2, 4)), "v": r.normal(size=4), "X": r.normal(size=(3, 2)),
+            "y": r.normal(size=3)}
+"""
+
+SLIPS_OF_OBJECTS = {
+    "the derivative is that of the argument": (
+        "            self.slope += s * (1 - s) * made.slope\n",
+        "            self.slope += self.value * (1 - self.value) * made.slope  # <-\n",
+    ),
+    "what comes from above is left out": (
+        "            self.slope += s * (1 - s) * made.slope\n",
+        "            self.slope += s * (1 - s)  # <-\n",
+    ),
+    "the derivative is left out, and what it is made of is read nowhere else": (
+        "            self.slope += s * (1 - s) * made.slope\n",
+        "            self.slope += made.slope  # <-\n",
+    ),
+    "the value of the other factor is its own": (
+        "            other.slope += self.value * made.slope\n",
+        "            other.slope += other.value * made.slope  # <-\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS_OF_OBJECTS)
+def test_the_wrong_line_in_a_closure_of_an_object(name):
+    source = OBJECTS.replace(*SLIPS_OF_OBJECTS[name])
+    assert _named_line(source) == _marked(source)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
-from chainrule.checking.repairs.atoms import kept_attributes
+from chainrule.checking.repairs.atoms import kept_attributes, readable
 from chainrule.checking.repairs.sites import Site, Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
@@ -280,6 +280,8 @@ class EditedRuns:
                 continue
             if self.substitution.is_in_right_function(*statement.places[0]):
                 continue
+            if _is_seed(statement.site.statement):
+                continue
             for trial in statement.trials:
                 if trial.edit.cost != cost or trial.place in suspects:
                     continue
@@ -319,7 +321,10 @@ class EditedRuns:
             codes = dict(pairs(at.base, code))
         except (SyntaxError, ValueError, TypeError):  # another number of inner functions
             return frozenset()
-        if any(old.co_freevars != new.co_freevars for old, new in codes.items()):
+        existing = self.watcher.codes  # other closures are made anew in every run
+        if any(
+            old.co_freevars != new.co_freevars and old in existing for old, new in codes.items()
+        ):
             return frozenset()  # the cells of a closure stand in the order of the old ones
         with substitution.outside.kept(), self.watcher.edited(codes, self._endless):
             limit = min(deadline, now() + self._seconds_each)
@@ -394,12 +399,14 @@ class EditedRuns:
                 module = ast.Module([*imports, top], [])
                 base = compiled(module, filename, like)
                 attributes = kept_attributes(top)
+                closures = list(_closures(top))
                 known: dict[Any, tuple[str, Edits] | None] = {}
                 for site in sites_of(Unit(top, filename, like.co_flags)):
                     function = site.function
                     if function not in known:
                         name = _runs(function, lines)
-                        edits = Edits(function, callables, attributes, numbers)
+                        around = readable(function, closures)
+                        edits = Edits(function, callables, attributes, numbers, around)
                         known[function] = None if name is None else (name, edits)
                     if (found := known[function]) is None:
                         continue
@@ -407,6 +414,15 @@ class EditedRuns:
                     may_hang = function in endless
                     shared = (filename, name) in self.substitution.matcher.shared
                     yield _Statement(filename, name, site, edits, module, base, shared, may_hang)
+
+
+def _closures(top: ast.stmt) -> Iterator[tuple[Any, Any]]:
+    """The functions within functions, each with the one around it."""
+    for outer in ast.walk(top):
+        if isinstance(outer, ast.FunctionDef):
+            for inner in ast.walk(outer):
+                if isinstance(inner, (ast.FunctionDef, ast.Lambda)) and inner is not outer:
+                    yield inner, outer
 
 
 def _whole_numbers(tree: ast.Module) -> Iterator[str]:
@@ -428,6 +444,13 @@ _SIGNS = frozenset({
     "sides", "sign", "negation", "number sign", "term sign", "near number", "number", "subtract",
     "number left out", "missing",
 })  # fmt: skip
+
+
+def _is_seed(statement: Any) -> bool:
+    """Whether a statement binds the number one: the derivative of a loss by itself is right."""
+    value = getattr(statement, "value", None)
+    one = isinstance(value, ast.Constant) and type(value.value) in (int, float) and value.value == 1
+    return isinstance(statement, ast.Assign) and one
 
 
 def _merit(change: Change) -> tuple[int, int]:

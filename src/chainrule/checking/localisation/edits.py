@@ -88,6 +88,8 @@ class Edits:
         What the methods of its class keep, such as ``self.x``.
     numbers : sequence of str
         Names of the whole numbers of the file.
+    around : iterable of str
+        What a closure may read of the functions around it.
     """
 
     def __init__(
@@ -96,10 +98,13 @@ class Edits:
         functions: Sequence[str] = (),
         attributes: Iterable[str] = (),
         numbers: Sequence[str] = (),
+        around: Iterable[str] = (),
     ) -> None:
         self.atoms = atoms(function)
         if any(text.startswith("self.") for text in self.atoms):
             self.atoms += [text for text in attributes if text not in self.atoms]
+        self.closed_over = [text for text in around if text not in self.atoms]
+        self.atoms += self.closed_over
         self.counts = counts(function)
         names = sorted(
             (each.arg for each in function.args.args if each.arg != "self"),
@@ -167,6 +172,9 @@ class Edits:
             yield ast.BinOp(value, ast.Add(), parsed(text))
             if text not in self.counts:
                 yield ast.BinOp(value, ast.Div(), parsed(text))
+        for text in self.closed_over[:_MOST_ATOMS]:  # the value of an activation, or its argument
+            for slope in (f"1 - {text} ** 2", f"{text} * (1 - {text})", f"{text} > 0"):
+                yield ast.BinOp(value, ast.Mult(), parsed(slope))
 
 
 _SIZES = ("shape", "size")

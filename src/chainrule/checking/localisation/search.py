@@ -173,7 +173,7 @@ class Search:
         for number, step in enumerate(self.steps):
             while waiting and waiting[0][0] <= step.time:
                 yield heapq.heappop(waiting)[2]
-            if (step.covered and effort == 0) or self._is_buffer(step):
+            if (step.covered and effort == 0) or step.one_of_many or self._is_buffer(step):
                 continue
             if self._is_in_right_function(step) or self._is_of_the_loss(step):
                 continue

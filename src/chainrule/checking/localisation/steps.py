@@ -44,6 +44,8 @@ class Step:
         The file and line that the function was called from.
     covered : bool
         One iteration of a loop whose iterations are a step as well.
+    one_of_many : bool
+        One number of many, not the last: with it alone no gradient is right.
     axes : int
         How many axes of the value are those of loops.
     matches : list of Match
@@ -61,6 +63,7 @@ class Step:
     copied: bool = False
     caller: tuple[str, int] | None = None
     covered: bool = False
+    one_of_many: bool = False
     axes: int = 0
     matches: list[Match] = field(default_factory=list)
     begins: list[Match] = field(default_factory=list)
@@ -161,10 +164,12 @@ def steps_of(
                 step = _together([x for x in rows if x is not last], sites[site], matcher)
                 if step is not None:
                     found.append(step)
+        many = len(events) > _FEW and all(np.ndim(event.value) == 0 for event in events)
         alone = events if not (grouped or numbers) or few else events[-1:]
         for event in alone:
             single = _single(event, sites)
             single.covered = covered and event is not events[-1]
+            single.one_of_many = many and event is not events[-1]
             found.append(single)
     found.sort(key=lambda step: (step.time, not step.stacked))
     for step in found:
