@@ -69,6 +69,11 @@ class _Statement:
         return [_Trial(self, edit) for edit in self.edits.of(self.site)]
 
     @property
+    def kept(self) -> list[_Trial]:
+        """Those of them that keep what is thrown away."""
+        return [_Trial(self, edit) for edit in self.edits.kept(self.site)]
+
+    @property
     def places(self) -> list[tuple[str, int]]:
         """File and lines."""
         return [(self.filename, line) for line in self.site.lines]
@@ -148,6 +153,7 @@ class EditedRuns:
             that holds a true value.
         """
         self._end = now() + _SECONDS
+        renamed = bool(suspects) and self._only_renames(suspects[-1])
         for cost in (REPLACED, INSERTED):
             for place in suspects:
                 known = place == suspects[-1]
@@ -159,8 +165,8 @@ class EditedRuns:
                     if (known or not trial.statement.shared)
                     and _may_give(trial, lacks)
                     # what is missing, such as a factor, may be missing on any of them: the last
-                    # one counts; a term is missing on the first
-                    and (known or cost == REPLACED or trial.edit.adds)
+                    # one counts; a term is missing on the first, unless its name is given up there
+                    and (known or cost == REPLACED or (trial.edit.adds and not renamed))
                 ]
                 change = next(self.changes(near, wanted, deadline, known), None)
                 if change is not None:
@@ -174,7 +180,7 @@ class EditedRuns:
                     for trial in self._away(suspects, cost, shared)
                     if (not numbers or trial.edit.scales)
                     and _may_give(trial, lacks)
-                    and not self._is_innocent(trial.place, lacks)
+                    and (trial.edit.stores or not self._is_innocent(trial.place, lacks))
                 ]
                 found = list(self.changes(away, wanted, deadline))
                 if (
@@ -209,6 +215,11 @@ class EditedRuns:
             for trial in self._at(place, cost)
         )  # fmt: skip
         return next(self.changes(every, wanted, deadline), None)
+
+    def _only_renames(self, place: tuple[str, int]) -> bool:
+        """Whether a line gives a value another name, and does nothing else."""
+        steps = self._steps.get(place, ())
+        return bool(steps) and all(x.site.kind == "assign" and x.site.plain for x in steps)
 
     def _is_innocent(self, place: tuple[str, int], lacks: float | None) -> bool:
         """Whether what a line binds is a true value, so that it is not the one to be changed.
@@ -276,7 +287,10 @@ class EditedRuns:
     ) -> Iterator[_Trial]:
         """The changes of other lines."""
         for statement in self.statements:
-            if statement.shared != shared or not any(map(self.is_relevant, statement.places)):
+            if statement.shared != shared:
+                continue
+            if not any(map(self.is_relevant, statement.places)):
+                yield from (x for x in statement.kept if cost == REPLACED)
                 continue
             if self.substitution.is_in_right_function(*statement.places[0]):
                 continue
@@ -302,7 +316,7 @@ class EditedRuns:
         for trial in trials:
             if now() > min(deadline, self._end):
                 return
-            if not self.is_relevant(trial.place):
+            if not (trial.edit.stores or self.is_relevant(trial.place)):
                 continue
             repaired = self._repaired(trial, deadline, known)
             if repaired and repaired >= {*wanted}:

@@ -217,7 +217,8 @@ class Search:
         named_here = named_so and not (elsewhere and self._is_in_helper(step))
         if self.begins_right(fault):
             return True
-        if named_here and own is None and not self._is_bound_again(step):
+        again = self._is_bound_again(step) and not self._is_copy_to_be_scaled(step)
+        if named_here and own is None and not again:
             return False
         if own is not None and not own.exact and _counts(step.value):
             return True
@@ -314,6 +315,20 @@ class Search:
             and other.site.function == step.site.function
             for other in self.steps
         )
+
+    def _is_copy_to_be_scaled(self, step: Step) -> bool:
+        """Whether it is another value under a new name, which later lines only scale."""
+        if step.site.kind != "assign" or not (step.copied and step.site.plain):
+            return False
+        later = [
+            other.value
+            for other in self.steps
+            if other.time > step.time
+            and other.site is not step.site
+            and other.name == step.name
+            and other.site.function == step.site.function
+        ]
+        return all(_is_multiple(value, step.value) for value in later)
 
     def _is_result(self, match: Match) -> bool:
         return any(
@@ -541,6 +556,13 @@ def _only_scales(first: Fault, fault: Fault) -> bool:
         and abs(factor - 1) > 1e-9
         and bool(np.allclose(b, factor * a, rtol=1e-9, atol=0.0))
     )
+
+
+def _is_multiple(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether an array is another one times a number."""
+    if a.shape != b.shape or not np.any(b):
+        return False
+    return np.allclose(a, float(np.vdot(b, a) / np.vdot(b, b)) * b, rtol=1e-9, atol=0.0)
 
 
 def _is_of_cotangents(match: Match) -> bool:

@@ -263,6 +263,7 @@ def roles(name: str | None, known: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 _PREFIXES = (
-    r"d(?:l|j|loss|cost|e|c)?d(.+)", r"d(.+)", r"grads?(.+)", r"g(.+)", r"delta(.+)", r"nabla(.+)",
-    r"(.+?)grads?", r"(.+?)gradient", r"(.+?)bar", r"gradient(.+)", r"(.+?)delta", r"(.+?)error",
+    r"d(?:l|j|loss|cost|e|c)?d(.+)", r"d(.+)", r"grad(.+)", r"grads(.+)", r"g(.+)", r"delta(.+)",
+    r"nabla(.+)", r"(.+?)grads?", r"(.+?)gradient", r"(.+?)bar", r"gradient(.+)", r"(.+?)delta",
+    r"(.+?)error",
 )  # fmt: skip
