@@ -374,6 +374,81 @@ FILES = {
             back = back + d_miss  # <-
         return {"a": da, "start": back}
     """,
+    "a plain copy stands where the softmax is to be differentiated, and is scaled after": """
+        return {"Q": r.normal(size=(5, 3)), "K": r.normal(size=(6, 3)), "V": r.normal(size=(6, 2)),
+                "T": r.normal(size=(5, 2))}
+
+    def softmax(z):
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def loss(Q, K, V, T):
+        return 0.5 * np.sum((softmax(Q @ K.T / np.sqrt(Q.shape[1])) @ V - T) ** 2)
+
+    def gradient(Q, K, V, T):
+        width = np.sqrt(Q.shape[1])
+        scores = Q @ K.T / width
+        weights = softmax(scores)
+        grad_weights = (weights @ V - T) @ V.T
+        grad_scores = grad_weights  # <-
+        grad_scores = grad_scores / width
+        return {"Q": grad_scores @ K, "K": grad_scores.T @ Q, "V": weights.T @ (weights @ V - T)}
+    """,
+    "the sum of two paths is named after one of them": """
+        return {"A": r.normal(size=(4, 3)), "B": r.normal(size=(4, 3)), "C": r.normal(size=(3, 5)),
+                "alpha": 0.3}
+
+    def loss(A, B, C, alpha):
+        h = np.tanh(A)
+        return np.sum((h @ C) ** 2) + alpha * np.sum((h - B) ** 2)
+
+    def gradient(A, B, C, alpha):
+        h = np.tanh(A)
+        d_near = 2 * alpha * (h - B)
+        d_out = 2 * h @ C @ C.T
+        dh = d_out  # <-
+        return {"A": dh * (1 - h ** 2), "B": -d_near, "C": 2 * h.T @ h @ C}
+    """,
+    "what is to be added is computed and thrown away": """
+        return {"E": r.normal(size=(5, 3)), "t": r.normal(size=3), "ids": np.array([0, 2, 2, 4])}
+
+    def loss(E, t, ids):
+        return 0.5 * np.sum((E[ids].sum(axis=0) - t) ** 2)
+
+    def gradient(E, t, ids):
+        g = E[ids].sum(axis=0) - t
+        dE = np.zeros_like(E)
+        for word in ids:
+            dE[word] + g  # <-
+        return {"E": dE, "t": -g}
+    """,
+    "an object keeps the zeros that it began with": """
+        return {"W": r.normal(size=(4, 3)), "c": r.normal(size=3), "X": r.normal(size=(6, 4)),
+                "t": r.normal(size=(6, 3))}
+
+    class Line:
+        def __init__(self, W, c):
+            self.W, self.c = W, c
+            self.dW = np.zeros_like(W)
+            self.dc = np.zeros_like(c)
+
+        def forward(self, X):
+            self.X = X
+            return X @ self.W + self.c
+
+        def backward(self, d):
+            dW = self.X.T @ d  # <-
+            self.dc = d.sum(axis=0)
+            return d @ self.W.T
+
+    def loss(W, c, X, t):
+        return np.sum((Line(W, c).forward(X) - t) ** 2)
+
+    def gradient(W, c, X, t):
+        line = Line(W, c)
+        line.backward(2 * (line.forward(X) - t))
+        return {"W": line.dW, "c": line.dc}
+    """,
 }
 
 

@@ -319,3 +319,56 @@ def test_a_line_is_told_its_formula_in_the_user_s_names(line, written, should_be
     space = load(source)
     report = cr.check(space["loss"], space["gradient"], space["example"])
     assert report.first_wrong.should_be == should_be
+
+
+def test_among_many_names_those_of_the_same_layer_are_tried():
+    many = [f"    {name} = X" for name in map("n{}n".format, range(30))]
+    text = ["def gradient(X, Z2, cache):", *many, "    (A1, (A2, A3)) = cache", "    dW = X @ Z2.T"]
+    unit = Unit(ast.parse("\n".join(text)).body[0], "a file", 0)
+    *_, last = sites_of(unit)
+    tried = {edit.change.after for edit in Edits(unit.statement).of(last)}
+    assert "A2" in tried
+    assert "n29n" not in tried
+
+
+STORED = (
+    HEAD
+    + """def loss(W1, b1, W2, b2, X, t):
+    return np.sum((np.tanh(X @ W1 + b1) @ W2 + b2 - t) ** 2)
+
+def gradient(W1, b1, W2, b2, X, t):
+    h = np.tanh(X @ W1 + b1)
+    e = h @ W2 + b2 - t
+    grads = {}
+    grads['W2'] = 2 * h.T @ e
+    grads['b2'] = 2 * e.sum(axis=0)
+    dz = 2 * e @ W2.T * (1 - h ** 2)
+    grads['W1'] = X.T @ dz
+    grads['b1'] = dz.sum(axis=0)
+    return grads
+
+def example():
+    r = np.random.default_rng(2)
+    return {"W1": r.normal(size=(3, 4)), "b1": r.normal(size=4), "W2": r.normal(size=(4, 2)),
+            "b2": r.normal(size=2), "X": r.normal(size=(5, 3)), "t": r.normal(size=(5, 2))}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        ("    grads['b2'] = 2 * e.sum(axis=0)\n", "    grads['W2'] = 2 * h.T @ e"),
+        ("    grads['b1'] = dz.sum(axis=0)\n", "    grads['W1'] = X.T @ dz"),
+    ],
+)
+def test_a_gradient_that_is_not_stored_is_missing_beside_that_of_its_layer(missing, line):
+    space = load(STORED.replace(missing, ""))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert (report.codes, report.first_wrong.text) == (("G107",), line.strip())
+
+
+def test_a_gradient_that_is_stored_under_another_spelling_is_missing_there():
+    space = load(STORED.replace("grads['b1'] =", "grads['B_1'] ="))
+    report = cr.check(space["loss"], space["gradient"], space["example"])
+    assert report.first_wrong.text == "grads['B_1'] = dz.sum(axis=0)"

@@ -219,6 +219,11 @@ class Watcher:
         """The user's functions that are watched."""
         return [function for function, _ in self._codes]
 
+    @property
+    def codes(self) -> set[CodeType]:
+        """The code of these, as it is while nothing is exchanged."""
+        return {own for _, own in self._before}
+
     @contextlib.contextmanager
     def edited(
         self, codes: Mapping[CodeType, CodeType], watched: Collection[tuple[str, int]] = ()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from chainrule.checking.localisation.edits import INSERTED, REPLACED, Edit, Edits
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
-from chainrule.checking.repairs.atoms import kept_attributes
+from chainrule.checking.repairs.atoms import kept_attributes, readable
 from chainrule.checking.repairs.sites import Site, Unit, sites_of
 from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
@@ -67,6 +67,11 @@ class _Statement:
     def trials(self) -> list[_Trial]:
         """Its changes, found when they are asked for: most statements are right."""
         return [_Trial(self, edit) for edit in self.edits.of(self.site)]
+
+    @property
+    def kept(self) -> list[_Trial]:
+        """Those of them that keep what is thrown away."""
+        return [_Trial(self, edit) for edit in self.edits.kept(self.site)]
 
     @property
     def places(self) -> list[tuple[str, int]]:
@@ -148,6 +153,7 @@ class EditedRuns:
             that holds a true value.
         """
         self._end = now() + _SECONDS
+        renamed = bool(suspects) and self._only_renames(suspects[-1])
         for cost in (REPLACED, INSERTED):
             for place in suspects:
                 known = place == suspects[-1]
@@ -159,8 +165,8 @@ class EditedRuns:
                     if (known or not trial.statement.shared)
                     and _may_give(trial, lacks)
                     # what is missing, such as a factor, may be missing on any of them: the last
-                    # one counts; a term is missing on the first
-                    and (known or cost == REPLACED or trial.edit.adds)
+                    # one counts; a term is missing on the first, unless its name is given up there
+                    and (known or cost == REPLACED or (trial.edit.adds and not renamed))
                 ]
                 change = next(self.changes(near, wanted, deadline, known), None)
                 if change is not None:
@@ -174,7 +180,7 @@ class EditedRuns:
                     for trial in self._away(suspects, cost, shared)
                     if (not numbers or trial.edit.scales)
                     and _may_give(trial, lacks)
-                    and not self._is_innocent(trial.place, lacks)
+                    and (trial.edit.stores or not self._is_innocent(trial.place, lacks))
                 ]
                 found = list(self.changes(away, wanted, deadline))
                 if (
@@ -198,6 +204,22 @@ class EditedRuns:
         self._end = now() + _SECONDS
         every = (trial for cost in (REPLACED, INSERTED) for trial in self._at(place, cost))
         return next(self.changes(every, wanted, deadline), None)
+
+    def within(
+        self, places: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change of some lines, of a text that is known to be wrong, the smallest first."""
+        self._end = now() + _SECONDS
+        every = (
+            trial for cost in (REPLACED, INSERTED) for place in places
+            for trial in self._at(place, cost)
+        )  # fmt: skip
+        return next(self.changes(every, wanted, deadline), None)
+
+    def _only_renames(self, place: tuple[str, int]) -> bool:
+        """Whether a line gives a value another name, and does nothing else."""
+        steps = self._steps.get(place, ())
+        return bool(steps) and all(x.site.kind == "assign" and x.site.plain for x in steps)
 
     def _is_innocent(self, place: tuple[str, int], lacks: float | None) -> bool:
         """Whether what a line binds is a true value, so that it is not the one to be changed.
@@ -265,9 +287,14 @@ class EditedRuns:
     ) -> Iterator[_Trial]:
         """The changes of other lines."""
         for statement in self.statements:
-            if statement.shared != shared or not any(map(self.is_relevant, statement.places)):
+            if statement.shared != shared:
+                continue
+            if not any(map(self.is_relevant, statement.places)):
+                yield from (x for x in statement.kept if cost == REPLACED)
                 continue
             if self.substitution.is_in_right_function(*statement.places[0]):
+                continue
+            if _is_seed(statement.site.statement):
                 continue
             for trial in statement.trials:
                 if trial.edit.cost != cost or trial.place in suspects:
@@ -289,7 +316,7 @@ class EditedRuns:
         for trial in trials:
             if now() > min(deadline, self._end):
                 return
-            if not self.is_relevant(trial.place):
+            if not (trial.edit.stores or self.is_relevant(trial.place)):
                 continue
             repaired = self._repaired(trial, deadline, known)
             if repaired and repaired >= {*wanted}:
@@ -308,7 +335,10 @@ class EditedRuns:
             codes = dict(pairs(at.base, code))
         except (SyntaxError, ValueError, TypeError):  # another number of inner functions
             return frozenset()
-        if any(old.co_freevars != new.co_freevars for old, new in codes.items()):
+        existing = self.watcher.codes  # other closures are made anew in every run
+        if any(
+            old.co_freevars != new.co_freevars and old in existing for old, new in codes.items()
+        ):
             return frozenset()  # the cells of a closure stand in the order of the old ones
         with substitution.outside.kept(), self.watcher.edited(codes, self._endless):
             limit = min(deadline, now() + self._seconds_each)
@@ -383,12 +413,14 @@ class EditedRuns:
                 module = ast.Module([*imports, top], [])
                 base = compiled(module, filename, like)
                 attributes = kept_attributes(top)
+                closures = list(_closures(top))
                 known: dict[Any, tuple[str, Edits] | None] = {}
                 for site in sites_of(Unit(top, filename, like.co_flags)):
                     function = site.function
                     if function not in known:
                         name = _runs(function, lines)
-                        edits = Edits(function, callables, attributes, numbers)
+                        around = readable(function, closures)
+                        edits = Edits(function, callables, attributes, numbers, around)
                         known[function] = None if name is None else (name, edits)
                     if (found := known[function]) is None:
                         continue
@@ -396,6 +428,15 @@ class EditedRuns:
                     may_hang = function in endless
                     shared = (filename, name) in self.substitution.matcher.shared
                     yield _Statement(filename, name, site, edits, module, base, shared, may_hang)
+
+
+def _closures(top: ast.stmt) -> Iterator[tuple[Any, Any]]:
+    """The functions within functions, each with the one around it."""
+    for outer in ast.walk(top):
+        if isinstance(outer, ast.FunctionDef):
+            for inner in ast.walk(outer):
+                if isinstance(inner, (ast.FunctionDef, ast.Lambda)) and inner is not outer:
+                    yield inner, outer
 
 
 def _whole_numbers(tree: ast.Module) -> Iterator[str]:
@@ -417,6 +458,13 @@ _SIGNS = frozenset({
     "sides", "sign", "negation", "number sign", "term sign", "near number", "number", "subtract",
     "number left out", "missing",
 })  # fmt: skip
+
+
+def _is_seed(statement: Any) -> bool:
+    """Whether a statement binds the number one: the derivative of a loss by itself is right."""
+    value = getattr(statement, "value", None)
+    one = isinstance(value, ast.Constant) and type(value.value) in (int, float) and value.value == 1
+    return isinstance(statement, ast.Assign) and one
 
 
 def _merit(change: Change) -> tuple[int, int]:

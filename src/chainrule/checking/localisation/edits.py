@@ -20,7 +20,7 @@ from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.expressions import Around
 from chainrule.checking.repairs.names import parsed
 from chainrule.checking.repairs.sites import Place, Site
-from chainrule.checking.watch_syntax import STORING
+from chainrule.checking.watch_syntax import STORING, loaded
 
 REPLACED, INSERTED = 1, 2
 _MOST_ATOMS = 24
@@ -63,6 +63,11 @@ class Edit:
         return self.change.kind == "missing" and isinstance(getattr(new, "op", None), ast.Add)
 
     @property
+    def stores(self) -> bool:
+        """Whether it keeps a value that is right, and that nothing has been done with."""
+        return self.change.kind == "thrown away"
+
+    @property
     def scales(self) -> bool:
         """Whether it changes a number that stands there, or multiplies with one."""
         factor = getattr(self.change.new, "right", None)
@@ -84,22 +89,28 @@ class Edits:
     function : FunctionDef or Lambda
     functions : sequence of str
         Names of the functions of the file.
-    attributes : iterable of str
+    attributes : sequence of str
         What the methods of its class keep, such as ``self.x``.
     numbers : sequence of str
         Names of the whole numbers of the file.
+    around : iterable of str
+        What a closure may read of the functions around it.
     """
 
     def __init__(
         self,
         function: Any,
         functions: Sequence[str] = (),
-        attributes: Iterable[str] = (),
+        attributes: Sequence[str] = (),
         numbers: Sequence[str] = (),
+        around: Iterable[str] = (),
     ) -> None:
         self.atoms = atoms(function)
         if any(text.startswith("self.") for text in self.atoms):
             self.atoms += [text for text in attributes if text not in self.atoms]
+        self.closed_over = [text for text in around if text not in self.atoms]
+        self.atoms += self.closed_over
+        self.attributes = attributes
         self.counts = counts(function)
         names = sorted(
             (each.arg for each in function.args.args if each.arg != "self"),
@@ -117,6 +128,7 @@ class Edits:
             edit = Edit(site, change, line, INSERTED if _is_missing(change) else REPLACED)
             if not containers or change.after not in containers:
                 yield edit
+        yield from self.kept(site)
         for place in _whole_values(site):
             for new in self._completed(site, place.expression):
                 change = Change("missing", place, placed(new, place.expression), place.expression)
@@ -146,6 +158,25 @@ class Edits:
         near = sorted(self.atoms, key=lambda text: -_likeness(text, own))
         return [x for x in near[:_MOST_ATOMS] if x != own and not x.startswith(f"{own}[")]
 
+    # --- what is thrown away ---------------------------------------------------------------------
+
+    def kept(self, site: Site) -> Iterator[Edit]:
+        """The edits that keep a value with which the statement does nothing."""
+        for new in self._kept(site.statement):
+            change = Change("thrown away", None, placed(new, site.statement), site.statement)
+            yield Edit(site, change, site.line_of(None), REPLACED)
+
+    def _kept(self, statement: Any) -> Iterator[ast.stmt]:
+        """``a += b`` for ``a + b``; ``self.a = b`` for ``a = b``, where an object keeps an a."""
+        value = getattr(statement, "value", None)
+        left = value.left if isinstance(value, ast.BinOp) else None
+        if isinstance(statement, ast.Expr) and isinstance(left, _TARGETS):
+            yield ast.AugAssign(_stored(left), value.op, value.right)  # type: ignore[union-attr]
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            kept = f"self.{statement.targets[0].id}"
+            if kept in self.attributes and any(x.startswith("self.") for x in self.atoms):
+                yield ast.Assign([_stored(parsed(kept))], statement.value)
+
     # --- what is missing -------------------------------------------------------------------------
 
     def _completed(self, site: Site, value: ast.expr) -> Iterator[ast.expr]:
@@ -167,6 +198,19 @@ class Edits:
             yield ast.BinOp(value, ast.Add(), parsed(text))
             if text not in self.counts:
                 yield ast.BinOp(value, ast.Div(), parsed(text))
+        for text in self.closed_over[:_MOST_ATOMS]:  # the value of an activation, or its argument
+            for slope in (f"1 - {text} ** 2", f"{text} * (1 - {text})", f"{text} > 0"):
+                yield ast.BinOp(value, ast.Mult(), parsed(slope))
+
+
+_TARGETS = (ast.Name, ast.Attribute, ast.Subscript)
+
+
+def _stored(expression: ast.expr) -> Any:
+    """An expression as what a value is put into."""
+    target = loaded(expression)
+    target.ctx = ast.Store()  # type: ignore[attr-defined]
+    return target
 
 
 _SIZES = ("shape", "size")
@@ -227,8 +271,14 @@ def _filled(statement: Any) -> set[str]:
 
 
 def _likeness(a: str, b: str) -> float:
-    """How much two names are alike: they begin alike, or belong to one series."""
+    """How much two names are alike: they begin alike, or belong to one series, or to one layer."""
     pairs = zip(a, b, strict=False)
     common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
     series = a.rstrip("0123456789") == b.rstrip("0123456789")
-    return common + 5 * series + 2 * (("[" in a) == ("[" in b))
+    layer = _number(a) == _number(b) != ""
+    return common + 5 * series + 3 * layer + 2 * (("[" in a) == ("[" in b))
+
+
+def _number(name: str) -> str:
+    """The digits that a name ends with."""
+    return name[len(name.rstrip("0123456789")) :]

@@ -34,7 +34,7 @@ def element_line(fault: Fault) -> int | None:
     elements: list[ast.expr] = call.args[0].elts  # type: ignore[attr-defined]
     moments = fault.step.moments
     earliest = moments.index(min(moments))
-    found = fault.step.value[earliest] if fault.step.stacked else fault.step.value
+    found = fault.step.rows()[earliest]
     due = np.asarray(fault.replaced[fault.step.places[earliest]])
     axis = _axis(call, found.ndim)
     if axis is None or due.shape != found.shape or found.shape[axis] % len(elements):

@@ -17,10 +17,12 @@ import numpy as np
 
 from chainrule.checking.localisation.edited import EditedRuns, Probe
 from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.helpers import WrongHelper, wrong_helper
 from chainrule.checking.localisation.matching import (
     Matcher,
     batch_sizes,
     given_scales,
+    lines_of_loss,
     natural_scales,
     shared_functions,
     usual_scales,
@@ -29,7 +31,12 @@ from chainrule.checking.localisation.quantities import as_numbers, quantities
 from chainrule.checking.localisation.search import Search
 from chainrule.checking.localisation.steps import final_writes, steps_of
 from chainrule.checking.localisation.substitution import Substitution
-from chainrule.checking.localisation.wording import FaultyLine, changed_line, faulty_line
+from chainrule.checking.localisation.wording import (
+    FaultyLine,
+    changed_line,
+    faulty_line,
+    helper_line,
+)
 from chainrule.checking.numerical import CANCELLED
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import CannotWatch, Watcher
@@ -166,12 +173,16 @@ def _localise(
         natural_scales(graph, truth),
         [*usual_scales(graph), *given_scales(graph, truth)],
         shared_functions(graph),
+        lines_of_loss(graph),
     )
     steps = steps_of(run, watcher.sites, matcher, batch_sizes(graph, truth))
     substitution.prepare(steps, matcher)
     search = Search(substitution)
     runs = EditedRuns(substitution, loss, probes)
     later = deadline + _SECONDS_FOR_CHANGES
+    helper = wrong_helper(substitution)
+    if helper is not None:
+        return Localisation((_line_in(helper, search, runs, graph, later),))
     for efforts in (_SHORT, _LONG):
         fault = search.first(efforts)
         if fault is not None:
@@ -185,6 +196,19 @@ def _localise(
 
 
 _SHORT, _LONG = (0,), (1, 2)
+
+
+def _line_in(
+    helper: WrongHelper, search: Search, runs: EditedRuns, graph: Graph, deadline: float
+) -> FaultyLine:
+    """The line of a helper that a change of its text or a true value mends; else its return."""
+    change = runs.within(helper.places, runs.wrong, deadline)
+    if change is not None:
+        return changed_line(change, (), True)
+    fault = search.first(_SHORT)
+    if fault is not None and search.place(fault) in helper.places:
+        return faulty_line(fault, search, graph)
+    return helper_line(helper, runs.wrong)
 
 
 def _lines(

@@ -88,7 +88,11 @@ def _same(a: Event, b: Event) -> bool:
 
 
 def returning_line(gradient: Callable[..., Any], missing: str) -> WrongLine | None:
-    """The line on which a gradient returns, where a result is missing from it."""
+    """The line on which a gradient returns, where a result is missing from it.
+
+    Or that on which it is stored under another spelling, or on which the other gradient of its
+    layer is: ``grads["W1"] = …`` for a missing ``b1``.
+    """
     try:
         lines, start = inspect.getsourcelines(gradient)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -102,7 +106,13 @@ def returning_line(gradient: Callable[..., Any], missing: str) -> WrongLine | No
     if not returns:
         return None
     last = max(returns, key=lambda node: node.lineno)
-    line = _assigned_to(function, missing) or last.lineno
+    stored = _stored(function)
+    plain = _plain(missing)
+    number = plain[len(plain.rstrip("0123456789")) :]
+    otherwise = [line for key, line in stored.items() if key != missing and _plain(key) == plain]
+    layer = [line for key, line in stored.items() if number and _plain(key).endswith(number)]
+    line = next(iter(otherwise), None) or _assigned_to(function, missing)
+    line = line or max(layer, default=last.lineno)
     return _line(filename, start + line - 1, f"a dict that has the key {missing!r}")
 
 
@@ -114,6 +124,32 @@ def _assigned_to(function: ast.FunctionDef, missing: str) -> int | None:
                 if isinstance(key, ast.Constant) and key.value == missing:
                     return value.lineno
     return None
+
+
+def _stored(function: ast.FunctionDef) -> dict[str, int]:
+    """The keys that are put into what is returned, with the line on which they first are."""
+    returned = {
+        node.value.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
+    }
+    stored: dict[str, int] = {}
+    assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    for node in sorted(assignments, key=lambda node: -node.lineno):
+        for target in node.targets:
+            if (
+                isinstance(target, ast.Subscript)
+                and ast.unparse(target.value) in returned
+                and isinstance(target.slice, ast.Constant)
+                and isinstance(target.slice.value, str)
+            ):
+                stored[target.slice.value] = node.lineno
+    return stored
+
+
+def _plain(name: str) -> str:
+    """A name without what people spell one way or another."""
+    return name.replace("_", "").lower()
 
 
 def _line(filename: str, line: int, should_be: str) -> WrongLine:

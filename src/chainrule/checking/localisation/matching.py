@@ -41,6 +41,8 @@ class Matcher:
         Those that the loss itself has.
     shared : collection of (filename, function)
         Functions that the loss runs too.
+    of_loss : collection of (filename, line)
+        The lines that the loss is computed on.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Matcher:
         scales: Iterable[float],
         usual: Iterable[float] = (1.0,),
         shared: Collection[tuple[str, str]] = (),
+        of_loss: Collection[tuple[str, int]] = (),
     ) -> None:
         self.quantities = quantities
+        self.of_loss = of_loss
         self.usual = tuple(usual)
         self.shared = shared
         self.scales = sorted(set(scales))
@@ -218,6 +222,15 @@ def shared_functions(graph: Graph) -> set[tuple[str, str]]:
         (node.code.co_filename, node.code.co_name)
         for node in graph.nodes
         if node.code is not None and node.of is None
+    }
+
+
+def lines_of_loss(graph: Graph) -> set[tuple[str, int]]:
+    """The lines that a loss is computed on, by file."""
+    return {
+        (node.where.filename, node.where.line)
+        for node in needed_nodes(graph)
+        if node.of is None and node.where is not None
     }
 
 

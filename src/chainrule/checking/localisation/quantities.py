@@ -7,6 +7,7 @@ never have formed (probabilities, one-hot labels).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ class Quantity:
         Others of the same value.
     of_loop : bool
         Cotangents of the values that a loop of the loss gives to one variable.
+    end : Node or None
+        Of a derivative by ``node``: what is differentiated.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Quantity:
     named: bool = True
     aliases: list[Quantity] = field(default_factory=list)
     of_loop: bool = False
+    end: Node | None = None
 
     def is_role(self, kind: str, name: str) -> bool:
         """Whether this is the cotangent (or value) of a name, spelled one way or another."""
@@ -108,15 +112,23 @@ def quantities(graph: Graph, truth: Mapping[str, Any]) -> list[Quantity]:
         value = quantity.value
         same = known.setdefault((value.shape, round_key(value)), [])
         for other in same:
-            if np.allclose(other.value, value, 1e-12, 0.0):
+            if _agree(other.value, value):
                 other.aliases.append(quantity)
                 break
-            if not quantity.named and np.allclose(other.value, -value, 1e-12, 0.0):
+            if not quantity.named and _agree(other.value, -value):
                 break  # the cotangent of -z is of no use beside that of z
         else:
             same.append(quantity)
             kept.append(quantity)
     return kept
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of one shape are the same up to rounding; asked of many single numbers."""
+    if a.size == 1:
+        return math.isclose(a.item(), b.item(), rel_tol=1e-12)
+    with np.errstate(invalid="ignore"):
+        return bool(((a == b) | (np.abs(a - b) <= 1e-12 * np.abs(b))).all())
 
 
 def _words(graph: Graph, names: Mapping[int, str], named: Collection[int]) -> dict[int, str]:

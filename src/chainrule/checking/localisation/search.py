@@ -12,6 +12,7 @@ from chainrule.checking.localisation.fault import Fault
 from chainrule.checking.localisation.matching import Match
 from chainrule.checking.localisation.steps import Step
 from chainrule.checking.localisation.substitution import OutOfTime, Substitution
+from chainrule.checking.watch_rewriting import Site
 
 _MOST_FAULTS = 3
 _EFFORTS = 3
@@ -172,9 +173,9 @@ class Search:
         for number, step in enumerate(self.steps):
             while waiting and waiting[0][0] <= step.time:
                 yield heapq.heappop(waiting)[2]
-            if (step.covered and effort == 0) or self._is_buffer(step):
+            if (step.covered and effort == 0) or step.one_of_many or self._is_buffer(step):
                 continue
-            if self._is_in_right_function(step):
+            if self._is_in_right_function(step) or self._is_of_the_loss(step):
                 continue
             if not any(place in self.substitution.applied for place in step.places):
                 fault = self.substitution.repair(step, deep=effort == _EFFORTS - 1)
@@ -189,6 +190,17 @@ class Search:
         if right(step.site.filename, step.site.line):
             return step.site.kind != "return"
         return step.caller is not None and right(*step.caller)
+
+    def _is_of_the_loss(self, step: Step) -> bool:
+        """Whether a helper binds it that the loss runs too, within, and to compute its value."""
+        matcher, site = self.substitution.matcher, step.site
+        return (
+            site.kind != "return"
+            and step.caller is not None
+            and step.caller[0] in self.substitution.watcher.texts
+            and (site.filename, site.function) in matcher.shared
+            and any((site.filename, line) in matcher.of_loss for line in _lines(site))
+        )
 
     # --- right so far, or at fault ---------------------------------------------------------------
 
@@ -205,7 +217,8 @@ class Search:
         named_here = named_so and not (elsewhere and self._is_in_helper(step))
         if self.begins_right(fault):
             return True
-        if named_here and own is None and not self._is_bound_again(step):
+        again = self._is_bound_again(step) and not self._is_copy_to_be_scaled(step)
+        if named_here and own is None and not again:
             return False
         if own is not None and not own.exact and _counts(step.value):
             return True
@@ -243,7 +256,10 @@ class Search:
         before = self._convention(step)
         if before is None:
             return own.exact
-        return abs(before - own.scale) < 1e-6 * abs(own.scale)
+        scales = [own.scale]
+        if not any(kind == "cotangent" for kind, _ in meant):  # of something else, perhaps
+            scales += [m.scale for m in step.matches if _is_of_cotangents(m)]
+        return any(abs(before - scale) < 1e-6 * abs(scale) for scale in scales)
 
     def _is_unlikelier(self, fault: Fault, first: Fault) -> bool:
         """Whether a later value, no true one and due to be none of its name, says less."""
@@ -300,6 +316,20 @@ class Search:
             for other in self.steps
         )
 
+    def _is_copy_to_be_scaled(self, step: Step) -> bool:
+        """Whether it is another value under a new name, which later lines only scale."""
+        if step.site.kind != "assign" or not (step.copied and step.site.plain):
+            return False
+        later = [
+            other.value
+            for other in self.steps
+            if other.time > step.time
+            and other.site is not step.site
+            and other.name == step.name
+            and other.site.function == step.site.function
+        ]
+        return all(_is_multiple(value, step.value) for value in later)
+
     def _is_result(self, match: Match) -> bool:
         return any(
             quantity.kind in ("cotangent", "share") and quantity.name in self.results
@@ -324,7 +354,7 @@ class Search:
         for other in self.steps:
             if other.time >= step.time:
                 break
-            match = other.cotangent or _of_a_loop(other)
+            match = self._as_cotangent(other)
             if match is None or other.value.size == 1 or self._is_result(match):
                 continue
             if other.site.line == step.site.line and other.site.function == step.site.function:
@@ -332,6 +362,14 @@ class Search:
             if match.exact or not _counts(other.value):
                 found = match.scale
         return found
+
+    def _as_cotangent(self, step: Step) -> Match | None:
+        """The cotangents that a value is a multiple of; those that its name asks for, if any."""
+        found = [m for m in step.matches if _is_of_cotangents(m)]
+        if len({round(m.scale, 9) for m in found}) > 1:
+            meant = self.substitution.fitting_roles(step)
+            found.sort(key=lambda m: not any(m.quantity.is_role(*role) for role in meant))
+        return found[0] if found else None
 
     def _omits(self, fault: Fault) -> bool:
         """Whether a true value is not the one that belongs on its line."""
@@ -450,13 +488,29 @@ class Search:
 
     def place(self, fault: Fault) -> tuple[str, int]:
         """File and line of a fault."""
-        if fault.step.caller is not None and self.called_wrongly(fault):
+        if fault.step.caller is not None and (
+            self.called_wrongly(fault) or self._is_right_elsewhere(fault.step)
+        ):
             return fault.step.caller
         site = fault.step.site
         right = self.substitution.is_in_right_function(site.filename, site.line)
         if fault.step.caller is not None and right:
             return fault.step.caller  # which calls it with something else
         return site.filename, element_line(fault) or site.line
+
+    def _is_right_elsewhere(self, step: Step) -> bool:
+        """Whether the loss runs the function as well, and it returned the loss's own value."""
+        site = step.site
+        return (
+            site.kind == "return"
+            and (site.filename, site.function) in self.substitution.matcher.shared
+            and any(
+                other.site is site
+                and other.caller not in (None, step.caller)
+                and self.substitution.is_known_right(other)
+                for other in self.steps
+            )
+        )
 
     def called_wrongly(self, fault: Fault) -> bool:
         """Whether a function whose value is wrong is right wherever else it is called."""
@@ -475,6 +529,10 @@ class Search:
         ):
             return False  # wrong in the function, or the same call in a loop
         return any(self.substitution.affected(other) for other in others)
+
+
+def _lines(site: Site) -> range:
+    return range(site.line, site.end_line + 1)
 
 
 def _is_of_one_line(a: Match, b: Match) -> bool:
@@ -500,9 +558,16 @@ def _only_scales(first: Fault, fault: Fault) -> bool:
     )
 
 
-def _of_a_loop(step: Step) -> Match | None:
-    """The cotangents of a loop's values that the values of a loop are a multiple of."""
-    return next((m for m in step.matches if step.stacked and m.quantity.of_loop), None)
+def _is_multiple(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether an array is another one times a number."""
+    if a.shape != b.shape or not np.any(b):
+        return False
+    return np.allclose(a, float(np.vdot(b, a) / np.vdot(b, b)) * b, rtol=1e-9, atol=0.0)
+
+
+def _is_of_cotangents(match: Match) -> bool:
+    """Whether a value is a multiple of a cotangent, or of those of a loop's values."""
+    return match.quantity.kind == "cotangent" or match.quantity.of_loop
 
 
 def _counts(value: np.ndarray) -> bool:

@@ -1,21 +1,21 @@
-"""The steps of a watched run: single values, arrays written in place, and values of one loop.
+"""The steps of a watched run: single values, arrays written in place, and values of loops.
 
-In a loop over samples one line binds a row at a time; its values are read together, as the array
-that a vectorised line would have made.
+In a loop over samples one line binds a row at a time, in one more loop a single number; its values
+are read together, as the array that a vectorised line would have made.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from chainrule.checking.localisation.loops import Loops
 from chainrule.checking.localisation.matching import Match, Matcher
-from chainrule.checking.watch import END, Event, Part, Place, Run
+from chainrule.checking.watch import Event, Part, Place, Run
 from chainrule.checking.watch_rewriting import Site
 
 _REAL = frozenset({"cotangent", "share", "forward", "input", "derivative", "part", "addends"})
@@ -32,7 +32,7 @@ class Step:
     places : list of Place
         Where the value is bound; several for a loop.
     value : ndarray
-        Rows of a loop stacked on the first axis.
+        Rows of a loop stacked on the first axis; of loops in a loop, on one axis each.
     time : int
     key : object
         The key under which it was stored, if it was.
@@ -44,6 +44,10 @@ class Step:
         The file and line that the function was called from.
     covered : bool
         One iteration of a loop whose iterations are a step as well.
+    one_of_many : bool
+        One number of many, not the last: with it alone no gradient is right.
+    axes : int
+        How many axes of the value are those of loops.
     matches : list of Match
         True quantities that it is a multiple of.
     begins : list of Match
@@ -59,6 +63,8 @@ class Step:
     copied: bool = False
     caller: tuple[str, int] | None = None
     covered: bool = False
+    one_of_many: bool = False
+    axes: int = 0
     matches: list[Match] = field(default_factory=list)
     begins: list[Match] = field(default_factory=list)
 
@@ -81,6 +87,16 @@ class Step:
     def stacked(self) -> bool:
         """Whether the value was put together from the rows of a loop."""
         return len(self.places) > 1
+
+    def rows(self, value: np.ndarray | None = None) -> np.ndarray:
+        """What every place binds: the step's own value, or another one of its shape."""
+        value = self.value if value is None else value
+        return value.reshape(-1, *self.row_shape) if self.stacked else value[None]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of what one place binds."""
+        return self.value.shape[self.axes :]
 
     @property
     def name(self) -> str | None:
@@ -129,10 +145,13 @@ def steps_of(
     singles: dict[tuple[int, Part], list[Event]] = {}
     for event in run.events:
         singles.setdefault(event.place[:2], []).append(event)
-    loops = _Loops(run)
+    loops = Loops(run)
     for (site, _), events in singles.items():
-        grouped = list(loops.groups(events)) if len(events) > 1 else []
-        few, covered = len(events) <= _FEW, False
+        nests = list(_nests(events, sites[site], matcher, loops)) if len(events) > 1 else []
+        found += nests
+        numbers = bool(nests) and not nests[0].row_shape  # of which single loops say nothing
+        grouped = list(loops.groups(events)) if len(events) > 1 and not numbers else []
+        few, covered = len(events) <= _FEW, numbers
         for rows in grouped:
             step = _together(rows, sites[site], matcher)
             if step is not None:
@@ -145,18 +164,42 @@ def steps_of(
                 step = _together([x for x in rows if x is not last], sites[site], matcher)
                 if step is not None:
                     found.append(step)
-        alone = events if not grouped or few else events[-1:]
+        many = len(events) > _FEW and all(np.ndim(event.value) == 0 for event in events)
+        alone = events if not (grouped or numbers) or few else events[-1:]
         for event in alone:
             single = _single(event, sites)
             single.covered = covered and event is not events[-1]
+            single.one_of_many = many and event is not events[-1]
             found.append(single)
     found.sort(key=lambda step: (step.time, not step.stacked))
     for step in found:
         step.matches = matcher.matches(step.value)
         if step.stacked and not step.matches:
             earliest = step.moments.index(step.time)
-            step.begins = matcher.matches(step.value[earliest])
+            step.begins = matcher.matches(step.rows()[earliest])
     return found
+
+
+def _nests(events: list[Event], site: Site, matcher: Matcher, loops: Loops) -> Iterator[Step]:
+    """The values of all iterations of loops in loops: one after another, and on an axis each.
+
+    Of a function that is called from several places, those of each place as well.
+    """
+    callers: dict[Any, list[Event]] = {}
+    for event in events:
+        callers.setdefault(event.caller, []).append(event)
+    for several in [events, *(callers.values() if len(callers) > 1 else ())]:
+        for rows, sizes in loops.nests(several, adding=site.kind == "augmented"):
+            for shape in dict.fromkeys(((len(rows),), sizes)):
+                step = _together(rows, site, matcher, shape)
+                if step is not None:
+                    yield step
+    if len(callers) > 1 and np.ndim(events[0].value):
+        for several in callers.values():
+            for rows in loops.groups(several) if len(several) > 1 else ():
+                step = _together(rows, site, matcher)
+                if step is not None:
+                    yield step
 
 
 def _single(event: Event, sites: Sequence[Site]) -> Step:
@@ -167,62 +210,24 @@ def _single(event: Event, sites: Sequence[Site]) -> Step:
     return Step(site, [place], value, event.time, event.key, moments, copied, event.caller)
 
 
-def _together(events: list[Event], site: Site, matcher: Matcher) -> Step | None:
-    """Events of one loop as one value, if a true quantity has its shape."""
+def _together(
+    events: list[Event], site: Site, matcher: Matcher, sizes: tuple[int, ...] | None = None
+) -> Step | None:
+    """Events of loops as one value, if a true quantity has its shape."""
     arrays = [np.asarray(event.value) for event in events]
     if any(x.shape != arrays[0].shape for x in arrays):
         return None
-    stacked = np.stack(arrays)
-    shape = stacked.shape
+    sizes = sizes or (len(events),)
+    shape = (*sizes, *arrays[0].shape)
     if not matcher.of_shape(shape) and not matcher.of_shape(shape[::-1]):
         return None
+    value = np.stack(arrays).reshape(shape)
     copied = site.plain or not any(event.origin for event in events)
     moments = [event.time for event in events]
     callers = {event.caller for event in events}
     caller = callers.pop() if len(callers) == 1 else None
     places = [event.place for event in events]
-    return Step(site, places, stacked, min(moments), None, moments, copied, caller)
-
-
-class _Loops:
-    """Which iteration of which loop an event belongs to."""
-
-    def __init__(self, run: Run) -> None:
-        self.entries: list[tuple[list[int], list[Any], int]] = []  # starts, targets, end
-        opened: dict[int, tuple[list[int], list[Any]]] = {}
-        for time, site, target in run.loops:
-            if target is END:
-                starts, targets = opened.pop(site, ([], []))
-                if len(starts) > 1:
-                    self.entries.append((starts, targets, time))
-            else:
-                starts, targets = opened.setdefault(site, ([], []))
-                starts.append(time)
-                targets.append(target)
-        for starts, targets in opened.values():  # left by return
-            if len(starts) > 1:
-                self.entries.append((starts, targets, starts[-1] + 10**9))
-
-    def groups(self, events: list[Event]) -> Iterator[list[Event]]:
-        """Events of one site, one of each iteration of a loop, in the order of samples."""
-        for starts, targets, end in self.entries:
-            iterations: list[list[Event]] = [[] for _ in starts]
-            for event in events:
-                if starts[0] <= event.time < end:
-                    iterations[bisect_right(starts, event.time) - 1].append(event)
-            order = _order(targets)
-            for nth in range(min(map(len, iterations))):
-                yield [iterations[number][nth] for number in order]
-        if not self.entries or not any(s[0] <= events[0].time < e for s, _, e in self.entries):
-            yield list(events)  # a comprehension, or a helper called once for each sample
-
-
-def _order(targets: Sequence[Any]) -> Sequence[int]:
-    """Iterations in the order of what they are about: the samples' own numbers if known."""
-    count = len(targets)
-    if all(isinstance(x, (int, np.integer)) for x in targets) and len(set(targets)) == count:
-        return sorted(range(count), key=lambda i: int(targets[i]))
-    return range(count)
+    return Step(site, places, value, min(moments), None, moments, copied, caller, axes=len(sizes))
 
 
 def roles(name: str | None, known: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -258,6 +263,7 @@ def roles(name: str | None, known: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 _PREFIXES = (
-    r"d(?:l|j|loss|cost|e|c)?d(.+)", r"d(.+)", r"grads?(.+)", r"g(.+)", r"delta(.+)", r"nabla(.+)",
-    r"(.+?)grads?", r"(.+?)gradient", r"(.+?)bar", r"gradient(.+)", r"(.+?)delta", r"(.+?)error",
+    r"d(?:l|j|loss|cost|e|c)?d(.+)", r"d(.+)", r"grad(.+)", r"grads(.+)", r"g(.+)", r"delta(.+)",
+    r"nabla(.+)", r"(.+?)grads?", r"(.+?)gradient", r"(.+?)bar", r"gradient(.+)", r"(.+?)delta",
+    r"(.+?)error",
 )  # fmt: skip

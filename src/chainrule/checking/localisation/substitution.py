@@ -161,6 +161,11 @@ class Substitution:
             run = self.watcher.run(self.example, changed, deadline=self.deadline)
             return self._claims(run)
 
+    def mends(self, replaced: Mapping[Place, Any]) -> bool:
+        """Whether every gradient is right with other values."""
+        claims = self._try(replaced)
+        return bool(claims) and not self._wrong(claims)
+
     # --- steps -----------------------------------------------------------------------------------
 
     def prepare(self, steps: list[Step], matcher: Matcher) -> None:
@@ -226,12 +231,12 @@ class Substitution:
 
     def fitting_roles(self, step: Step) -> list[tuple[str, str]]:
         """What a step may be meant to hold, by its name, as far as it has the shape of it."""
-        shape = squeezed(step.value.shape[1:] if step.stacked else step.value.shape)
+        shape, whole = squeezed(step.row_shape), squeezed(step.value.shape)
         return [
             role
             for role in self.meant(step)
             if any(
-                squeezed(quantity.value.shape) in (shape, shape[::-1])
+                squeezed(quantity.value.shape) in (shape, shape[::-1], whole)
                 or squeezed(quantity.value.shape[1:]) == shape
                 for quantity in self.matcher.quantities
                 if quantity.is_role(*role)
@@ -329,7 +334,7 @@ class Substitution:
         """Whether two claims differ by more than rounding leaves of one that cancels."""
         if a is None or b is None or a.shape != b.shape:
             return a is not b
-        return not _equal(a, b) and not float(np.max(np.abs(a - b))) <= self._rounding
+        return not equal(a, b) and not float(np.max(np.abs(a - b))) <= self._rounding
 
     def _candidates(self, step: Step, deep: bool) -> list[Quantity]:
         """True quantities that the step may be meant to hold, the likeliest first."""
@@ -352,7 +357,7 @@ class Substitution:
             and quantity not in fitting
             and (claim := claims.get(quantity.name)) is not None
             and claim.shape == shape
-            and _equal(claim, step.value)
+            and equal(claim, step.value)
         ]
         left = {"part"} if deep or step.stacked else {"part", "backward", "constant"}
         fitting = [q for q in fitting if q.kind not in left]
@@ -415,7 +420,7 @@ class Substitution:
         comes of it.
         """
         target = scale * value
-        if _equal(target, step.value, 1e-9):
+        if equal(target, step.value, 1e-9):
             ratio = self._missing_factor(self.base, {}) if scale == 1.0 else None
             return None, ratio, self.base
         replaced = _rows(step, target)
@@ -444,10 +449,10 @@ class Substitution:
             claim, true = claims.get(name), self.truth[name]
             if claim is None or claim.shape != true.shape or not np.any(true):
                 continue
-            if not np.all(np.isfinite(claim)) or _equal(claim, before.get(name)):
+            if not np.all(np.isfinite(claim)) or equal(claim, before.get(name)):
                 continue
             ratio = float(np.vdot(claim, true) / np.vdot(true, true))
-            if ratio and _equal(claim, ratio * true, 1e-6):
+            if ratio and equal(claim, ratio * true, 1e-6):
                 return ratio if self.matcher.is_natural(1 / ratio) else None
         return None
 
@@ -479,7 +484,7 @@ class Substitution:
                 likely = self.matcher.is_natural(factor) or self.matcher.is_natural(factor / scale)
             else:  # a probability or a mask is right as it is
                 likely = not any(m.exact for m in step.matches)
-            if likely and abs(factor) > 1e-9 and _equal(without + factor * own, true, 1e-6):
+            if likely and abs(factor) > 1e-9 and equal(without + factor * own, true, 1e-6):
                 return [factor]
         return []
 
@@ -507,7 +512,7 @@ class Substitution:
             after = mended.get(event.place)
             if after is None or np.shape(after) != np.shape(event.value):
                 continue
-            if not _equal(np.asarray(event.value, float), np.asarray(after, float), 1e-9):
+            if not equal(np.asarray(event.value, float), np.asarray(after, float), 1e-9):
                 lines.add(site.line)
         return tuple(sorted(lines))
 
@@ -532,15 +537,15 @@ def _gives(function: Callable[..., Any], argument: np.ndarray, value: np.ndarray
         given = np.asarray(function(argument.copy()), float)
     except (Exception, SystemExit):  # the user's code, called with something else
         return False
-    return given.shape == value.shape and _equal(given, value, 1e-9)
+    return given.shape == value.shape and equal(given, value, 1e-9)
 
 
 def _agreeing_rows(step: Step, quantity: Quantity) -> int:
     """In a loop, how many iterations bind the true value already."""
     if not step.stacked or quantity.value.shape != step.value.shape:
         return 0
-    pairs = zip(step.value, quantity.value, strict=True)
-    return sum(_equal(np.asarray(row), np.asarray(due), 1e-9) for row, due in pairs)
+    pairs = zip(step.rows(), step.rows(quantity.value), strict=True)
+    return sum(equal(np.asarray(row), np.asarray(due), 1e-9) for row, due in pairs)
 
 
 def _layouts(step: Step, quantity: Quantity) -> Iterator[np.ndarray]:
@@ -560,7 +565,8 @@ def _rows(step: Step, value: np.ndarray) -> dict[Place, Any]:
     """A value as what every place of a step is to bind."""
     if not step.stacked:
         return {step.places[0]: _like(value, step.value)}
-    return {place: _like(row, step.value[0]) for place, row in zip(step.places, value, strict=True)}
+    rows, given = step.rows(value), step.rows()[0]
+    return {place: _like(row, given) for place, row in zip(step.places, rows, strict=True)}
 
 
 def _like(value: np.ndarray, given: np.ndarray) -> Any:
@@ -576,12 +582,12 @@ def _first_wrong(step: Step, target: np.ndarray) -> int:
         return step.time
     return min(
         moment
-        for moment, row, due in zip(step.moments, step.value, target, strict=True)
-        if not _equal(np.asarray(row), np.asarray(due), 1e-7)
+        for moment, row, due in zip(step.moments, step.rows(), step.rows(target), strict=True)
+        if not equal(np.asarray(row), np.asarray(due), 1e-7)
     )
 
 
-def _equal(a: np.ndarray | None, b: np.ndarray | None, tolerance: float = 1e-12) -> bool:
+def equal(a: np.ndarray | None, b: np.ndarray | None, tolerance: float = 1e-12) -> bool:
     """Whether two arrays agree, relative to their largest element."""
     if a is None or b is None or a.shape != b.shape:
         return a is b

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -161,6 +160,7 @@ def _derivatives(graph: Graph, names: Mapping[int, str]) -> Iterator[Quantity]:
                     array,
                     f"the derivative of %{end.index} by %{node.index}",
                     node,
+                    end=end,
                 )
 
 
@@ -339,6 +339,9 @@ def _stacked(
     several: dict[tuple[int, ...], list[Node]] = {}
     for nodes in places.values():
         several.setdefault(tuple(node.index for node in nodes), nodes)
+    for nodes in list(several.values()):
+        for operands in _operands(nodes):
+            several.setdefault(tuple(node.index for node in operands), operands)
     for nodes in several.values():
         if len(nodes) < 2 or sum(np.size(x.value) for x in nodes) > _LARGEST:
             continue
@@ -363,13 +366,24 @@ def _stacked(
             yield Quantity("addends", name, rows[::-1], back, of_loop=True)
 
 
+def _operands(nodes: Sequence[Node]) -> Iterator[list[Node]]:
+    """What one operation in a loop takes, such as the last of the sums on their way."""
+    if nodes[0].of is not None:
+        return
+    for operands in zip(*(node.inputs for node in nodes), strict=False):
+        found = [x for x in operands if isinstance(x, Node) and x.of is None and x.parents]
+        if len({x.index for x in found}) == len(nodes) and len({x.shape for x in found}) == 1:
+            yield found
+
+
 def _tables(graph: Graph, names: Mapping[int, str], nodes: Sequence[Node]) -> Iterator[Quantity]:
-    """Numbers of one loop in another, as the matrix that it goes through."""
-    shapes = {node.shape for node in graph.inputs if len(node.shape) == 2}
+    """Numbers of one loop in another, as the matrix that they go through."""
+    sizes = {size for node in graph.inputs for size in node.shape if size > 1}
+    shapes = sorted((a, b) for a in sizes for b in sizes if a * b == len(nodes))
     backward = [graph.cotangents[x.index] for x in nodes if x.index in graph.cotangents]
     name = names[nodes[0].index].rstrip("0123456789_")
     for shape in shapes:
-        if nodes[0].shape or math.prod(shape) != len(nodes):
+        if nodes[0].shape:
             continue
         values = np.array([float(x.value) for x in nodes]).reshape(shape)
         yield Quantity("forward", name, values, f"{name}, entry by entry")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.checking.localisation.edited import Change
 from chainrule.checking.localisation.fault import Fault
+from chainrule.checking.localisation.helpers import WrongHelper
 from chainrule.checking.localisation.search import Search
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.graph import Graph
@@ -121,11 +122,30 @@ def _truncates(fault: Fault) -> bool:
     if value.dtype.kind not in "iu":
         return False
     due = np.asarray(fault.replaced[fault.step.places[0]])
-    row = value[0] if fault.step.stacked else value
+    row = fault.step.rows()[0]
     if not np.any(value):
         return True
     mask = bool(np.all((value == 0) | (value == 1)))
     return not mask and row.shape == due.shape and bool(np.all(np.abs(row - due) < 1))
+
+
+def helper_line(helper: WrongHelper, repaired: Iterable[str]) -> FaultyLine:
+    """The line on which a helper returns another derivative than the one that is due."""
+    site = helper.site
+    return FaultyLine(
+        line=site.line,
+        end_line=site.end_line,
+        text=linecache.getline(site.filename, site.line).strip(),
+        function=site.function,
+        filename=site.filename,
+        target=None,
+        expected=helper.quantity.meaning,
+        formula=None,
+        found=None,
+        repaired=tuple(sorted(repaired)),
+        inherited=(),
+        confirmed=True,
+    )
 
 
 _INTEGERS = re.compile(r"(dtype=|astype\()['\"]?(np\.)?u?int")

@@ -72,6 +72,29 @@ def kept_attributes(top: Any) -> list[str]:
     )
 
 
+def readable(function: Any, closures: Sequence[tuple[Any, Any]]) -> list[str]:
+    """What a closure may read of the functions around it, besides what it does read.
+
+    Their names, and those attributes of them that other closures of the class read.
+
+    Parameters
+    ----------
+    function : FunctionDef or Lambda
+    closures : sequence of (function, function)
+        Functions within functions, each with one around it.
+    """
+    around = [outer for inner, outer in closures if inner is function]
+    if not around:
+        return []
+    found = dict.fromkeys(text for outer in around for text in atoms(outer))
+    names = {text for text in found if text.isidentifier()}
+    for inner, _ in closures:
+        for text in atoms(inner):
+            if "." in text and text.split(".")[0] in {*names, "self"}:
+                found[text] = None
+    return list(found)
+
+
 def in_loops(site: Site, atoms: Sequence[str]) -> Iterator[str]:
     """Entries of arrays at the counters of the loops around a statement."""
     counters = [loop.target.id for loop in site.loops if isinstance(loop.target, ast.Name)]
