@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import multiprocessing
 import sys
@@ -26,71 +27,38 @@ ACCURACY, LINES = 0.95, 0.90
 SLOWEST, RATIO, MEMORY = 2.0, 40.0, 4.0
 
 
+#: Modules and functions of the corpora, and what the functions are called with.
+CORPORA: dict[str, list[tuple[str, str, tuple[int, ...]]]] = {
+    "of our own": [(name, name, ()) for name in ("networks", "specials", "students")],
+    "in the styles of courses": [("courses", "courses", ())],
+    "drawn": [("generated", "generated", (DRAWN,))],
+    "written by the book of mistakes alone": [("blind", "blind", ())],
+    "of the same kind, held back until all was mended": [("blind_held", "held", ())],
+    "written later, by the book of mistakes alone": [("fresh", "fresh", ())],
+    "written last, by the book of mistakes alone": [("unseen", "seen_since", ())],
+    "of the same writing, kept apart and judged only": [("unseen", "unseen", ())],
+    "as it is handed in": [("handed_in", "handed_in", ())],
+    "as it is handed in, kept apart and judged only": [("handed_in", "handed_in_kept", ())],
+}
+
+
 def run() -> list[Goal]:
     """All measurements of this file."""
     return [
-        *corpus("of our own", _own()),
-        *corpus("in the styles of courses", _courses()),
-        *corpus("drawn", _drawn()),
-        *corpus("written by the book of mistakes alone", _blind()),
-        *corpus("of the same kind, held back until all was mended", _held()),
-        *corpus("written later, by the book of mistakes alone", _fresh()),
-        *corpus("written last, by the book of mistakes alone", _last()),
-        *corpus("of the same writing, kept apart and judged only", _unseen()),
+        *(goal for which in CORPORA for goal in corpus(which, cases(which))),
         *random_gradients(),
         *cost(64, (20, 30, 30, 5)),
         *cost(64, (784, 700, 700, 10)),
     ]
 
 
-def _own() -> list[Any]:
-    from tests.checking.corpus.networks import networks
-    from tests.checking.corpus.specials import specials
-    from tests.checking.corpus.students import students
-
-    return [*networks(), *specials(), *students()]
-
-
-def _courses() -> list[Any]:
-    from tests.checking.corpus.courses import courses
-
-    return list(courses())
-
-
-def _drawn() -> list[Any]:
-    from tests.checking.corpus.generated import generated
-
-    return list(generated(DRAWN))
-
-
-def _blind() -> list[Any]:
-    from tests.checking.corpus.blind import blind
-
-    return list(blind())
-
-
-def _held() -> list[Any]:
-    from tests.checking.corpus.blind_held import held
-
-    return list(held())
-
-
-def _fresh() -> list[Any]:
-    from tests.checking.corpus.fresh import fresh
-
-    return list(fresh())
-
-
-def _last() -> list[Any]:
-    from tests.checking.corpus.unseen import seen_since
-
-    return list(seen_since())
-
-
-def _unseen() -> list[Any]:
-    from tests.checking.corpus.unseen import unseen
-
-    return list(unseen())
+def cases(which: str) -> list[Any]:
+    """The files of a corpus."""
+    found: list[Any] = []
+    for module, function, arguments in CORPORA[which]:
+        written = getattr(importlib.import_module(f"tests.checking.corpus.{module}"), function)
+        found += written(*arguments)
+    return found
 
 
 def _share(statement: str, count: int, total: int, least: float) -> Goal:

@@ -15,6 +15,7 @@ from tests.checking.corpus.case import Case
 from tests.checking.corpus.courses import courses
 from tests.checking.corpus.fresh import fresh
 from tests.checking.corpus.generated import generated
+from tests.checking.corpus.handed_in import handed_in, handed_in_kept
 from tests.checking.corpus.networks import networks
 from tests.checking.corpus.specials import specials
 from tests.checking.corpus.students import students
@@ -63,12 +64,21 @@ BLIND = [*list(courses())[::12], *list(blind())[::8], *generated(40)]
 FRESH = list(fresh())[::10]
 # The last ones, and the checker has learnt little from them yet.
 LAST = list(seen_since())[::10]
+# What students hand in; of the other half nobody has read a file.
+HANDED_IN = list(handed_in())[::14]
+KEPT = list(handed_in_kept())[::14]
 
 
 @pytest.mark.parametrize(
     ("files", "named", "lines", "misnamed"),
-    [(BLIND, 0.92, 0.75, 0.05), (FRESH, 0.95, 0.9, 0.03), (LAST, 0.75, 0.75, 0.15)],
-    ids=["blind", "fresh", "last"],
+    [
+        (BLIND, 0.92, 0.75, 0.05),
+        (FRESH, 0.95, 0.9, 0.03),
+        (LAST, 0.75, 0.75, 0.15),
+        (HANDED_IN, 0.9, 0.75, 0.05),
+        (KEPT, 0.8, 0.75, 0.1),
+    ],
+    ids=["blind", "fresh", "last", "handed in", "kept"],
 )
 def test_mistakes_are_named_in_files_that_the_checker_was_not_written_for(
     files: list[Case], named: float, lines: float, misnamed: float
