@@ -117,7 +117,7 @@ def corpus(which: str, cases: list[Any]) -> list[Goal]:
 
 def random_gradients(count: int = RANDOM) -> list[Goal]:
     """Wrong gradients without a cause: noise, noise on the right one, one parameter disturbed."""
-    right = [case for case in _own() if not case.code and _is_flat(case)]
+    right = [case for case in cases("of our own") if not case.code and _is_flat(case)]
     numbered = [(number, right[number % len(right)]) for number in range(count)]
     found: Counter[str] = Counter()
     for each in in_processes(judged_disturbed, numbered):
