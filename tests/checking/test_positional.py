@@ -61,6 +61,12 @@ def test_a_gradient_in_order_is_read_where_it_has_one_meaning(gradient, example)
     assert list(report.gradients) == ["W", "b"]
 
 
+def test_arguments_in_order_serve_every_question():
+    assert cr.assert_gradient(loss, pair, (X, Y, W, B)).ok
+    with cr.comparing(loss, lambda: (X, Y, W, B), show=False):
+        assert cr.compare("dW", parts(X, Y, W, B)[0])
+
+
 def test_what_was_read_in_order_is_said():
     assert any("read as those of W, b" in note for note in cr.check(loss, pair, NETWORK).notes)
     assert not any("in order" in note for note in cr.check(loss, with_fields, NETWORK).notes)

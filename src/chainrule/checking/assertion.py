@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.checking.check import check
 from chainrule.checking.report import Report
+from chainrule.checking.subject import Example
 
 
 def assert_gradient(
     loss: Callable[..., Any],
     gradient: Callable[..., Any],
-    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    example: Example,
     *,
     parameters: tuple[str, ...] = (),
     seed: int = 0,

@@ -14,16 +14,16 @@ import numpy as np
 from chainrule.checking.diagnosis import Diagnosis, diagnose, own_faults_said
 from chainrule.checking.hygiene import Hygiene, cause, digests, examine
 from chainrule.checking.numerical import CANCELLED, NOISE_FACTOR, TOLERANCE
-from chainrule.checking.positional import by_position
 from chainrule.checking.reference import Reference, norm, reference_at
 from chainrule.checking.report import Cause, GradientVerdict, Report, Verdict, overall
 from chainrule.checking.stopping import silent
 from chainrule.checking.subject import (
+    Example,
     Subject,
     SubjectError,
     as_number,
-    calling,
     described,
+    example_of,
     is_floating,
 )
 from chainrule.checking.torch_functions import holds_tensors, torch_functions
@@ -40,7 +40,7 @@ _ONE_AT_A_TIME = threading.RLock()
 def check(
     loss: Callable[..., Any],
     gradient: Callable[..., Any],
-    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    example: Example,
     *,
     parameters: tuple[str, ...] = (),
     seed: int = 0,
@@ -95,7 +95,7 @@ class Check:
         self,
         loss: Callable[..., Any],
         gradient: Callable[..., Any],
-        example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        example: Example,
         *,
         parameters: tuple[str, ...] = (),
         seed: int = 0,
@@ -174,23 +174,19 @@ class Check:
 def _subject(
     loss: Callable[..., Any],
     gradient: Callable[..., Any],
-    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    example: Example,
 ) -> Subject:
     """The functions with their example, in NumPy."""
-    if callable(example):
-        with calling("example"):
-            example = example()
-    if isinstance(example, (tuple, list)):
-        example = by_position(loss, example) or example
+    arguments = example_of(loss, example)
     try:
-        if not holds_tensors(example):
-            return Subject(loss, gradient, example)
+        if not holds_tensors(arguments):
+            return Subject(loss, gradient, arguments)
     except RecursionError:
         raise SubjectError(
             "the example is nested too deeply: does a dict or list hold itself? Give arrays by "
             "name."
         ) from None
-    found = torch_functions(loss, gradient, example)
+    found = torch_functions(loss, gradient, arguments)
     subject = Subject(found.loss, found.gradient, found.example)
     subject.autograd = found.autograd
     return subject

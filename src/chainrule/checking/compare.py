@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from chainrule.checking.localisation.matching import EXACT, Match, Matcher, natu
 from chainrule.checking.localisation.quantities import Quantity, as_numbers, quantities
 from chainrule.checking.localisation.steps import roles
 from chainrule.checking.localisation.wording import scaled
-from chainrule.checking.subject import Subject, described
+from chainrule.checking.subject import Example, Subject, described, example_of
 from chainrule.engine.errors import InvalidInput
 from chainrule.engine.graph import Graph
 from chainrule.programs.names import trace_named
@@ -212,7 +212,7 @@ _active: contextvars.ContextVar[Comparison | None] = contextvars.ContextVar(
 @contextlib.contextmanager
 def comparing(
     loss: Callable[..., Any],
-    example: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    example: Example,
     *,
     show: bool = True,
 ) -> Iterator[Comparison]:
@@ -223,6 +223,7 @@ def comparing(
     loss : callable
         ``loss(**example) -> float``, written in NumPy.
     example : mapping of str to array, or callable that returns one
+        As for `chainrule.check`.
     show : bool
         Print each comparison; otherwise it is only returned.
 
@@ -248,7 +249,7 @@ def comparing(
     dz: wrong, 0.8 relative error to the cotangent of z (largest at [0]). It equals np.tanh(z).
     dw: right, it equals the gradient of w.
     """
-    subject = Subject(loss, loss, example() if callable(example) else example)
+    subject = Subject(loss, loss, example_of(loss, example))
     arguments = subject.loss_arguments(subject.example)
     comparison = Comparison(trace_named(loss, **arguments), show)
     token = _active.set(comparison)

@@ -20,12 +20,14 @@ import numpy as np
 
 from chainrule.checking.argument_names import sounds_like_data
 from chainrule.checking.plain_numbers import as_data, is_traced, plain_numbers_pass
-from chainrule.checking.positional import by_shape, returned_names, values_of
+from chainrule.checking.positional import by_position, by_shape, returned_names, values_of
 from chainrule.checking.stopping import Overdue, Stopped
 from chainrule.engine.errors import ChainruleError
 from chainrule.engine.trees import flatten
 
 Point = Mapping[str, Any]
+#: Arguments by name, or all of them in order, or a function that makes them.
+Example = Mapping[str, Any] | Sequence[Any] | Callable[[], Mapping[str, Any] | Sequence[Any]]
 Keys = tuple[Any, ...]
 #: Above this many numbers, copies are spared and what needs every value is done on probes.
 LARGE = 100_000
@@ -42,6 +44,17 @@ class SubjectError(ChainruleError):
 
 class UserCodeError(SubjectError):
     """The user's own code raised."""
+
+
+def example_of(loss: Callable[..., Any], example: Example) -> Any:
+    """The arguments that an example gives, by name if the loss says which is which."""
+    found: Any = example
+    if callable(example):
+        with calling("example"):
+            found = example()
+    if isinstance(found, (tuple, list)):
+        return by_position(loss, found) or found
+    return found
 
 
 class Subject:
