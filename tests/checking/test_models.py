@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -301,3 +303,88 @@ def test_a_backward_method_that_leaves_nothing_is_an_error():
         'backward() returned None and left no gradients in the object; return a dict such as {"W": '
         "dW}, or keep them in attributes such as self.dW."
     )
+
+
+class Updating(Attributes):
+    def backward(self):
+        self.W -= 0.1
+
+
+class Locked(Attributes):
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Updating, "returned None, updates W and left no gradients .*, and update in a method of"),
+        (Locked, r"Locked cannot be copied \(TypeError: cannot pickle .*; keep files, locks"),
+    ],
+)
+def test_what_cannot_be_checked_says_what_to_change(model, said):
+    report = checked(model)
+    assert report.verdict == "error"
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError(report.message)
+
+
+class ForwardFirst:
+    """The outputs are kept, and the loss takes the targets alone."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.W, self.b = rng.normal(size=(3, 2)), rng.normal(size=2)
+
+    def forward(self, X):
+        self.X, self.out = X, X @ self.W + self.b
+        return self.out
+
+    def loss(self, y):
+        self.y = y
+        return np.sum((self.out - y) ** 2)
+
+    def backward(self):
+        d = 2 * SCALE * (self.out - self.y)
+        self.dW, self.db = self.X.T @ d, d.sum(axis=0)
+
+
+class OutputsGiven(ForwardFirst):
+    def loss(self, outputs, y):
+        return np.sum((outputs - y) ** 2)
+
+    def backward(self, outputs, y):
+        d = 2 * SCALE * (outputs - y)
+        return {"W": self.X.T @ d, "b": d.sum(axis=0)}
+
+
+class WithCache(OutputsGiven):
+    def forward(self, X):
+        return super().forward(X), "cache"
+
+
+class Stateless:
+    @staticmethod
+    def loss(X, y, W, b):
+        return np.sum((X @ W + b - y) ** 2)
+
+    @classmethod
+    def gradient(cls, X, y, W, b):
+        d = 2 * SCALE * (X @ W + b - y)
+        return {"W": X.T @ d, "b": d.sum(axis=0)}
+
+
+@pytest.mark.parametrize("model", [ForwardFirst, OutputsGiven, WithCache, Stateless])
+def test_forward_is_called_where_the_loss_needs_it(model, monkeypatch):
+    rng = np.random.default_rng(1)
+    data = {"X": rng.normal(size=(7, 3)), "y": rng.normal(size=(7, 2))}
+    if model is Stateless:
+        data |= {"W": rng.normal(size=(3, 2)), "b": rng.normal(size=2)}
+    report = checked(model, data)
+    assert report.verdict == "ok", str(report)
+    assert set(report.gradients) == {"W", "b"}
+    monkeypatch.setitem(globals(), "SCALE", 0.5)
+    report = checked(model, data)
+    assert report.codes == ("G204",)
+    assert report.first_wrong.text.startswith("d = 2 * SCALE")

@@ -15,12 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.subject import SubjectError, is_floating
+from chainrule.checking.argument_names import sounds_like_parameter
+from chainrule.checking.subject import SubjectError, is_floating, told
 
 LOSSES = ("loss", "compute_loss", "cost", "compute_cost")
 GRADIENTS = (
     "backward", "gradient", "gradients", "grad", "compute_grad", "compute_grads",
     "compute_gradient", "compute_gradients", "backprop",
+)  # fmt: skip
+FORWARDS = (
+    "forward", "feedforward", "feed_forward", "forward_pass", "forward_propagation", "predict",
 )  # fmt: skip
 _STORES = ("params", "parameters", "weights")
 _RESULTS = ("grads", "gradients", "grad", "gradient")
@@ -62,9 +66,10 @@ def model_functions(
     Returns
     -------
     ModelFunctions
-        ``backward`` is called after ``loss`` on the same model. Gradients may be returned as a
-        dict, as ``(loss, dict)``, or left in ``grads`` or in attributes such as ``dW1``, those of
-        a layer in the layer.
+        ``backward`` is called after ``loss`` on the same model, and ``forward(X)`` before both
+        where ``loss(y)`` or ``loss(outputs, y)`` does not take all data itself. Gradients may be
+        returned as a dict, as ``(loss, dict)``, or left in ``grads`` or in attributes such as
+        ``dW1``, those of a layer in the layer.
 
     Raises
     ------
@@ -102,19 +107,26 @@ def model_functions(
     if not values:
         parts = {each.label: each for each in _of_parts(model)}
         values = {label: _value(model, each) for label, each in parts.items()}
+    stateless = not vars(model) and any(map(sounds_like_parameter, data))  # they are arguments
     if not values and hasattr(model, "state_dict"):
         raise SubjectError(
             f"{type(model).__name__} is a PyTorch module; write loss and gradient as functions "
             "whose arguments are its tensors, and let example() return these."
         )
-    if not values:
+    if not values and not stateless:
         raise SubjectError(
             f"{type(model).__name__} has no parameters: no attributes that are floating-point "
             "arrays or lists of them, no dict `params` of these, and no layers that have any."
         )
 
     def made(arguments: Mapping[str, Any]) -> Any:
-        fresh = copy.deepcopy(model)
+        try:
+            fresh = copy.deepcopy(model)
+        except Exception as error:  # whatever its own __deepcopy__ raises
+            raise SubjectError(
+                f"{type(model).__name__} cannot be copied ({told(error)}), and every call works on "
+                "a copy; keep files, locks and generators out of its attributes."
+            ) from None
         for label, part in parts.items():
             setattr(_owner(fresh, part), part.name, arguments[label])
         if not parts:
@@ -122,44 +134,77 @@ def model_functions(
             target.update({name: arguments[name] for name in values})
         return fresh
 
-    def called(fresh: Any, method: str, arguments: Mapping[str, Any]) -> Any:
+    first = _forward(model, data, forward)
+
+    def called(fresh: Any, method: str, arguments: Mapping[str, Any], outputs: Any = None) -> Any:
         taken = _taken(fresh, method)
-        missing = [
-            name
-            for name, p in taken.items()
-            if p.default is p.empty and name not in data and p.kind in _NAMED
-        ]
+        missing = _missing(taken, data)
+        if len(missing) == 1 and outputs is not None:
+            arguments = {**arguments, missing.pop(): outputs}
         if missing:
             raise SubjectError(
                 f"the example gives no {missing[0]} for {method}({', '.join(taken)}); add it to "
                 "its dict."
             )
         every = any(p.kind is p.VAR_KEYWORD for p in taken.values())
-        given = {name: arguments[name] for name in data if every or name in taken}
+        own = [name for name in arguments if name in data or name not in values]
+        given = {name: arguments[name] for name in own if every or name in taken}
         return getattr(fresh, method)(**given)
 
+    def outputs_of(fresh: Any, arguments: Mapping[str, Any]) -> Any:
+        outputs = called(fresh, first, arguments) if first else None
+        return outputs[0] if isinstance(outputs, tuple) else outputs  # (outputs, cache)
+
     def loss_of(**arguments: Any) -> Any:
-        result = called(made(arguments), forward, arguments)
+        fresh = made(arguments)
+        result = called(fresh, forward, arguments, outputs_of(fresh, arguments))
         return result[0] if isinstance(result, tuple) else result
 
     def gradient_of(**arguments: Any) -> Any:
         fresh = made(arguments)
+        outputs = outputs_of(fresh, arguments)
         if forward != backward:
-            called(fresh, forward, arguments)
-        result = called(fresh, backward, arguments)
+            called(fresh, forward, arguments, outputs)
+        result = called(fresh, backward, arguments, outputs)
         if parts and not isinstance(result, Mapping):
             left = {label: _of_part(fresh, part) for label, part in parts.items()}
             return {label: each for label, each in left.items() if each is not None} or result
         found = _gradients(fresh, result, list(values))
         if found is None:
-            some = next(iter(values))
+            some = next(iter(values), "W")
+            held = getattr(fresh, store) if store else vars(fresh)
+            changed = [x for x in values if not np.array_equal(held.get(x), values[x])]
+            update = f", updates {', '.join(changed)}" if changed else ""
+            apart = ", and update in a method of its own" if changed else ""
             raise SubjectError(
-                f"{backward}() returned None and left no gradients in the object; return a dict "
-                f'such as {{"{some}": d{some}}}, or keep them in attributes such as self.d{some}.'
+                f"{backward}() returned None{update} and left no gradients in the object; return a "
+                f'dict such as {{"{some}": d{some}}}, or keep them in attributes such as '
+                f"self.d{some}{apart}."
             )
         return found
 
     return ModelFunctions(loss_of, gradient_of, {**data, **values})
+
+
+def _missing(taken: Mapping[str, inspect.Parameter], data: Mapping[str, Any]) -> list[str]:
+    """The arguments that a method needs and the data do not give."""
+    return [
+        name
+        for name, p in taken.items()
+        if p.default is p.empty and name not in data and p.kind in _NAMED
+    ]
+
+
+def _forward(model: Any, data: Mapping[str, Any], loss: str) -> str:
+    """The method that must be called before the loss, which does not take all data; or nothing."""
+    name = next((x for x in FORWARDS if callable(getattr(model, x, None)) and x != loss), "")
+    if not name:
+        return ""
+    taken, due = _taken(model, name), _taken(model, loss)
+    if any(p.kind is p.VAR_KEYWORD for p in due.values()) or _missing(taken, data):
+        return ""
+    left = [each for each in taken if each in data and each not in due]
+    return name if left or len(_missing(due, data)) == 1 else ""
 
 
 def _of_parts(
