@@ -161,11 +161,13 @@ class Subject:
         Its values say so: those that fit into 24 bits and need more than 12 of them. One may do
         so by chance, as that of whole numbers does.
         """
+        if not _is_single(self.loss_value(self.example)):
+            return False  # without another copy of the example
         moved = {
             name: value * (1 + np.pi / 1000) if is_floating(value) else value
             for name, value in self.example.items()
         }
-        return all(_is_single(self.loss_value(point)) for point in (self.example, moved))
+        return _is_single(self.loss_value(moved))
 
     def flat_loss(self, **leaves: Any) -> Any:
         """The loss as a function of the flat arguments; what is traced."""
