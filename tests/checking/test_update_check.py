@@ -222,7 +222,9 @@ def test_the_first_wrong_step_is_told() -> None:
     ("run", "message"),
     [
         (lambda gradient, w0, rates: 1 / 0, "it raised ZeroDivisionError: division by zero"),
-        (lambda gradient, w0, rates: None, "return the 7 iterates as a list"),
+        (lambda gradient, w0, rates: exit(3), r"it ended the program with exit\(3\)"),
+        (lambda gradient, w0, rates: [w0 * 1j] * 7, "returned a list of 7; .* of real numbers"),
+        (lambda gradient, w0, rates: None, "returned None; return the 7 iterates as a list"),
         (lambda gradient, w0, rates: [w0, "x"], "return the 7 iterates as a list"),
         (lambda gradient, w0, rates: [[1.0], [1.0, 2.0]], "return the 7 iterates as a list"),
         (lambda gradient, w0, rates: w0, r"shape \(3,\); \(7, 3\) is expected"),
@@ -245,12 +247,29 @@ def test_what_is_no_path_is_said(run: Any, message: str) -> None:
         (("adam", {"betas": (0.9, 0.999)}), "no setting 'betas'; there are rho, beta1"),
         (("adam", {"epsilon_place": "under"}), "'outside', 'inside' or 'hat', got 'under'"),
         (("adam", {"ascends": True}), "no setting 'ascends'"),
+        (("adam", {"beta1": "0.9"}), "beta1 is a number, got a str"),
+        (("sgd", {"learning_rates": []}), r"one at least, got \[\]"),
+        (("sgd", {"learning_rates": [0.1, float("nan")]}), "a number for each step"),
     ],
 )
 def test_what_is_not_known_is_refused(arguments: tuple[str, dict[str, Any]], message: str) -> None:
     method, settings = arguments
     with pytest.raises(InvalidInput, match=message):
         cr.check_optimizer(momentum("v", "v"), method, **settings)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="takes a function, got an int"):
+        cr.check_optimizer(3, "sgd")  # type: ignore[arg-type]
+
+
+def test_iterates_that_are_lost_are_told_from_which_on() -> None:
+    def lost(gradient: Any, w0: Any, rates: Any) -> Any:
+        return [w0, w0 - rates[0] * gradient(w0), *[w0 * np.nan] * 5]
+
+    report = cr.check_optimizer(lost, "sgd")
+    assert report.verdict == "wrong"
+    assert "The iterates are NaN or infinite from row 2 on." in report.notes
 
 
 def test_a_changed_start_and_single_precision_are_noted() -> None:

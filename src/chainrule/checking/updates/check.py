@@ -12,6 +12,8 @@ import numpy as np
 
 from chainrule.checking.mistakes import mistake
 from chainrule.checking.report import Cause, Verdict
+from chainrule.checking.stopping import Overdue, Stopped
+from chainrule.checking.subject import described, told
 from chainrule.checking.updates.faults import EXACT, diagnose, first_wrong_step
 from chainrule.checking.updates.rules import METHODS, Array, UpdateRule, Walk, formula
 from chainrule.engine.errors import InvalidInput
@@ -181,7 +183,7 @@ def check_optimizer(
     Raises
     ------
     InvalidInput
-        There is no such method or setting.
+        There is no such method or setting, or no learning rate.
 
     Examples
     --------
@@ -199,6 +201,12 @@ def check_optimizer(
     ('U201',)
     """
     rule = _rule(method, settings)
+    if not callable(run):
+        raise InvalidInput(f"check_optimizer takes a function, got {described(run)}.")
+    if not len(learning_rates) or not np.all(np.isfinite(learning_rates)):
+        raise InvalidInput(
+            f"learning_rates gives a number for each step, one at least, got {learning_rates!r}."
+        )
     walks = [_problem(rule, np.random.default_rng([seed, i]), learning_rates, i) for i in (0, 1)]
     name, asked = method, formula(rule)
     claims: list[Array] = []
@@ -234,9 +242,11 @@ def _rule(method: str, settings: dict[str, Any]) -> UpdateRule:
             f"there is no method {method!r} to compare with; there are sgd, adamw, "
             f"{', '.join(METHODS)}."
         )
-    for name in settings:
+    for name, value in settings.items():
         if name not in _SETTINGS:
             raise InvalidInput(f"there is no setting {name!r}; there are {', '.join(_SETTINGS)}.")
+        if name != "epsilon_place" and not isinstance(value, bool | int | float | np.number):
+            raise InvalidInput(f"{name} is a number, got {described(value)}.")
     if method == "adamw":
         settings = {"weight_decay": 0.01, "decoupled": True, **settings}
     place = settings.get("epsilon_place", "outside")
@@ -268,20 +278,30 @@ def _called(run: Callable[..., Any], walk: Walk, notes: list[str]) -> tuple[Arra
     try:
         with np.errstate(all="ignore"):
             found = run(lambda w: walk.gradient(np.asarray(w), 1), w0, list(walk.rates))
-    except Exception as error:
-        return None, f"it raised {type(error).__name__}: {error}"
+    except (KeyboardInterrupt, Overdue, Stopped):
+        raise
+    except SystemExit as error:
+        return None, f"it ended the program with exit({error.code!r})."
+    except BaseException as error:
+        return None, f"it raised {told(error)}"
     rows = len(walk.rates) + 1
     try:
         path = np.asarray(found)
         if path.dtype.kind not in "fiu":
             raise ValueError
     except ValueError:
-        return None, f"it returned a {type(found).__name__}; return the {rows} iterates as a list."
+        return None, (
+            f"it returned {described(found)}; return the {rows} iterates as a list of arrays of "
+            "real numbers."
+        )
     if path.shape != (rows, w0.size):
         return None, (
             f"the iterates have shape {path.shape}; {(rows, w0.size)} is expected: w0 and the "
             "parameters after each step."
         )
+    lost = ~np.all(np.isfinite(path), axis=1)
+    if np.any(lost):
+        notes.append(f"The iterates are NaN or infinite from row {int(np.argmax(lost))} on.")
     if not np.array_equal(w0, walk.start):
         notes.append("w0 was changed in place; work on a copy.")
     return path, ""
