@@ -171,6 +171,12 @@ class Exercise:
         return sum(part.points for part in self.parts)
 
     @property
+    def named(self) -> str:
+        """What stands for it on the command line: its name, or the folder of one of your own."""
+        own = self.folder.parent != EXERCISES.resolve()
+        return str(self.folder) if own else self.name
+
+    @property
     def reference_path(self) -> Path:
         """The file with the right answers, from which the starter is made."""
         return self.folder / "reference.py"
@@ -254,6 +260,9 @@ def load(name: str | Path) -> Exercise:
     if not isinstance(found, Exercise):
         raise GradingError(f"{folder / 'exercise.py'} defines no EXERCISE; write one there.")
     object.__setattr__(found, "folder", folder.resolve())
+    from chainrule.grading.validation import check_form
+
+    check_form(found)
     return found
 
 

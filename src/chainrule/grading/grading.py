@@ -93,6 +93,37 @@ def ungraded(part: Part, status: Status, message: str) -> PartResult:
     return PartResult(part.name, part.title, part.points, 0.0, status, message)
 
 
+def cases_of(exercise: Exercise, part: Part, rng: np.random.Generator) -> list[Inputs]:
+    """The inputs on which a part is tried.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    part : Part
+    rng : Generator
+
+    Returns
+    -------
+    list of dict
+        One at least.
+
+    Raises
+    ------
+    GradingError
+        The exercise's own function fails, or gives something else.
+    """
+    where = f"the cases of part {part.name} in {exercise.folder.name}/exercise.py"
+    try:
+        cases = part.cases(rng)
+    except Exception as error:
+        raise GradingError(f"{where} fail: {type(error).__name__}: {error}.") from error
+    rightly = isinstance(cases, list | tuple) and all(isinstance(each, dict) for each in cases)
+    if not rightly or not cases:
+        found = "nothing" if cases is None or (rightly and not cases) else f"{cases!r:.60}"
+        raise GradingError(f"{where} give {found}; return a list of inputs by name, one at least.")
+    return list(cases)
+
+
 class _Grader:
     """One submission to one exercise."""
 
@@ -177,7 +208,7 @@ class _Grader:
     def _answers(self, part: Part, session: Session) -> Judgement | tuple[Status, str]:
         """The verdict, or why there is nothing to judge."""
         number = self.exercise.parts.index(part)
-        cases = part.cases(np.random.default_rng([self.seed, number]))
+        cases = cases_of(self.exercise, part, np.random.default_rng([self.seed, number]))
         answers: list[Answer] = []
         expected: list[Values] = []
         shared: set[str] = set()

@@ -12,6 +12,7 @@ from pathlib import Path
 from chainrule.grading.errors import GradingError
 from chainrule.grading.exercise import EXERCISES, Exercise
 from chainrule.grading.runner import Limits
+from chainrule.grading.validation import check_reference
 from chainrule.programs.whole_files import write_named
 
 #: What grading imports; nothing of it needs more than NumPy.
@@ -76,10 +77,12 @@ def package(
     Raises
     ------
     GradingError
-        It cannot be written.
+        It cannot be written, or is an exercise of your own whose solution has not full marks.
     """
     seconds = (limits or Limits()).seconds
     memory = MEMORY if limits is None else limits.memory // 2**20
+    if exercise.folder.parent != EXERCISES.resolve():
+        check_reference(exercise, Limits(seconds=seconds, memory=memory * 2**20))
     settings = {
         "exercise": exercise.name,
         "seed": secrets.randbelow(2**32) if seed is None else seed,

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.grading.errors import GradingError
-from chainrule.grading.exercise import Exercise, Part
+from chainrule.grading.exercise import EXERCISES, Exercise, Part
 from chainrule.grading.grading import grade
 from chainrule.grading.mutation import Mutant, mutants
 from chainrule.grading.result import shown
 from chainrule.grading.runner import Limits
 from chainrule.grading.submission import Submission, read_submission
+from chainrule.grading.validation import check_reference
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def selftest(
     Raises
     ------
     GradingError
-        The solution cannot be read, or has not full marks itself.
+        The solution cannot be read, or has not full marks itself; or that of an exercise of your
+        own is no gradient of the loss that it names.
     """
     limits = limits or Limits(seconds=5.0, import_seconds=2.0)
     right = read_submission(solution)
@@ -162,8 +164,10 @@ def selftest(
         raise GradingError(
             f"{solution} itself has {shown(before.score)} of {shown(before.points)} points (parts "
             f"{wrong}); a self-test starts from a right solution. "
-            f"See `chainrule grade {exercise.name} {solution}`."
+            f"See `chainrule grade {exercise.named} {solution}`."
         )
+    if exercise.folder.parent != EXERCISES.resolve():
+        check_reference(exercise, limits)
     made = [(mutant, part) for mutant in mutants(right.text)
             for part in _parts_of(exercise, mutant.function)]  # fmt: skip
     step = max(1.0, len(made) / most)
