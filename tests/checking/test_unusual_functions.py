@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import warnings
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -174,6 +175,20 @@ def test_whatever_is_raised_is_an_error_with_its_line(raised, said):
     assert report.verdict == "error"
     assert f"gradient raised {said}" in report.message
     assert report.message.endswith(": raise raised.")
+
+
+def test_an_error_in_a_library_is_told_by_the_line_that_calls_it(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "strict_library.py").write_text("def fail(W):\n    raise ValueError('no')\n")
+    monkeypatch.syspath_prepend(folder)
+    strict_library = importlib.import_module("strict_library")
+
+    def gradient(X, Y, W, b):
+        return strict_library.fail(W)
+
+    report = cr.check(flat_loss, gradient, EXAMPLE)
+    assert report.message.endswith(": return strict_library.fail(W).")
 
 
 # --- numbers at the ends of what floats can hold -------------------------------------------------

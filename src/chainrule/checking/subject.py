@@ -549,18 +549,22 @@ def told(error: BaseException) -> str:
 
 def _place(error: BaseException, quoted: bool = False) -> str:
     """The line of the user's code that raised, with its text if that is asked for and known."""
-    from chainrule.engine.location import is_machinery
+    from chainrule.engine.location import INSTALLED, is_machinery
 
     house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    places: list[tuple[str, int]] = []
     trace = error.__traceback__
-    place = text = ""
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if not name.startswith(house) and not is_machinery(name):
-            place = f" at line {trace.tb_lineno}"
-            text = linecache.getline(name, trace.tb_lineno).strip().rstrip(".")
+            places.append((name, trace.tb_lineno))
         trace = trace.tb_next
-    return f"{place}: {text}" if quoted and text else place
+    own = [each for each in places if not any(folder in each[0] for folder in INSTALLED)]
+    if not places:
+        return ""
+    name, line = (own or places)[-1]  # a line of theirs, and not of a library that they call
+    text = linecache.getline(name, line).strip().rstrip(".")
+    return f" at line {line}: {text}" if quoted and text else f" at line {line}"
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ _FROZEN = "<frozen "
 _STANDARD_LIBRARY = tuple(
     os.path.dirname(os.path.abspath(module.__file__ or "")) + os.sep for module in (os, linecache)
 )
-_INSTALLED = ("site-packages", "dist-packages")
+#: Folders of libraries that are not ours.
+INSTALLED = ("site-packages", "dist-packages")
 #: What IPython and its kernel call the code of a cell.
 _CELL = re.compile(r"<ipython-input-|[\\/]ipykernel_\d+[\\/]\d+\.py$")
 _is_machinery: dict[str, bool] = {"<__array_function__ internals>": True}
@@ -69,7 +70,7 @@ def is_machinery(filename: str) -> bool:
             or _SCIPY in path
             or (
                 path.startswith(_STANDARD_LIBRARY)
-                and not any(folder in path for folder in _INSTALLED)
+                and not any(folder in path for folder in INSTALLED)
             )
         )
         _is_machinery[filename] = known
