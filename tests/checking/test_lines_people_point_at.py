@@ -449,6 +449,34 @@ FILES = {
         line.backward(2 * (line.forward(X) - t))
         return {"W": line.dW, "c": line.dc}
     """,
+    "a number stands on a line, and one that undoes it would do before": """
+        return {"u": r.normal(size=(6, 3)), "v": r.normal(size=(6, 3)), "t": r.normal(size=6)}
+
+    def loss(u, v, t):
+        return 0.5 * np.mean((np.sqrt(np.sum((u - v) ** 2, axis=1)) - t) ** 2)
+
+    def gradient(u, v, t):
+        gap = u - v
+        size = np.sqrt(np.sum(gap ** 2, axis=1))
+        dsize = size - t
+        dgap = 2 * (dsize / size)[:, None] * gap / len(t)  # <-
+        return {"u": dgap, "v": -dgap, "t": -dsize / len(t)}
+    """,
+    "what a loop adds up is right, and the penalty is missing after it": """
+        return {"w": r.normal(size=3), "V": r.normal(size=(3, 2)), "X": r.normal(size=(7, 3)),
+                "lam": 0.17}
+
+    def loss(w, V, X, lam):
+        return np.sum((X @ w) ** 2) / len(X) + lam * np.sum(w ** 2) + np.sum(V ** 2)
+
+    def gradient(w, V, X, lam):
+        grads = {"w": np.zeros_like(w)}
+        for x in X:
+            grads["w"] += 2 * (x @ w) * x
+        grads["w"] = grads["w"] / len(X)  # <-
+        grads["V"] = 2 * V
+        return grads
+    """,
 }
 
 

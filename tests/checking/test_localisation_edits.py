@@ -307,7 +307,6 @@ def test_a_text_without_any_count_is_told_the_one_that_is_missing():
 @pytest.mark.parametrize(
     ("line", "written", "should_be"),
     [
-        ("dz", "V.T @ d * a", "the cotangent of W @ X: `V.T @ d * (1 - a * a)`"),
         ("dz", "V.T @ d * 7", "the cotangent of W @ X: `V.T @ d * (1 - a * a)`"),
         # What was called a is something else by then: no formula in which it is.
         ("a = a + 1; dz", "V.T @ d * 7", "the cotangent of W @ X"),

@@ -68,6 +68,13 @@ class Edit:
         return self.change.kind == "thrown away"
 
     @property
+    def is_new_number(self) -> bool:
+        """Whether it multiplies with a number that stands nowhere."""
+        return self.change.kind == "missing" and isinstance(
+            getattr(self.change.new, "right", None), ast.Constant
+        )
+
+    @property
     def scales(self) -> bool:
         """Whether it changes a number that stands there, or multiplies with one."""
         factor = getattr(self.change.new, "right", None)
