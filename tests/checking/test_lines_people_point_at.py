@@ -449,6 +449,49 @@ FILES = {
         line.backward(2 * (line.forward(X) - t))
         return {"W": line.dW, "c": line.dc}
     """,
+    "a number stands on a line, and one that undoes it would do before": """
+        return {"u": r.normal(size=(6, 3)), "v": r.normal(size=(6, 3)), "t": r.normal(size=6)}
+
+    def loss(u, v, t):
+        return 0.5 * np.mean((np.sqrt(np.sum((u - v) ** 2, axis=1)) - t) ** 2)
+
+    def gradient(u, v, t):
+        gap = u - v
+        size = np.sqrt(np.sum(gap ** 2, axis=1))
+        dsize = size - t
+        dgap = 2 * (dsize / size)[:, None] * gap / len(t)  # <-
+        return {"u": dgap, "v": -dgap, "t": -dsize / len(t)}
+    """,
+    "what a loop adds up is right, and the penalty is missing after it": """
+        return {"w": r.normal(size=3), "V": r.normal(size=(3, 2)), "X": r.normal(size=(7, 3)),
+                "lam": 0.17}
+
+    def loss(w, V, X, lam):
+        return np.sum((X @ w) ** 2) / len(X) + lam * np.sum(w ** 2) + np.sum(V ** 2)
+
+    def gradient(w, V, X, lam):
+        grads = {"w": np.zeros_like(w)}
+        for x in X:
+            grads["w"] += 2 * (x @ w) * x
+        grads["w"] = grads["w"] / len(X)  # <-
+        grads["V"] = 2 * V
+        return grads
+    """,
+    "the two numbers of a place in a window are exchanged": """
+        return {"A": r.normal(size=(6, 8)), "B": r.normal(size=(3, 4))}
+
+    def loss(A, B):
+        return np.sum(B * A.reshape(3, 2, 4, 2).max(axis=(1, 3)))
+
+    def gradient(A, B):
+        dA = np.zeros_like(A)
+        for i in range(3):
+            for j in range(4):
+                window = A[2 * i:2 * i + 2, 2 * j:2 * j + 2]
+                r, c = np.unravel_index(np.argmax(window), window.shape)
+                dA[2 * i + c, 2 * j + r] = B[i, j]  # <-
+        return {"A": dA, "B": A.reshape(3, 2, 4, 2).max(axis=(1, 3))}
+    """,
 }
 
 

@@ -169,6 +169,10 @@ class EditedRuns:
                     and (known or cost == REPLACED or (trial.edit.adds and not renamed))
                 ]
                 change = next(self.changes(near, wanted, deadline, known), None)
+                if (
+                    change is not None and change.edit.is_new_number
+                ):  # of which one stands elsewhere
+                    return self._number_left_out(suspects, wanted, deadline) or change
                 if change is not None:
                     return change
             numbers = cost == INSERTED and bool(suspects) and sure
@@ -215,6 +219,17 @@ class EditedRuns:
             for trial in self._at(place, cost)
         )  # fmt: skip
         return next(self.changes(every, wanted, deadline), None)
+
+    def _number_left_out(
+        self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change of another line that leaves out a number which stands there."""
+        trials = (
+            trial
+            for trial in self._away(suspects, INSERTED, False)
+            if trial.edit.change.kind == "number left out"
+        )
+        return next(self.changes(trials, wanted, deadline), None)
 
     def _only_renames(self, place: tuple[str, int]) -> bool:
         """Whether a line gives a value another name, and does nothing else."""

@@ -18,12 +18,13 @@ from chainrule.checking.repairs.atoms import atoms, counts, is_atom
 from chainrule.checking.repairs.changes import NUMPY, Change, changes_of
 from chainrule.checking.repairs.exchange import placed
 from chainrule.checking.repairs.expressions import Around
-from chainrule.checking.repairs.names import parsed
+from chainrule.checking.repairs.names import exchanged_texts, parsed
 from chainrule.checking.repairs.sites import Place, Site
 from chainrule.checking.watch_syntax import STORING, loaded
 
 REPLACED, INSERTED = 1, 2
 _MOST_ATOMS = 24
+_MOST_NAMES = 6  # of one index
 _MOST_LENGTHS = 4  # a text without any count lacks that of its samples
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 #: What goes or comes with them may be missing anywhere: a number in a product.
@@ -66,6 +67,13 @@ class Edit:
     def stores(self) -> bool:
         """Whether it keeps a value that is right, and that nothing has been done with."""
         return self.change.kind == "thrown away"
+
+    @property
+    def is_new_number(self) -> bool:
+        """Whether it multiplies with a number that stands nowhere."""
+        return self.change.kind == "missing" and isinstance(
+            getattr(self.change.new, "right", None), ast.Constant
+        )
 
     @property
     def scales(self) -> bool:
@@ -128,6 +136,9 @@ class Edits:
             edit = Edit(site, change, line, INSERTED if _is_missing(change) else REPLACED)
             if not containers or change.after not in containers:
                 yield edit
+        for turned in _turned_indices(site.statement):
+            change = Change("swapped", None, placed(turned, site.statement), site.statement)
+            yield Edit(site, change, site.line_of(None), REPLACED)
         yield from self.kept(site)
         for place in _whole_values(site):
             for new in self._completed(site, place.expression):
@@ -251,6 +262,28 @@ def _elements(place: Place) -> Iterator[Place]:
             yield from _elements(Place(word, "value", None, above))
     else:
         yield place
+
+
+def _turned_indices(statement: Any) -> Iterator[ast.stmt]:
+    """``a[i + c, j + r] = x`` for ``a[i + r, j + c] = x``: two names of an index exchanged."""
+    if isinstance(statement, ast.Assign):
+        target = statement.targets[0]
+    elif isinstance(statement, ast.AugAssign):
+        target = statement.target
+    else:
+        return
+    if not isinstance(target, ast.Subscript) or not isinstance(target.slice, ast.Tuple):
+        return
+    if all(isinstance(x, (ast.Name, ast.Constant)) for x in target.slice.elts):
+        return  # whole entries are exchanged with those of any display
+    names = [x.id for x in ast.walk(target.slice) if isinstance(x, ast.Name)]
+    for first, second in itertools.combinations(dict.fromkeys(names[:_MOST_NAMES]), 2):
+        index = exchanged_texts(target.slice, {first: second, second: first})
+        turned = ast.Subscript(target.value, index, ast.Store())
+        if isinstance(statement, ast.Assign):
+            yield ast.Assign([turned], statement.value)
+        else:
+            yield ast.AugAssign(turned, statement.op, statement.value)
 
 
 def _filled(statement: Any) -> set[str]:

@@ -548,6 +548,8 @@ def _only_scales(first: Fault, fault: Fault) -> bool:
     standing = first.step.standing
     if standing is not None and standing.quantity.kind in ("cotangent", "part"):
         return False  # it is right as it stands
+    if standing is not None and standing.quantity.kind == "share" and _is_a_sum(first.step):
+        return False  # as is what a loop adds up; what is missing comes after it
     if first.own is not None or first.quantity is not fault.quantity or a.shape != b.shape:
         return False
     factor = fault.scale / first.scale
@@ -563,6 +565,11 @@ def _is_multiple(a: np.ndarray, b: np.ndarray) -> bool:
     if a.shape != b.shape or not np.any(b):
         return False
     return np.allclose(a, float(np.vdot(b, a) / np.vdot(b, b)) * b, rtol=1e-9, atol=0.0)
+
+
+def _is_a_sum(step: Step) -> bool:
+    """Whether a line adds to what there is."""
+    return step.site.kind == "augmented"
 
 
 def _is_of_cotangents(match: Match) -> bool:
