@@ -233,3 +233,12 @@ def changed():
     filename = space["f"].__code__.co_filename
     linecache.cache[filename] = (1, None, ["def f(x):\n", "    return x + 1\n"], filename)
     return space["f"]
+
+
+@pytest.mark.parametrize("error", [BaseException("mine"), SystemExit(3), ValueError("no")])
+def test_whatever_a_changed_text_raises_is_kept(error):
+    def gradient(w):  # as `pytest.mark.T` does, which is no Exception
+        raise error
+
+    with Watcher(gradient) as watcher:
+        assert watcher.run({"w": np.ones(2)}).error is error

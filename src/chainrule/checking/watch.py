@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.checking.stopping import Overdue, now, silent
+from chainrule.checking.stopping import Overdue, Stopped, now, silent
 from chainrule.checking.watch_functions import users_functions
 from chainrule.checking.watch_rewriting import Site, rewrite
 from chainrule.checking.watch_syntax import WATCH
@@ -195,10 +195,12 @@ class Watcher:
         state, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
         try:
             reporter.run.result = function(**arguments)
-        except (Exception, SystemExit) as error:
-            reporter.run.error = error
         except Overdue:
             reporter.run.error = TimeoutError("the gradient did not end in time")
+        except (KeyboardInterrupt, Stopped):
+            raise
+        except BaseException as error:  # such as `pytest.fail` of a changed text
+            reporter.run.error = error
         finally:
             random.setstate(state)
             np.random.set_state(legacy)  # noqa: NPY002
