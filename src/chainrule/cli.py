@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -118,7 +119,7 @@ def _main(words: list[str], whole: bool) -> int:
     # Asked to end, it ends as on Ctrl-C: helpers stop, temporary files go, what is done stays.
     with contextlib.suppress(ValueError):  # only the main thread may ask for signals
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, _ended_by(os.getpid()))
     try:
         status = app(
             [word for word in words if word != "--debug"],
@@ -149,6 +150,18 @@ def _main(words: list[str], whole: bool) -> int:
     if status == INTERRUPTED and command != "check":  # which says itself where it was
         print(f"Interrupted{advice}.", file=sys.stderr)
     return status or OK
+
+
+def _ended_by(own: int) -> Callable[[int, FrameType | None], None]:
+    """A handler that ends this process as Ctrl-C does, and one that was split off as ever."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != own:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise KeyboardInterrupt
+
+    return end
 
 
 if __name__ == "__main__":

@@ -83,6 +83,35 @@ def test_a_process_that_the_file_splits_off_ends_as_it_would(tmp_path: Path) -> 
     assert checked(path).returncode == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are split off on Unix alone")
+def test_helpers_that_are_ended_by_a_signal_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "hw.py"
+    pool = "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(2) as pool:\n"
+    path.write_text(f"{pool}    assert pool.map(abs, [-1, 2]) == [1, 2]\n{SOURCE}")
+    found = checked(path)
+    assert found.returncode == 0
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("limit", "gradient", "status", "said"),
+    [
+        (10**9, "return gradient(X, Y, W1, b1, W2, b2, lam)", 2, "gradient raised RecursionError"),
+        (60, RIGHT, 0, "ok: every gradient agrees"),
+    ],
+)
+def test_recursion_ends_whatever_limit_the_file_sets(
+    tmp_path: Path, limit: int, gradient: str, status: int, said: str
+) -> None:
+    path = tmp_path / "hw.py"
+    path.write_text(
+        f"import sys\nsys.setrecursionlimit({limit})\n{SOURCE.replace(RIGHT, gradient)}"
+    )
+    found = checked(path, "--time-limit", "20")
+    assert said in " ".join(found.stdout.split())
+    assert found.returncode == status
+
+
 def test_a_crash_in_c_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "hw.py"
     path.write_text(SOURCE.replace(RIGHT, "import ctypes; ctypes.string_at(0)"))

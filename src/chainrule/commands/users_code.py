@@ -38,6 +38,8 @@ def users_code(path: Path, when: str) -> Iterator[None]:
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # a plot must not open a window
     stdin, hook, leave = sys.stdin, sys.breakpointhook, os._exit
+    set_limit = sys.setrecursionlimit
+    sys.setrecursionlimit = _within_bounds(set_limit)
     sys.stdin = _NoInput()
     os._exit = _exits(leave)  # type: ignore[assignment]
     if not faulthandler.is_enabled() and sys.__stderr__ is not None:
@@ -70,6 +72,7 @@ def users_code(path: Path, when: str) -> Iterator[None]:
         raise UserFileError(f"{path}{place} raised {what}, when it {when}.") from error
     finally:
         sys.stdin, sys.breakpointhook, os._exit = stdin, hook, leave
+        sys.setrecursionlimit = set_limit
 
 
 def _no_such_file(path: Path, place: str, name: str | Path) -> str:
@@ -100,6 +103,12 @@ def _exits(leave: Callable[[int], Any]) -> Callable[[int], Any]:
         raise SystemExit(status)
 
     return exits
+
+
+def _within_bounds(set_limit: Callable[[int], None]) -> Callable[[int], None]:
+    """A `sys.setrecursionlimit` with which endless recursion still ends, and ours still runs."""
+    least = sys.getrecursionlimit()
+    return lambda limit: set_limit(min(max(limit, least), _DEEPEST))
 
 
 def _pass_over(*args: object, **options: object) -> None:
@@ -144,6 +153,7 @@ class _Shortened(io.TextIOBase):
             self._hidden = 0
 
 
+_DEEPEST = 50_000
 _MOST_LINES, _MOST_PRINTED = 100, 20_000
 _printed: dict[Path, _Shortened] = {}
 
