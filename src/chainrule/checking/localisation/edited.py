@@ -73,6 +73,11 @@ class _Statement:
         """Those of them that keep what is thrown away."""
         return [_Trial(self, edit) for edit in self.edits.kept(self.site)]
 
+    def unread_at(self, place: tuple[str, int]) -> Iterator[_Trial]:
+        """Those of them on a line that use what is bound and never read."""
+        if place in self.places:
+            yield from (_Trial(self, edit) for edit in self.edits.unread_terms(self.site))
+
     @property
     def places(self) -> list[tuple[str, int]]:
         """File and lines."""
@@ -155,6 +160,11 @@ class EditedRuns:
         self._end = now() + _SECONDS
         renamed = bool(suspects) and self._only_renames(suspects[-1])
         for cost in (REPLACED, INSERTED):
+            if suspects and cost == INSERTED:
+                unread = (x for each in self.statements for x in each.unread_at(suspects[-1]))
+                change = next(self.changes(unread, wanted, deadline, True), None)
+                if change is not None:
+                    return change
             for place in suspects:
                 known = place == suspects[-1]
                 if not known and self._is_innocent(place, lacks):
