@@ -161,8 +161,7 @@ class EditedRuns:
         renamed = bool(suspects) and self._only_renames(suspects[-1])
         for cost in (REPLACED, INSERTED):
             if suspects and cost == INSERTED:
-                unread = (x for each in self.statements for x in each.unread_at(suspects[-1]))
-                change = next(self.changes(unread, wanted, deadline, True), None)
+                change = self._with_what_is_unread(suspects, wanted, deadline)
                 if change is not None:
                     return change
             for place in suspects:
@@ -229,6 +228,17 @@ class EditedRuns:
             for trial in self._at(place, cost)
         )  # fmt: skip
         return next(self.changes(every, wanted, deadline), None)
+
+    def _with_what_is_unread(
+        self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change that uses what is bound and never read: where a value only gets another name,
+        else on the last line under suspicion.
+        """
+        copies = [place for place in suspects if self._only_renames(place)]
+        places = dict.fromkeys((*copies, suspects[-1]))
+        trials = (x for place in places for each in self.statements for x in each.unread_at(place))
+        return next(self.changes(trials, wanted, deadline, True), None)
 
     def _number_left_out(
         self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float

@@ -196,13 +196,14 @@ class Edits:
         """The edits that add what the function binds and never reads to a sum, or take it away."""
         for place in site.places() if self.unread else ():
             old = place.expression
-            if place.in_index or not isinstance(old, ast.BinOp):
+            sums = isinstance(old, ast.BinOp) and isinstance(old.op, (ast.Add, ast.Sub))
+            copied = len(place.above) == 1 and isinstance(old, ast.Name)
+            if place.in_index or not (sums or copied):
                 continue
-            if isinstance(old.op, (ast.Add, ast.Sub)):
-                for name, operator in itertools.product(self.unread, (ast.Sub(), ast.Add())):
-                    new = ast.BinOp(old, operator, parsed(name))
-                    change = Change("missing", place, placed(new, old), old)
-                    yield Edit(site, change, site.line_of(place), INSERTED)
+            for name, operator in itertools.product(self.unread, (ast.Sub(), ast.Add())):
+                new = ast.BinOp(old, operator, parsed(name))
+                change = Change("missing", place, placed(new, old), old)
+                yield Edit(site, change, site.line_of(place), INSERTED)
 
     def _completed(self, site: Site, value: ast.expr) -> Iterator[ast.expr]:
         yield ast.UnaryOp(ast.USub(), value)
