@@ -73,6 +73,11 @@ class _Statement:
         """Those of them that keep what is thrown away."""
         return [_Trial(self, edit) for edit in self.edits.kept(self.site)]
 
+    def unread_at(self, place: tuple[str, int]) -> Iterator[_Trial]:
+        """Those of them on a line that use what is bound and never read."""
+        if place in self.places:
+            yield from (_Trial(self, edit) for edit in self.edits.unread_terms(self.site))
+
     @property
     def places(self) -> list[tuple[str, int]]:
         """File and lines."""
@@ -155,6 +160,10 @@ class EditedRuns:
         self._end = now() + _SECONDS
         renamed = bool(suspects) and self._only_renames(suspects[-1])
         for cost in (REPLACED, INSERTED):
+            if suspects and cost == INSERTED:
+                change = self._with_what_is_unread(suspects, wanted, deadline)
+                if change is not None:
+                    return change
             for place in suspects:
                 known = place == suspects[-1]
                 if not known and self._is_innocent(place, lacks):
@@ -219,6 +228,17 @@ class EditedRuns:
             for trial in self._at(place, cost)
         )  # fmt: skip
         return next(self.changes(every, wanted, deadline), None)
+
+    def _with_what_is_unread(
+        self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float
+    ) -> Change | None:
+        """A change that uses what is bound and never read: where a value only gets another name,
+        else on the last line under suspicion.
+        """
+        copies = [place for place in suspects if self._only_renames(place)]
+        places = dict.fromkeys((*copies, suspects[-1]))
+        trials = (x for place in places for each in self.statements for x in each.unread_at(place))
+        return next(self.changes(trials, wanted, deadline, True), None)
 
     def _number_left_out(
         self, suspects: Sequence[tuple[str, int]], wanted: Collection[str], deadline: float

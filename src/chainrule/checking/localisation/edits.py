@@ -119,6 +119,7 @@ class Edits:
         self.closed_over = [text for text in around if text not in self.atoms]
         self.atoms += self.closed_over
         self.attributes = attributes
+        self.unread = _unread(function)
         self.counts = counts(function)
         names = sorted(
             (each.arg for each in function.args.args if each.arg != "self"),
@@ -140,6 +141,7 @@ class Edits:
             change = Change("swapped", None, placed(turned, site.statement), site.statement)
             yield Edit(site, change, site.line_of(None), REPLACED)
         yield from self.kept(site)
+        yield from self.unread_terms(site)
         for place in _whole_values(site):
             for new in self._completed(site, place.expression):
                 change = Change("missing", place, placed(new, place.expression), place.expression)
@@ -190,6 +192,19 @@ class Edits:
 
     # --- what is missing -------------------------------------------------------------------------
 
+    def unread_terms(self, site: Site) -> Iterator[Edit]:
+        """The edits that add what the function binds and never reads to a sum, or take it away."""
+        for place in site.places() if self.unread else ():
+            old = place.expression
+            sums = isinstance(old, ast.BinOp) and isinstance(old.op, (ast.Add, ast.Sub))
+            copied = len(place.above) == 1 and isinstance(old, ast.Name)
+            if place.in_index or not (sums or copied):
+                continue
+            for name, operator in itertools.product(self.unread, (ast.Sub(), ast.Add())):
+                new = ast.BinOp(old, operator, parsed(name))
+                change = Change("missing", place, placed(new, old), old)
+                yield Edit(site, change, site.line_of(place), INSERTED)
+
     def _completed(self, site: Site, value: ast.expr) -> Iterator[ast.expr]:
         yield ast.UnaryOp(ast.USub(), value)
         positive = ast.Compare(value, [ast.Gt()], [ast.Constant(0)])
@@ -212,6 +227,18 @@ class Edits:
         for text in self.closed_over[:_MOST_ATOMS]:  # the value of an activation, or its argument
             for slope in (f"1 - {text} ** 2", f"{text} * (1 - {text})", f"{text} > 0"):
                 yield ast.BinOp(value, ast.Mult(), parsed(slope))
+
+
+def _unread(function: Any) -> list[str]:
+    """The names that a function binds one by one, and never reads."""
+    names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    bound = [
+        node.targets[0].id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    ]
+    return [name for name in dict.fromkeys(bound) if name not in read]
 
 
 _TARGETS = (ast.Name, ast.Attribute, ast.Subscript)
