@@ -20,7 +20,7 @@ from chainrule.checking.stopping import longest_run, now
 from chainrule.checking.watch_rewriting import compiled, pairs, rewritten
 from chainrule.checking.watch_syntax import may_be_endless
 
-_SECONDS = 2.0
+_SECONDS = 2.5
 _STEPS_ASKED = 4  # of one line
 
 

@@ -24,6 +24,7 @@ from chainrule.checking.watch_syntax import STORING, loaded
 
 REPLACED, INSERTED = 1, 2
 _MOST_ATOMS = 24
+_MOST_SLOPES = 6
 _MOST_NAMES = 6  # of one index
 _MOST_LENGTHS = 4  # a text without any count lacks that of its samples
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
@@ -224,7 +225,7 @@ class Edits:
             yield ast.BinOp(value, ast.Add(), parsed(text))
             if text not in self.counts:
                 yield ast.BinOp(value, ast.Div(), parsed(text))
-        for text in self.closed_over[:_MOST_ATOMS]:  # the value of an activation, or its argument
+        for text in self.closed_over[:_MOST_SLOPES]:  # an activation, or its argument
             for slope in (f"1 - {text} ** 2", f"{text} * (1 - {text})", f"{text} > 0"):
                 yield ast.BinOp(value, ast.Mult(), parsed(slope))
 
