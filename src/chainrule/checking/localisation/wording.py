@@ -99,6 +99,9 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
     site = fault.step.site
     filename, line = search.place(fault)
     end_line = max(line, site.end_line) if line == site.line else line
+    # at the line of a call what the function gives is meant, and not what is made of it there
+    called = (filename, line) == fault.step.caller and site.function.isidentifier()
+    inside = f" in {site.function}(…)" if called else ""
     return FaultyLine(
         line=line,
         end_line=end_line,
@@ -106,7 +109,7 @@ def faulty_line(fault: Fault, search: Search, graph: Graph) -> FaultyLine:
         function=site.function,
         filename=filename,
         target=fault.step.name,
-        expected=scaled(fault.scale, fault.called.meaning),
+        expected=scaled(fault.scale, fault.called.meaning) + inside,
         formula=_formula(fault, search, graph),
         found=_found(fault),
         repaired=tuple(sorted(fault.repaired)),
