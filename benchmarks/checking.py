@@ -37,8 +37,8 @@ CORPORA: dict[str, list[tuple[str, str, tuple[int, ...]]]] = {
     "written later, by the book of mistakes alone": [("fresh", "fresh", ())],
     "written last, by the book of mistakes alone": [("unseen", "seen_since", ())],
     "of the same writing, kept apart and judged only": [("unseen", "unseen", ())],
-    "as it is handed in": [("handed_in", "handed_in", ())],
-    "as it is handed in, kept apart and judged only": [("handed_in", "handed_in_kept", ())],
+    "as students hand them in": [("handed_in", "handed_in", ())],
+    "as students hand them in, kept apart and judged only": [("handed_in", "handed_in_kept", ())],
 }
 
 
