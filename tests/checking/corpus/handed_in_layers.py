@@ -41,7 +41,6 @@ def loss(C, W1, b1, W2, b2, bngain, bnbias, Xb, Yb):
 
 def gradient(C, W1, b1, W2, b2, bngain, bnbias, Xb, Yb):
     n = Xb.shape[0]
-    # forward
     emb = C[Xb]
     embcat = emb.reshape(emb.shape[0], -1)
     hprebn = embcat @ W1 + b1
@@ -61,7 +60,6 @@ def gradient(C, W1, b1, W2, b2, bngain, bnbias, Xb, Yb):
     counts_sum_inv = counts_sum ** -1
     probs = counts * counts_sum_inv
     logprobs = np.log(probs)
-    # backward
     dlogprobs = np.zeros_like(logprobs)
     dlogprobs[range(n), Yb] = -1.0 / n
     dprobs = (1.0 / probs) * dlogprobs
@@ -521,8 +519,8 @@ def gradient(parameters, X, Y, keep_prob):
     dW3 = 1. / m * np.dot(dZ3, A2.T)
     db3 = 1. / m * np.sum(dZ3, axis=1, keepdims=True)
     dA2 = np.dot(W3.T, dZ3)
-    dA2 = dA2 * D2      # Step 1: apply mask D2
-    dA2 = dA2 / keep_prob      # Step 2: scale
+    dA2 = dA2 * D2
+    dA2 = dA2 / keep_prob
     dZ2 = np.multiply(dA2, np.int64(A2 > 0))
     dW2 = 1. / m * np.dot(dZ2, A1.T)
     db2 = 1. / m * np.sum(dZ2, axis=1, keepdims=True)
@@ -545,7 +543,7 @@ def example():
         [
             ("G901", "    dA1 = dA1 * D1\n", "", "dA1 = dA1 / keep_prob"),
             ("G902", "    dA1 = dA1 / keep_prob\n", "", "dA1 = dA1 * D1"),
-            ("G902", "    dA2 = dA2 / keep_prob      # Step 2: scale\n", "", "dA2 = dA2 * D2"),
+            ("G902", "    dA2 = dA2 / keep_prob\n", "", "dA2 = dA2 * D2"),
             (
                 "G902",
                 "    dA1 = dA1 * D1\n",

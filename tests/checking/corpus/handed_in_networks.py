@@ -184,14 +184,10 @@ def gradient(params, X, y, reg):
     dscores /= N
     grads['W2'] = np.dot(hidden.T, dscores)
     grads['b2'] = np.sum(dscores, axis=0)
-    # next backprop into hidden layer
     dhidden = np.dot(dscores, W2.T)
-    # backprop the ReLU non-linearity
     dhidden[hidden <= 0] = 0
-    # finally into W,b
     grads['W1'] = np.dot(X.T, dhidden)
     grads['b1'] = np.sum(dhidden, axis=0)
-    # add regularization gradient contribution
     grads['W2'] += 2 * reg * W2
     grads['W1'] += 2 * reg * W1
     return grads
@@ -408,7 +404,6 @@ def backprop(weights, biases, x, y):
         zs.append(z)
         activation = sigmoid(z)
         activations.append(activation)
-    # backward pass
     delta = (activations[-1] - y) * sigmoid_prime(zs[-1])
     nabla_b[-1] = delta
     nabla_w[-1] = np.outer(delta, activations[-2])
@@ -515,7 +510,6 @@ def loss(model, X, y, reg_lambda):
 def gradient(model, X, y, reg_lambda):
     z1, a1, probs = forward(model, X)
     W1, W2 = model['W1'], model['W2']
-    # Backpropagation
     delta3 = probs
     delta3[range(len(X)), y] -= 1
     dW2 = (a1.T).dot(delta3)
@@ -523,7 +517,6 @@ def gradient(model, X, y, reg_lambda):
     delta2 = delta3.dot(W2.T) * (1 - np.power(a1, 2))
     dW1 = np.dot(X.T, delta2)
     db1 = np.sum(delta2, axis=0, keepdims=True)
-    # Add regularization terms (b1 and b2 don't have regularization terms)
     dW2 += reg_lambda * W2
     dW1 += reg_lambda * W1
     return {'W1': dW1, 'b1': db1, 'W2': dW2, 'b2': db2}
@@ -594,9 +587,7 @@ def gradient(syn0, syn1, X, y):
     l0 = X
     l1 = nonlin(l0 @ syn0)
     l2 = nonlin(l1 @ syn1)
-    # how much did we miss?
     l2_error = l2 - y
-    # in what direction is the target value?
     l2_delta = l2_error * nonlin(l2, deriv=True)
     l1_error = l2_delta.dot(syn1.T)
     l1_delta = l1_error * nonlin(l1, deriv=True)
@@ -761,7 +752,7 @@ def gradient(W1, W2, X, T):
 def example():
     rng = np.random.default_rng(28)
     X = rng.normal(size=(7, 4))
-    X[3] = 0        # an empty picture
+    X[3] = 0
     return rng.normal(size=(4, 5)), rng.normal(size=(5, 2)), X, rng.normal(size=(7, 2))
 """,
         [
@@ -939,7 +930,7 @@ import numpy as np
 
 def loss(W1, b1, W2, b2, X, y):
     a = np.maximum(X @ W1 + b1, 0)
-    pred = a @ W2 + b2                 # (n, 1)
+    pred = a @ W2 + b2
     return np.mean((pred[:, 0] - y) ** 2)
 
 
@@ -1428,7 +1419,7 @@ def loss(W1, b1, W2, b2, X, y):
     """X: (features, m), y: (m,)"""
     m = X.shape[1]
     A1 = np.tanh(W1 @ X + b1)
-    yhat = W2 @ A1 + b2                      # (1, m)
+    yhat = W2 @ A1 + b2
     return np.sum((yhat.ravel() - y) ** 2) / (2 * m)
 
 

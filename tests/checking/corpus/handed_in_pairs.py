@@ -41,7 +41,6 @@ def gradient(W, b, x1, x2, same):
     ddiff = (ddist / dist)[:, None] * diff / n
     dz1 = ddiff * (1 - f1 ** 2)
     dz2 = -ddiff * (1 - f2 ** 2)
-    # shared weights: both branches contribute
     dW = x1.T @ dz1 + x2.T @ dz2
     db = dz1.sum(axis=0) + dz2.sum(axis=0)
     return {"W": dW, "b": db}
@@ -182,7 +181,6 @@ def gradient(W, c, b, X):
     R = sigm(H @ W.T + b)
     delta_out = (R - X) * R * (1 - R) / N
     delta_hid = (delta_out @ W) * H * (1 - H)
-    # encoder and decoder share W
     gW = X.T @ delta_hid
     gW += delta_out.T @ H
     gc = np.sum(delta_hid, 0)

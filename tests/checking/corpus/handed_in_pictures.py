@@ -134,7 +134,7 @@ def gram(F):
 
 
 def loss(img, W, content, style_gram, alpha, beta):
-    F = np.maximum(W @ img, 0)          # (channels, pixels)
+    F = np.maximum(W @ img, 0)
     C, M = F.shape
     G = gram(F)
     L_content = 0.5 * np.sum((F - content) ** 2)
@@ -273,7 +273,6 @@ def conv2d(img, ker):
 
 
 def pool(a):
-    # 2x2 mean pooling
     return 0.25 * (a[0::2, 0::2] + a[1::2, 0::2] + a[0::2, 1::2] + a[1::2, 1::2])
 
 
@@ -296,7 +295,6 @@ def gradient(k1, k2, v, images, t):
         gv += e * c2
         dc2 = e * v
         g2 += conv2d(p1, dc2)
-        # full convolution with the flipped kernel
         kh, kw = k2.shape
         padded = np.pad(dc2, ((kh - 1, kh - 1), (kw - 1, kw - 1)))
         dp1 = conv2d(padded, k2[::-1, ::-1])

@@ -38,7 +38,6 @@ def gradient(w, b, X, Y):
     m = X.shape[1]
     A = sigmoid(np.dot(w.T, X) + b)
     dZ = A - Y
-    # BACKWARD PROPAGATION (TO FIND GRAD)
     dw = 1 / m * np.dot(X, dZ.T)
     db = 1 / m * np.sum(dZ, axis=1, keepdims=True)
     return {"w": dw, "b": db}
@@ -89,7 +88,6 @@ def gradient(theta, X, y, lam):
     h = Xb.dot(theta)
     err = h - y
     grad = Xb.T.dot(err) / m
-    # the intercept is not regularised
     grad[1:] = grad[1:] + lam / m * theta[1:]
     return grad
 
@@ -202,7 +200,6 @@ import numpy as np
 
 
 def loss(w, b, X, y):
-    # log(1 + exp(-t z)) with t in {-1, 1}
     z = X @ w + b[0]
     t = 2 * y - 1
     return np.logaddexp(0, -t * z).mean()

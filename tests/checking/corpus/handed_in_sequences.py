@@ -39,24 +39,24 @@ def gradient(p, inputs, targets, hprev):
     vocab_size = Wxh.shape[1]
     xs, hs, ys, ps = {}, {}, {}, {}
     hs[-1] = np.copy(hprev)
-    # forward pass
+    # the steps
     for t in range(len(inputs)):
-        xs[t] = np.zeros((vocab_size, 1))  # encode in 1-of-k representation
+        xs[t] = np.zeros((vocab_size, 1))  # one-hot
         xs[t][inputs[t]] = 1
         hs[t] = np.tanh(np.dot(Wxh, xs[t]) + np.dot(Whh, hs[t - 1]) + bh)
         ys[t] = np.dot(Why, hs[t]) + by
         ps[t] = np.exp(ys[t]) / np.sum(np.exp(ys[t]))
-    # backward pass: compute gradients going backwards
+    # back through the steps
     dWxh, dWhh, dWhy = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why)
     dbh, dby = np.zeros_like(bh), np.zeros_like(by)
     dhnext = np.zeros_like(hs[0])
     for t in reversed(range(len(inputs))):
         dy = np.copy(ps[t])
-        dy[targets[t]] -= 1  # backprop into y
+        dy[targets[t]] -= 1  # of the logits
         dWhy += np.dot(dy, hs[t].T)
         dby += dy
-        dh = np.dot(Why.T, dy) + dhnext  # backprop into h
-        dhraw = (1 - hs[t] * hs[t]) * dh  # backprop through tanh
+        dh = np.dot(Why.T, dy) + dhnext  # of the state
+        dhraw = (1 - hs[t] * hs[t]) * dh  # of what tanh is given
         dbh += dhraw
         dWxh += np.dot(dhraw, xs[t].T)
         dWhh += np.dot(dhraw, hs[t - 1].T)
@@ -88,7 +88,7 @@ def example():
             ("G801", "dby += dy", "dby = dy"),
             (
                 "G205",
-                "dy[targets[t]] -= 1  # backprop into y",
+                "dy[targets[t]] -= 1  # of the logits",
                 "dy[targets[t]] -= 1\n        dy = -dy",
                 "dy = -dy",
             ),
@@ -209,7 +209,6 @@ def gradient(Wq, Wk, Wv, Wo, x, y):
     att = softmax(scores)
     ctx = att @ v
     o = ctx @ Wo
-    # backward
     grad_o = (o - y) / T
     grad_Wo = ctx.T @ grad_o
     grad_ctx = grad_o @ Wo.T
