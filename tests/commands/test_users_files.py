@@ -86,8 +86,12 @@ def test_a_process_that_the_file_splits_off_ends_as_it_would(tmp_path: Path) -> 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are split off on Unix alone")
 def test_helpers_that_are_ended_by_a_signal_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "hw.py"
-    pool = "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(2) as pool:\n"
-    path.write_text(f"{pool}    assert pool.map(abs, [-1, 2]) == [1, 2]\n{SOURCE}")
+    helper = (
+        "import multiprocessing, time\n"
+        "helper = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
+        "helper.start()\ntime.sleep(0.2)\nhelper.terminate()\nhelper.join(30)\n"
+    )
+    path.write_text(f"{helper}assert not helper.is_alive()\n{SOURCE}")
     found = checked(path)
     assert found.returncode == 0
     assert found.stderr == ""
