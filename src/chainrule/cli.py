@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -17,6 +15,7 @@ from chainrule.commands.check import check
 from chainrule.commands.classify import classify
 from chainrule.commands.data_sets import data_sets
 from chainrule.commands.doctor import doctor
+from chainrule.commands.ending import end_as_on_interrupt
 from chainrule.commands.explain import explain
 from chainrule.commands.flow import flow
 from chainrule.commands.grade import grade
@@ -116,10 +115,7 @@ def _main(words: list[str], whole: bool) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Asked to end, it ends as on Ctrl-C: helpers stop, temporary files go, what is done stays.
-    with contextlib.suppress(ValueError):  # only the main thread may ask for signals
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _ended_by(os.getpid()))
+    end_as_on_interrupt()
     try:
         status = app(
             [word for word in words if word != "--debug"],
@@ -150,18 +146,6 @@ def _main(words: list[str], whole: bool) -> int:
     if status == INTERRUPTED and command != "check":  # which says itself where it was
         print(f"Interrupted{advice}.", file=sys.stderr)
     return status or OK
-
-
-def _ended_by(own: int) -> Callable[[int, FrameType | None], None]:
-    """A handler that ends this process as Ctrl-C does, and one that was split off as ever."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != own:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        raise KeyboardInterrupt
-
-    return end
 
 
 if __name__ == "__main__":

@@ -86,15 +86,39 @@ def test_a_process_that_the_file_splits_off_ends_as_it_would(tmp_path: Path) -> 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are split off on Unix alone")
 def test_helpers_that_are_ended_by_a_signal_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "hw.py"
-    helper = (
-        "import multiprocessing, time\n"
-        "helper = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
-        "helper.start()\ntime.sleep(0.2)\nhelper.terminate()\nhelper.join(30)\n"
-    )
-    path.write_text(f"{helper}assert not helper.is_alive()\n{SOURCE}")
+    pool = "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(2) as pool:\n"
+    path.write_text(f"{pool}    assert pool.map(abs, [-1, 2]) == [1, 2]\n{SOURCE}")
     found = checked(path)
     assert found.returncode == 0
     assert found.stderr == ""
+
+
+_SPLITTING = """
+import os, signal
+from signal import SIGTERM
+
+def blocked():
+    return SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+during = []
+os.register_at_fork(before=lambda: during.append(blocked()))  # after that of the command
+
+from chainrule.commands.ending import end_as_on_interrupt
+
+end_as_on_interrupt()
+child = os.fork()
+if child == 0:
+    os._exit(7 if signal.getsignal(SIGTERM) is signal.SIG_DFL and not blocked() else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert during == [True]
+assert not blocked()
+assert signal.getsignal(SIGTERM) is signal.default_int_handler
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are split off on Unix alone")
+def test_no_helper_misses_the_signal_that_ends_it_while_it_begins() -> None:
+    subprocess.run([sys.executable, "-c", _SPLITTING], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

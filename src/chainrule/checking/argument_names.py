@@ -21,6 +21,11 @@ _PENALTY = re.compile(
 )
 
 
+def number_of(name: str) -> str:
+    """The number that a name ends in, such as 1 for ``W1``; empty for a name without one."""
+    return name[len(name.rstrip("0123456789")) :]
+
+
 def sounds_like_data(name: str) -> bool:
     """Whether data are called so."""
     return _DATA.match(name) is not None

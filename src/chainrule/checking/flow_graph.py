@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chainrule.checking.argument_names import number_of
 from chainrule.checking.flow_layers import Layer, UnitCounts
 from chainrule.engine.backward import pull_back
 from chainrule.engine.graph import Graph, Node
@@ -64,17 +65,11 @@ def _below_the_trunk(every: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Without the keys that all begin with: one dict that holds all others is no layer."""
     while len({keys[0] for keys in every}) == 1 and all(len(keys) > 1 for keys in every):
         inner = [keys[1:] for keys in every]
-        ends = not any(len(keys) > 1 or _number(keys[0]) for keys in inner)
+        ends = not any(len(keys) > 1 or number_of(keys[0]) for keys in inner)
         if ends or inner[0][0].isdigit():  # the items of a list keep its name
             break
         every = inner
     return every
-
-
-def _number(name: str) -> str:
-    """The number that a name ends in, such as 1 for ``W1``; empty for a name without one."""
-    found = re.search(r"\d+$", name)
-    return found[0] if found else ""
 
 
 def _split(keys: tuple[str, ...], beside: Sequence[tuple[str, int]], label: str) -> tuple[str, str]:
@@ -87,11 +82,11 @@ def _split(keys: tuple[str, ...], beside: Sequence[tuple[str, int]], label: str)
         if not outer:
             return label, label
         ranks = {rank for _, rank in beside}  # (W, b) are a layer, [W, W] are one each
-        if len(beside) > 1 and len(ranks) == 1 and not _number(outer[-1]):
+        if len(beside) > 1 and len(ranks) == 1 and not number_of(outer[-1]):
             return ".".join([*outer[:-1], f"layer {own}"]), f"{outer[-1]}[{own}]"
         return ".".join(outer), own
-    number = _number(own)
-    numbers = {_number(name) for name, _ in beside} - {""}
+    number = number_of(own)
+    numbers = {number_of(name) for name, _ in beside} - {""}
     if outer and len(numbers) < 2:
         return ".".join(outer), own
     return ".".join([*outer, f"layer {number}" if number else own]), own

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.checking.argument_names import sounds_like_data, sounds_like_parameter
 from chainrule.checking.broadcasting import is_crossed
 from chainrule.checking.mistakes import MISTAKES
-from chainrule.checking.numerical import CANCELLED, slope_along
+from chainrule.checking.numerical import same_but_for_rounding, slope_along
 from chainrule.checking.outside_data import OutsideData
 from chainrule.checking.reference import forward_graph
 from chainrule.checking.report import Cause
@@ -336,9 +336,7 @@ def _is_kept(subject: Subject, names: Sequence[str]) -> bool:
         with outside.kept():
             calls.append(_called(subject))
     return all(
-        name in calls[0]
-        and name in calls[1]
-        and np.array_equal(calls[0][name], calls[1][name], equal_nan=calls[0][name].dtype == float)
+        name in calls[0] and name in calls[1] and _agree_but_for_rounding(name, calls)
         for name in names
     )
 
@@ -346,12 +344,7 @@ def _is_kept(subject: Subject, names: Sequence[str]) -> bool:
 def _agree_but_for_rounding(name: str, calls: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the gradients of several calls are the same but for the order of summation."""
     first, *others = (np.asarray(each.get(name)) for each in calls)
-    if first.dtype.kind != "f" or not np.all(np.isfinite(first)):
-        return False
-    rounding = CANCELLED * float(np.max(np.abs(first), initial=0.0))
-    return all(
-        x.shape == first.shape and bool(np.all(np.abs(x - first) <= rounding)) for x in others
-    )
+    return all(same_but_for_rounding(first, x) for x in others)
 
 
 def _called(subject: Subject) -> dict[str, Any]:

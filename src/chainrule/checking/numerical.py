@@ -24,6 +24,18 @@ NOISE_FACTOR = 20.0
 CANCELLED = 1e-12
 
 
+def same_but_for_rounding(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays are the same but for the order in which they were summed."""
+    if a.shape != b.shape:
+        return False
+    if np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f"):
+        return True
+    if a.dtype.kind != "f" or not np.all(np.isfinite(a)):
+        return False
+    rounding = CANCELLED * float(np.max(np.abs(a), initial=0.0))
+    return bool(np.all(np.abs(b - a) <= rounding))
+
+
 @dataclass(frozen=True)
 class Slope:
     """A directional derivative by central differences.

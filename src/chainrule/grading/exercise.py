@@ -173,8 +173,12 @@ class Exercise:
     @property
     def named(self) -> str:
         """What stands for it on the command line: its name, or the folder of one of your own."""
-        own = self.folder.parent != EXERCISES.resolve()
-        return str(self.folder) if own else self.name
+        return self.name if self.is_supplied else str(self.folder)
+
+    @property
+    def is_supplied(self) -> bool:
+        """Whether it comes with chainrule, and is none of a teacher's own."""
+        return self.folder.parent == EXERCISES.resolve()
 
     @property
     def reference_path(self) -> Path:

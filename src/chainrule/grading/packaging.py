@@ -81,7 +81,7 @@ def package(
     """
     seconds = (limits or Limits()).seconds
     memory = MEMORY if limits is None else limits.memory // 2**20
-    if exercise.folder.parent != EXERCISES.resolve():
+    if not exercise.is_supplied:
         check_reference(exercise, Limits(seconds=seconds, memory=memory * 2**20))
     settings = {
         "exercise": exercise.name,
@@ -96,7 +96,7 @@ def package(
         _add(archive, "settings.json", json.dumps(settings, indent=2) + "\n")
         for name, path in _library(exercise):
             _add(archive, f"library/chainrule/{name}", path.read_text(encoding="utf-8"))
-        if exercise.folder.parent != EXERCISES.resolve():
+        if not exercise.is_supplied:
             for path in sorted(exercise.folder.glob("*.py")):
                 _add(archive, f"exercise/{path.name}", path.read_text(encoding="utf-8"))
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.grading.errors import GradingError
-from chainrule.grading.exercise import EXERCISES, Exercise, Part
+from chainrule.grading.exercise import Exercise, Part
 from chainrule.grading.grading import grade
 from chainrule.grading.mutation import Mutant, mutants
 from chainrule.grading.result import shown
@@ -166,7 +166,7 @@ def selftest(
             f"{wrong}); a self-test starts from a right solution. "
             f"See `chainrule grade {exercise.named} {solution}`."
         )
-    if exercise.folder.parent != EXERCISES.resolve():
+    if not exercise.is_supplied:
         check_reference(exercise, limits)
     made = [(mutant, part) for mutant in mutants(right.text)
             for part in _parts_of(exercise, mutant.function)]  # fmt: skip

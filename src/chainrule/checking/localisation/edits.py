@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.checking.argument_names import sounds_like_data
+from chainrule.checking.argument_names import number_of, sounds_like_data
 from chainrule.checking.repairs.atoms import atoms, counts, is_atom
 from chainrule.checking.repairs.changes import NUMPY, Change, changes_of
 from chainrule.checking.repairs.exchange import placed
@@ -336,10 +336,5 @@ def _likeness(a: str, b: str) -> float:
     pairs = zip(a, b, strict=False)
     common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
     series = a.rstrip("0123456789") == b.rstrip("0123456789")
-    layer = _number(a) == _number(b) != ""
+    layer = number_of(a) == number_of(b) != ""
     return common + 5 * series + 3 * layer + 2 * (("[" in a) == ("[" in b))
-
-
-def _number(name: str) -> str:
-    """The digits that a name ends with."""
-    return name[len(name.rstrip("0123456789")) :]

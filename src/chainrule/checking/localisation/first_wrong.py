@@ -37,7 +37,7 @@ from chainrule.checking.localisation.wording import (
     faulty_line,
     helper_line,
 )
-from chainrule.checking.numerical import CANCELLED
+from chainrule.checking.numerical import same_but_for_rounding
 from chainrule.checking.stopping import now
 from chainrule.checking.watch import CannotWatch, Watcher
 from chainrule.engine.graph import Graph
@@ -262,10 +262,7 @@ def same_results(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def _same_numbers(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     if a is None or b is None:
         return a is b
-    if a.shape != b.shape:
-        return False
-    rounding = CANCELLED * float(np.max(np.abs(a), initial=0.0))  # in another order of summation
-    return np.array_equal(a, b, equal_nan=True) or bool(np.all(np.abs(a - b) <= rounding))
+    return same_but_for_rounding(a, b)
 
 
 def _as_mapping(result: Any) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.argument_names import number_of
 from chainrule.checking.localisation.steps import final_writes
 from chainrule.checking.report import WrongLine
 from chainrule.checking.stopping import now
@@ -108,7 +109,7 @@ def returning_line(gradient: Callable[..., Any], missing: str) -> WrongLine | No
     last = max(returns, key=lambda node: node.lineno)
     stored = _stored(function)
     plain = _plain(missing)
-    number = plain[len(plain.rstrip("0123456789")) :]
+    number = number_of(plain)
     otherwise = [line for key, line in stored.items() if key != missing and _plain(key) == plain]
     layer = [line for key, line in stored.items() if number and _plain(key).endswith(number)]
     line = next(iter(otherwise), None) or _assigned_to(function, missing)

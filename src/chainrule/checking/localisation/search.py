@@ -308,27 +308,24 @@ class Search:
 
     def _is_bound_again(self, step: Step) -> bool:
         """Whether a later line gives the name another value."""
-        return any(
-            other.time > step.time
+        return next(self._bound_later(step), None) is not None
+
+    def _bound_later(self, step: Step) -> Iterator[Step]:
+        """What other lines give the name afterwards."""
+        return (
+            other
+            for other in self.steps
+            if other.time > step.time
             and other.site is not step.site
             and other.name == step.name
             and other.site.function == step.site.function
-            for other in self.steps
         )
 
     def _is_copy_to_be_scaled(self, step: Step) -> bool:
         """Whether it is another value under a new name, which later lines only scale."""
         if step.site.kind != "assign" or not (step.copied and step.site.plain):
             return False
-        later = [
-            other.value
-            for other in self.steps
-            if other.time > step.time
-            and other.site is not step.site
-            and other.name == step.name
-            and other.site.function == step.site.function
-        ]
-        return all(_is_multiple(value, step.value) for value in later)
+        return all(_is_multiple(other.value, step.value) for other in self._bound_later(step))
 
     def _is_result(self, match: Match) -> bool:
         return any(
